@@ -1,0 +1,3 @@
+//! The karat binary.
+
+fn main() {}
