@@ -93,7 +93,7 @@ table_row! {
         label: Option<String>,
         /// Who said it.
         annotator: Option<String>,
-        /// Why.
+        /// What the person added in words.
         comment: Option<String>,
     }
 }
