@@ -27,6 +27,8 @@ mod snapshot;
 mod status;
 mod store;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod wal;
 mod writer;
 
