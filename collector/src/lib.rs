@@ -7,6 +7,7 @@ mod answer;
 mod compression;
 mod config;
 mod connections;
+pub mod conventions;
 pub mod decode;
 mod door;
 mod grpc;
