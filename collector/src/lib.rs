@@ -1,1 +1,3 @@
 //! karat's collector.
+
+pub mod price;
