@@ -15,6 +15,7 @@ mod http;
 mod inlet;
 mod intake;
 pub mod otlp;
+pub mod price;
 mod refusal;
 mod server;
 
