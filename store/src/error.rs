@@ -37,7 +37,7 @@ pub enum Error {
     },
     /// Bytes of the log that were durable once are damaged.
     #[error(
-        "the log file {} is damaged at byte {offset}: {reason}; put back a good copy, or move the file out of _wal to go on without its records",
+        "the log file {} is damaged at byte {offset}: {reason}; put back a good copy, or rename the file to end in .skip to go on without its records",
         file.display()
     )]
     Corrupt {
@@ -139,6 +139,19 @@ impl Error {
             Error::Rows { .. } | Error::Corrupt { .. } => ErrorKind::Input,
             Error::Busy { .. } => ErrorKind::Busy,
             Error::Table { .. } | Error::Encode(_) | Error::Arrow(_) | Error::Parquet(_) | Error::Task(_) => ErrorKind::Bug,
+        }
+    }
+
+    /// Returns the same failure for another one who waits on the same write.
+    pub(crate) fn again(&self) -> Error {
+        let copy = |source: &io::Error| match source.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::from(source.kind()),
+        };
+        match self {
+            Error::Full { path, source } => Error::Full { path: path.clone(), source: copy(source) },
+            Error::Io { action, path, source } => Error::Io { action, path: path.clone(), source: copy(source) },
+            other => Error::Task(other.to_string()),
         }
     }
 

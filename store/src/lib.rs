@@ -4,12 +4,31 @@
 //! seconds they are committed to Delta tables together with the log position that they reach, so that a crash at any
 //! moment neither loses nor doubles a row.
 
+mod appender;
+mod budget;
 mod config;
+mod conform;
+mod datafile;
 mod decode;
+mod dedup;
+mod delta;
+mod disk;
 mod error;
+mod fail;
+mod held;
+mod ipc;
+mod lock;
+mod maintain;
+mod open;
+mod progress;
+mod quarantine;
+mod replay;
 mod snapshot;
 mod status;
 mod store;
+mod tables;
+mod wal;
+mod writer;
 
 pub use config::StoreConfig;
 pub use decode::{Decode, DecodeError, Prepared, Record, Rows, Signal};
