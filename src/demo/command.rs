@@ -50,8 +50,8 @@ pub async fn run(mut config: Config, args: &DemoArgs) -> anyhow::Result<u8> {
     empty(config.data())?;
 
     let mut out = Progress::new(args.exit);
-    let monitors = serve::monitors(&config)?;
-    let notifiers = monitor::notifiers(&config.monitor, |name| std::env::var(name).ok())?;
+    let monitors = config.monitor.monitors()?;
+    let notifiers = config.monitor.notifiers(&monitors, |name| std::env::var(name).ok())?;
     let rules = config.evaluator.rules.clone();
     let mut running = serve::start(config).await?;
     let now = clock::now();
