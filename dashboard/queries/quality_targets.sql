@@ -1,0 +1,7 @@
+-- what could have been scored: the model calls of a range, and the traces that they belong to
+select
+  count(*) as n_calls,
+  count(distinct trace_id) as n_traces
+from llm_calls
+where start_time >= $from
+  and start_time < $to

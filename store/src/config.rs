@@ -1,0 +1,111 @@
+//! Every setting of the store.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+const MIB: usize = 1024 * 1024;
+
+/// Settings of the store; each says what it trades.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// The data directory: tables of every tenant and the log. Default `karat-data`.
+    pub data: PathBuf,
+    /// How long a start waits for the lock of the data directory, in milliseconds: a reader at rest may hold it for a moment. Default 2000.
+    pub lock_wait_ms: u64,
+    /// Size of a log segment, in bytes: larger ones mean fewer files, and more to read again after a crash. Default 64 MiB.
+    pub wal_segment_bytes: usize,
+    /// How long the log waits for more records before it syncs, in milliseconds: fewer syncs against a later answer. Default 2.
+    pub wal_group_wait_ms: u64,
+    /// How many bytes end that wait early: bounds the size of one sync. Default 4 MiB.
+    pub wal_group_bytes: usize,
+    /// Largest body of one record, in bytes: memory against senders with large batches. Default 64 MiB.
+    pub body_bytes_max: usize,
+    /// Bytes that may wait for the log's sync and for their decoding; over it ingest answers busy. Memory against bursts. Default 256 MiB.
+    pub pending_bytes_max: usize,
+    /// Bytes of decoded rows that may wait for a commit; over it ingest answers busy. Memory against slow disks. Default 512 MiB.
+    pub held_bytes_max: usize,
+    /// Threads that turn bytes into rows; 0 is one a core. Ingest rate against everything else on the machine. Default 0.
+    pub decode_threads: usize,
+    /// How long a body is remembered, so that its repetition is not stored again, in seconds: memory against late retries. Default 900.
+    pub dedup_window_s: u64,
+    /// How many bodies are remembered at most (some 150 bytes each); the oldest go first. Default 1,000,000.
+    pub dedup_entries_max: usize,
+    /// Bytes kept of records that cannot be decoded, in `_wal/quarantine`; what does not fit is dropped with an error in the log. Default 1 GiB.
+    pub quarantine_bytes_max: u64,
+    /// Oldest age of rows that are not committed, in milliseconds: fresher tables for other readers against more small files. Default 5000.
+    pub flush_interval_ms: u64,
+    /// Bytes of rows of one table that are committed at once without waiting: memory against file size. Default 64 MiB.
+    pub flush_bytes: usize,
+    /// Commits a second over all tables and tenants when they are small: disk against the freshness of many quiet tenants. Default 20.
+    pub commits_per_second: u32,
+    /// Largest row group of a Parquet file, in bytes in memory: scan speed against the memory of a reader. Default 64 MiB.
+    pub row_group_bytes: usize,
+    /// Small files of one day after which they are made one: fewer files to open against writing rows again. Default 16.
+    pub compact_files: usize,
+    /// Files below this many bytes count as small. Default 16 MiB.
+    pub compact_small_bytes: u64,
+    /// Rows, in bytes in memory, that one compaction takes at most: its memory. Default 256 MiB.
+    pub compact_bytes: u64,
+    /// Commits of a table after which its log gets a checkpoint: opening time against writing. Default 100.
+    pub checkpoint_commits: u64,
+    /// Age after which entries of a table's log are deleted once a checkpoint covers them, in hours: time travel against directory size. Default 6.
+    pub log_retention_hours: u64,
+    /// Age after which files that a compaction replaced are deleted, in hours: disk against the longest query of any reader. Default 2.
+    pub deleted_file_retention_hours: u64,
+    /// Memory for filters over trace ids, in bytes; files that do not fit go without. Opening one trace among many files against memory. Default 256 MiB.
+    pub bloom_bytes_max: usize,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("karat-data"),
+            lock_wait_ms: 2_000,
+            wal_segment_bytes: 64 * MIB,
+            wal_group_wait_ms: 2,
+            wal_group_bytes: 4 * MIB,
+            body_bytes_max: 64 * MIB,
+            pending_bytes_max: 256 * MIB,
+            held_bytes_max: 512 * MIB,
+            decode_threads: 0,
+            dedup_window_s: 900,
+            dedup_entries_max: 1_000_000,
+            quarantine_bytes_max: 1024 * 1024 * 1024,
+            flush_interval_ms: 5_000,
+            flush_bytes: 64 * MIB,
+            commits_per_second: 20,
+            row_group_bytes: 64 * MIB,
+            compact_files: 16,
+            compact_small_bytes: 16 * 1024 * 1024,
+            compact_bytes: 256 * 1024 * 1024,
+            checkpoint_commits: 100,
+            log_retention_hours: 6,
+            deleted_file_retention_hours: 2,
+            bloom_bytes_max: 256 * MIB,
+        }
+    }
+}
+
+impl StoreConfig {
+    /// Refuses settings under which the store could not work.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let at_least = |setting, value: usize, least: usize| match value < least {
+            true => Err(Error::Setting { setting, value: value as u64, reason: "it is too small to work with" }),
+            false => Ok(()),
+        };
+        at_least("wal_segment_bytes", self.wal_segment_bytes, 4096)?;
+        at_least("wal_group_bytes", self.wal_group_bytes, 1)?;
+        at_least("body_bytes_max", self.body_bytes_max, 1)?;
+        at_least("compact_files", self.compact_files, 2)?;
+        at_least("row_group_bytes", self.row_group_bytes, 4096)?;
+        if u32::try_from(self.body_bytes_max).is_err() {
+            let value = self.body_bytes_max as u64;
+            return Err(Error::Setting { setting: "body_bytes_max", value, reason: "the log takes bodies below 4 GiB" });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! What can go wrong in the store, and what the caller should do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use schema::RowsError;
+
+/// What the caller of a failed operation should do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Nothing was kept; the same call may succeed later.
+    Retry,
+    /// The call itself is wrong; repeating it changes nothing.
+    Input,
+    /// Too much is waiting already; come back in a moment.
+    Busy,
+    /// The store met a state that it should never be in.
+    Bug,
+}
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process holds the data directory.
+    #[error("the data directory {} is held by another karat{holder}; stop that one, or give this one a --data of its own", path.display())]
+    Held {
+        /// The data directory.
+        path: PathBuf,
+        /// What the lock file says of its holder, such as ` (pid 4711)`, or nothing.
+        holder: String,
+    },
+    /// There is nothing to read.
+    #[error("{} holds no karat data; name the directory that `karat serve --data` writes to", path.display())]
+    NoData {
+        /// The directory that was asked for.
+        path: PathBuf,
+    },
+    /// Bytes of the log that were durable once are damaged.
+    #[error(
+        "the log file {} is damaged at byte {offset}: {reason}; put back a good copy, or rename the file to end in .skip to go on without its records",
+        file.display()
+    )]
+    Corrupt {
+        /// The damaged file.
+        file: PathBuf,
+        /// Where the first damaged frame begins.
+        offset: u64,
+        /// What is wrong there.
+        reason: &'static str,
+    },
+    /// The disk has no room; nothing of the call was kept.
+    #[error("the disk under {} is full; free some space, what was sent is taken again later", path.display())]
+    Full {
+        /// The file that could not grow.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// The verb: `read`, `write`, `sync`, ...
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A bound on what may wait in memory is reached.
+    #[error("{bytes} bytes {what}, the limit is {limit}; send again in a moment")]
+    Busy {
+        /// What waits: `wait for the log`, `wait for a commit`.
+        what: &'static str,
+        /// How many bytes wait.
+        bytes: usize,
+        /// How many may.
+        limit: usize,
+    },
+    /// A single body is larger than the log takes.
+    #[error("the body has {bytes} bytes, the limit is {limit}; send smaller batches")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The store was closed, or is closing.
+    #[error("the store is closed; send again when karat is back")]
+    Closed,
+    /// The store was opened to read.
+    #[error("the store was opened to read only; write through a running karat")]
+    ReadOnly,
+    /// A setting cannot be.
+    #[error("the setting {setting} cannot be {value}: {reason}")]
+    Setting {
+        /// Name of the setting.
+        setting: &'static str,
+        /// What it was set to.
+        value: u64,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// Rows do not fit their table.
+    #[error("rows do not fit the table {table}: {reason}")]
+    Rows {
+        /// The table's name.
+        table: &'static str,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A Delta table on disk cannot be read or written.
+    #[error("the table at {}: {reason}", path.display())]
+    Table {
+        /// The table's directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Reading or writing rows as bytes failed.
+    #[error(transparent)]
+    Encode(#[from] RowsError),
+    /// Arrow failed.
+    #[error(transparent)]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// Parquet failed.
+    #[error(transparent)]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// A task of the store died.
+    #[error("a task of the store ended early: {0}")]
+    Task(String),
+}
+
+impl Error {
+    /// Returns what the caller should do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Full { .. } | Error::Io { .. } | Error::Closed => ErrorKind::Retry,
+            Error::Held { .. } | Error::NoData { .. } | Error::TooLarge { .. } | Error::ReadOnly | Error::Setting { .. } => ErrorKind::Input,
+            Error::Rows { .. } | Error::Corrupt { .. } => ErrorKind::Input,
+            Error::Busy { .. } => ErrorKind::Busy,
+            Error::Table { .. } | Error::Encode(_) | Error::Arrow(_) | Error::Parquet(_) | Error::Task(_) => ErrorKind::Bug,
+        }
+    }
+
+    /// Returns the same failure for another one who waits on the same write.
+    pub(crate) fn again(&self) -> Error {
+        let copy = |source: &io::Error| match source.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::from(source.kind()),
+        };
+        match self {
+            Error::Full { path, source } => Error::Full { path: path.clone(), source: copy(source) },
+            Error::Io { action, path, source } => Error::Io { action, path: path.clone(), source: copy(source) },
+            other => Error::Task(other.to_string()),
+        }
+    }
+
+    /// Wraps what the system said about `path`, and tells a full disk from any other refusal.
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Error::Full { path, source },
+            _ => Error::Io { action, path, source },
+        }
+    }
+}

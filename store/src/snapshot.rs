@@ -1,0 +1,79 @@
+//! What a query sees of one table: committed files, and rows that are not yet in them.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use parquet::bloom_filter::Sbbf;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use schema::{Day, Table};
+
+use crate::budget::{Budget, Permit};
+use crate::error::Error;
+
+/// What one table held at one moment; each acked row is in exactly one of `files` and `held`.
+#[derive(Debug, Clone)]
+pub(crate) struct TableSnapshot {
+    /// Which table.
+    pub table: Table,
+    /// The table's directory.
+    pub root: PathBuf,
+    /// Committed Parquet files; they lack the column `date`, which is their partition.
+    pub files: Arc<[Arc<DataFile>]>,
+    /// Rows that no file holds yet, each batch with the whole schema of the table.
+    pub held: Arc<[RecordBatch]>,
+}
+
+/// One committed Parquet file.
+#[derive(Debug, Clone)]
+pub(crate) struct DataFile {
+    /// Path relative to the table's directory: `date=2026-11-20/...parquet`.
+    pub path: String,
+    /// Size on disk.
+    pub bytes: u64,
+    /// Number of rows.
+    pub rows: u64,
+    /// The partition.
+    pub date: Day,
+    /// No row's time is before this; microseconds, at most a millisecond below the true minimum.
+    pub time_min: Option<i64>,
+    /// No row's time is after this; microseconds, at most a millisecond above the true maximum.
+    pub time_max: Option<i64>,
+    /// Which trace ids may be inside; nothing where that is not known, so the file must be read.
+    pub ids: Option<Arc<Bloom>>,
+}
+
+/// Size of a block of a Parquet bloom filter.
+const BLOCK_BYTES: usize = 32;
+
+/// The bloom filters over the trace ids of one file, one a row group.
+#[derive(Debug)]
+pub(crate) struct Bloom {
+    groups: Vec<Sbbf>,
+    _memory: Permit,
+}
+
+impl Bloom {
+    /// The column that it is over.
+    pub(crate) const COLUMN: &'static str = "trace_id";
+
+    /// Reads the filters out of a Parquet file; nothing where a row group lacks one, or where memory for them is used up.
+    pub(crate) fn read(path: &Path, memory: &Arc<Budget>) -> Result<Option<Bloom>, Error> {
+        let file = File::open(path).map_err(|source| Error::io("open", path, source))?;
+        let reader = SerializedFileReader::new(file.try_clone().map_err(|source| Error::io("open", path, source))?)?;
+        let mut groups = Vec::with_capacity(reader.metadata().num_row_groups());
+        for group in reader.metadata().row_groups() {
+            let Some(column) = group.columns().iter().find(|column| column.column_path().string() == Self::COLUMN) else { return Ok(None) };
+            let Some(filter) = Sbbf::read_from_column_chunk(column, &file)? else { return Ok(None) };
+            groups.push(filter);
+        }
+        let bytes = groups.iter().map(|group| group.num_blocks() * BLOCK_BYTES).sum();
+        Ok(memory.take(bytes).map(|memory| Bloom { groups, _memory: memory }))
+    }
+
+    /// Tells whether the file may hold rows of the trace, given as 32 lowercase hex digits; a `false` is certain.
+    pub(crate) fn may_contain(&self, trace_id: &str) -> bool {
+        self.groups.iter().any(|group| group.check(trace_id))
+    }
+}
