@@ -1,0 +1,3 @@
+//! karat: the wiring of the parts into one binary.
+
+pub mod demo;
