@@ -36,7 +36,8 @@ impl Article {
     }
 }
 
-/// All articles.
+/// All articles. A fact a line reads better than rustfmt's four.
+#[rustfmt::skip]
 pub const ARTICLES: &[Article] = &[
     Article {
         id: "kb-101",
@@ -48,26 +49,11 @@ pub const ARTICLES: &[Article] = &[
             "Can I pick a delivery day?",
         ],
         facts: &[
-            fact(
-                "Bikes leave our Leeds warehouse within 4 working days of payment.",
-                "Your bike leaves the Leeds warehouse within 4 working days of payment.",
-            ),
-            fact(
-                "Delivery within mainland Britain costs 45 pounds and takes 2 to 3 working days by van.",
-                "Delivery by van within mainland Britain costs 45 pounds and takes 2 to 3 working days.",
-            ),
-            fact(
-                "Scottish islands and Northern Ireland take up to 8 working days and cost 95 pounds.",
-                "For the Scottish islands and Northern Ireland it costs 95 pounds and takes up to 8 working days.",
-            ),
-            fact(
-                "The carrier sends a text message with a two-hour window on the morning of delivery.",
-                "On the morning of delivery the carrier sends you a text message with a two-hour window.",
-            ),
-            fact(
-                "Deliveries can be moved once, free of charge, until noon on the day before.",
-                "You can move the delivery once free of charge until noon on the day before.",
-            ),
+            fact("Bikes leave our Leeds warehouse within 4 working days of payment.", "Your bike leaves the Leeds warehouse within 4 working days of payment."),
+            fact("Delivery within mainland Britain costs 45 pounds and takes 2 to 3 working days by van.", "Delivery by van within mainland Britain costs 45 pounds and takes 2 to 3 working days."),
+            fact("Scottish islands and Northern Ireland take up to 8 working days and cost 95 pounds.", "For the Scottish islands and Northern Ireland it costs 95 pounds and takes up to 8 working days."),
+            fact("The carrier sends a text message with a two-hour window on the morning of delivery.", "On the morning of delivery the carrier sends you a text message with a two-hour window."),
+            fact("Deliveries can be moved once, free of charge, until noon on the day before.", "You can move the delivery once free of charge until noon on the day before."),
         ],
         inventions: &[
             "Express couriers reach every postcode in 6 hours for members of the Gold circle.",
@@ -85,22 +71,10 @@ pub const ARTICLES: &[Article] = &[
             "Who pays for the return shipping?",
         ],
         facts: &[
-            fact(
-                "Every bike comes with a trial of 30 days, counted from delivery.",
-                "Every bike has a trial of 30 days counted from the day of delivery.",
-            ),
-            fact(
-                "A bike that is returned within the trial may have at most 150 kilometres on the odometer.",
-                "To be returned within the trial, the bike may have at most 150 kilometres on the odometer.",
-            ),
-            fact(
-                "We collect the bike from your door and deduct 60 pounds for the collection.",
-                "We collect the bike from your door and deduct 60 pounds for collection.",
-            ),
-            fact(
-                "Refunds go to the original means of payment within 7 working days of inspection.",
-                "The refund goes to your original means of payment within 7 working days of the inspection.",
-            ),
+            fact("Every bike comes with a trial of 30 days, counted from delivery.", "Every bike has a trial of 30 days counted from the day of delivery."),
+            fact("A bike that is returned within the trial may have at most 150 kilometres on the odometer.", "To be returned within the trial, the bike may have at most 150 kilometres on the odometer."),
+            fact("We collect the bike from your door and deduct 60 pounds for the collection.", "We collect the bike from your door and deduct 60 pounds for collection."),
+            fact("Refunds go to the original means of payment within 7 working days of inspection.", "The refund goes to your original means of payment within 7 working days of the inspection."),
             fact("Helmets and child seats cannot be returned once they have been used.", "Used helmets and child seats cannot be returned."),
         ],
         inventions: &[
@@ -119,23 +93,11 @@ pub const ARTICLES: &[Article] = &[
             "Can I fit a second battery?",
         ],
         facts: &[
-            fact(
-                "The Haul carries a 625 watt hour battery, the Dash one of 500 watt hours.",
-                "The Haul has a 625 watt hour battery and the Dash one of 500 watt hours.",
-            ),
-            fact(
-                "With a load of 60 kilograms the Haul rides about 70 kilometres in Tour mode.",
-                "In Tour mode the Haul rides about 70 kilometres with a load of 60 kilograms.",
-            ),
+            fact("The Haul carries a 625 watt hour battery, the Dash one of 500 watt hours.", "The Haul has a 625 watt hour battery and the Dash one of 500 watt hours."),
+            fact("With a load of 60 kilograms the Haul rides about 70 kilometres in Tour mode.", "In Tour mode the Haul rides about 70 kilometres with a load of 60 kilograms."),
             fact("Below 5 degrees the range falls by roughly a fifth.", "Expect the range to fall by roughly a fifth below 5 degrees."),
-            fact(
-                "The Haul takes a second battery under the loading deck, which doubles the range.",
-                "A second battery fits under the loading deck of the Haul and doubles its range.",
-            ),
-            fact(
-                "A battery keeps at least 70 percent of its capacity after 800 full charges.",
-                "After 800 full charges the battery keeps at least 70 percent of its capacity.",
-            ),
+            fact("The Haul takes a second battery under the loading deck, which doubles the range.", "A second battery fits under the loading deck of the Haul and doubles its range."),
+            fact("A battery keeps at least 70 percent of its capacity after 800 full charges.", "After 800 full charges the battery keeps at least 70 percent of its capacity."),
         ],
         inventions: &[
             "Solar panels on the roof box add another 22 kilometres on cloudless afternoons.",
@@ -153,23 +115,11 @@ pub const ARTICLES: &[Article] = &[
             "How should I store the battery over winter?",
         ],
         facts: &[
-            fact(
-                "The standard charger fills an empty battery in 4.5 hours, the fast charger in 2.5 hours.",
-                "With the standard charger an empty battery is full in 4.5 hours, with the fast charger in 2.5 hours.",
-            ),
+            fact("The standard charger fills an empty battery in 4.5 hours, the fast charger in 2.5 hours.", "With the standard charger an empty battery is full in 4.5 hours, with the fast charger in 2.5 hours."),
             fact("Charge the battery indoors, between 5 and 35 degrees.", "Please charge the battery indoors between 5 and 35 degrees."),
-            fact(
-                "The charger stops by itself when the battery is full and may stay plugged in overnight.",
-                "It may stay plugged in overnight, because the charger stops by itself when the battery is full.",
-            ),
-            fact(
-                "For storage over winter, leave the battery at about half charge in a dry room.",
-                "Over winter, store the battery at about half charge in a dry room.",
-            ),
-            fact(
-                "Never charge a battery that has been dropped or that smells of solvent.",
-                "A battery that was dropped or smells of solvent must never be charged.",
-            ),
+            fact("The charger stops by itself when the battery is full and may stay plugged in overnight.", "It may stay plugged in overnight, because the charger stops by itself when the battery is full."),
+            fact("For storage over winter, leave the battery at about half charge in a dry room.", "Over winter, store the battery at about half charge in a dry room."),
+            fact("Never charge a battery that has been dropped or that smells of solvent.", "A battery that was dropped or smells of solvent must never be charged."),
         ],
         inventions: &[
             "Placing it in a refrigerator for 20 minutes first makes it accept current faster.",
@@ -187,19 +137,10 @@ pub const ARTICLES: &[Article] = &[
             "What does the warranty not cover?",
         ],
         facts: &[
-            fact(
-                "The frame is under warranty for 10 years, the motor and the battery for 3 years.",
-                "The frame has a warranty of 10 years, the motor and battery one of 3 years.",
-            ),
-            fact(
-                "The warranty passes to the next owner when the bike is registered in the app.",
-                "It passes to the next owner once the bike is registered in the app.",
-            ),
+            fact("The frame is under warranty for 10 years, the motor and the battery for 3 years.", "The frame has a warranty of 10 years, the motor and battery one of 3 years."),
+            fact("The warranty passes to the next owner when the bike is registered in the app.", "It passes to the next owner once the bike is registered in the app."),
             fact("Brake pads, tyres and chains wear out and are not covered.", "Brake pads, tyres and chains are not covered, as they wear out."),
-            fact(
-                "The warranty asks for a service by a Larkspur workshop every 2,500 kilometres.",
-                "The warranty asks for a service every 2,500 kilometres in a Larkspur workshop.",
-            ),
+            fact("The warranty asks for a service by a Larkspur workshop every 2,500 kilometres.", "The warranty asks for a service every 2,500 kilometres in a Larkspur workshop."),
             fact("Claims need the frame number and the invoice.", "For a claim you need the frame number and the invoice."),
         ],
         inventions: &[
@@ -218,18 +159,9 @@ pub const ARTICLES: &[Article] = &[
             "Can I buy the bike at the end of the subscription?",
         ],
         facts: &[
-            fact(
-                "The subscription costs 119 pounds a month for the Dash and 149 pounds for the Haul.",
-                "A subscription costs 119 pounds a month for the Dash and 149 pounds for the Haul.",
-            ),
-            fact(
-                "It includes insurance against theft, two services a year and a replacement bike.",
-                "It includes theft insurance, two services a year and a replacement bike.",
-            ),
-            fact(
-                "The shortest term is 6 months; after that you may cancel to the end of any month.",
-                "After the shortest term of 6 months you may cancel to the end of any month.",
-            ),
+            fact("The subscription costs 119 pounds a month for the Dash and 149 pounds for the Haul.", "A subscription costs 119 pounds a month for the Dash and 149 pounds for the Haul."),
+            fact("It includes insurance against theft, two services a year and a replacement bike.", "It includes theft insurance, two services a year and a replacement bike."),
+            fact("The shortest term is 6 months; after that you may cancel to the end of any month.", "After the shortest term of 6 months you may cancel to the end of any month."),
             fact("Ending it early costs two monthly payments.", "If you end it early, that costs two monthly payments."),
             fact("After 36 months the bike may be bought for 640 pounds.", "You may buy the bike for 640 pounds after 36 months."),
         ],
@@ -249,22 +181,10 @@ pub const ARTICLES: &[Article] = &[
             "Is the tracker included in the price?",
         ],
         facts: &[
-            fact(
-                "The tracker sits inside the frame and has a cell of its own that lasts 3 weeks without the main battery.",
-                "Without the main battery the tracker runs for 3 weeks on a cell of its own inside the frame.",
-            ),
-            fact(
-                "Tracking is free for the first year and costs 39 pounds a year afterwards.",
-                "Tracking is free in the first year and costs 39 pounds a year afterwards.",
-            ),
-            fact(
-                "Report a theft in the app under Security, then give the crime number to our recovery team.",
-                "Please report the theft in the app under Security and give our recovery team the crime number.",
-            ),
-            fact(
-                "The recovery team works with the police around the clock and finds four bikes of five.",
-                "Our recovery team works with the police around the clock and finds four bikes of five.",
-            ),
+            fact("The tracker sits inside the frame and has a cell of its own that lasts 3 weeks without the main battery.", "Without the main battery the tracker runs for 3 weeks on a cell of its own inside the frame."),
+            fact("Tracking is free for the first year and costs 39 pounds a year afterwards.", "Tracking is free in the first year and costs 39 pounds a year afterwards."),
+            fact("Report a theft in the app under Security, then give the crime number to our recovery team.", "Please report the theft in the app under Security and give our recovery team the crime number."),
+            fact("The recovery team works with the police around the clock and finds four bikes of five.", "Our recovery team works with the police around the clock and finds four bikes of five."),
             fact("An alarm of 100 decibels sounds when a locked bike is moved.", "When a locked bike is moved, an alarm of 100 decibels sounds."),
         ],
         inventions: &[
@@ -283,18 +203,9 @@ pub const ARTICLES: &[Article] = &[
             "Pairing fails with error 12",
         ],
         facts: &[
-            fact(
-                "Switch the bike on, hold the light button for 5 seconds and choose the bike in the app.",
-                "To pair, switch the bike on, hold the light button for 5 seconds and choose the bike in the app.",
-            ),
-            fact(
-                "Error 12 means that another phone is still connected over Bluetooth.",
-                "Error 12 means another phone is still connected over Bluetooth.",
-            ),
-            fact(
-                "Up to 6 riders can share one bike; the owner invites them under Family.",
-                "The owner can invite riders under Family, and up to 6 of them share one bike.",
-            ),
+            fact("Switch the bike on, hold the light button for 5 seconds and choose the bike in the app.", "To pair, switch the bike on, hold the light button for 5 seconds and choose the bike in the app."),
+            fact("Error 12 means that another phone is still connected over Bluetooth.", "Error 12 means another phone is still connected over Bluetooth."),
+            fact("Up to 6 riders can share one bike; the owner invites them under Family.", "The owner can invite riders under Family, and up to 6 of them share one bike."),
             fact("The app needs iOS 16 or Android 11.", "You need iOS 16 or Android 11 for the app."),
             fact("A reset of the display does not delete your rides.", "Your rides are not deleted by a reset of the display."),
         ],
@@ -314,23 +225,11 @@ pub const ARTICLES: &[Article] = &[
             "Can I go back to an older version?",
         ],
         facts: &[
-            fact(
-                "Updates arrive in the app and take about 12 minutes; the battery must be above 30 percent.",
-                "An update comes through the app and takes about 12 minutes with the battery above 30 percent.",
-            ),
-            fact(
-                "If an update hangs, keep the app open and wait 20 minutes before switching the bike off and on.",
-                "When an update hangs, keep the app open and wait 20 minutes, then switch the bike off and on.",
-            ),
-            fact(
-                "Version 5.2 makes the start smoother with heavy loads and mends the light sensor.",
-                "Version 5.2 mends the light sensor and makes the start smoother with heavy loads.",
-            ),
+            fact("Updates arrive in the app and take about 12 minutes; the battery must be above 30 percent.", "An update comes through the app and takes about 12 minutes with the battery above 30 percent."),
+            fact("If an update hangs, keep the app open and wait 20 minutes before switching the bike off and on.", "When an update hangs, keep the app open and wait 20 minutes, then switch the bike off and on."),
+            fact("Version 5.2 makes the start smoother with heavy loads and mends the light sensor.", "Version 5.2 mends the light sensor and makes the start smoother with heavy loads."),
             fact("An older version can be put back by a workshop only.", "Only a workshop can put back an older version."),
-            fact(
-                "Settings of the assistance levels are kept through an update.",
-                "Your settings of the assistance levels are kept through the update.",
-            ),
+            fact("Settings of the assistance levels are kept through an update.", "Your settings of the assistance levels are kept through the update."),
         ],
         inventions: &[
             "Beta testers unlock a turbo of 45 kilometres per hour on private land.",
@@ -348,26 +247,11 @@ pub const ARTICLES: &[Article] = &[
             "Which child seat fits the Dash?",
         ],
         facts: &[
-            fact(
-                "The bench of the Haul seats two children up to 22 kilograms each, with three-point belts.",
-                "The Haul's bench seats two children up to 22 kilograms each with three-point belts.",
-            ),
-            fact(
-                "Babies may ride from 3 months in the padded shell, which is fixed to the bench.",
-                "From 3 months babies may ride in the padded shell that is fixed to the bench.",
-            ),
-            fact(
-                "The Dash takes one seat with the MIK HD mount, up to 27 kilograms.",
-                "On the Dash you can mount one seat with the MIK HD mount up to 27 kilograms.",
-            ),
-            fact(
-                "We advise a helmet for every child, although the law does not ask for it in Britain.",
-                "The law in Britain does not ask for it, but we advise a helmet for every child.",
-            ),
-            fact(
-                "The rain tent has windows that can be opened and fits on the bench version only.",
-                "The rain tent fits on the bench version only and has windows that can be opened.",
-            ),
+            fact("The bench of the Haul seats two children up to 22 kilograms each, with three-point belts.", "The Haul's bench seats two children up to 22 kilograms each with three-point belts."),
+            fact("Babies may ride from 3 months in the padded shell, which is fixed to the bench.", "From 3 months babies may ride in the padded shell that is fixed to the bench."),
+            fact("The Dash takes one seat with the MIK HD mount, up to 27 kilograms.", "On the Dash you can mount one seat with the MIK HD mount up to 27 kilograms."),
+            fact("We advise a helmet for every child, although the law does not ask for it in Britain.", "The law in Britain does not ask for it, but we advise a helmet for every child."),
+            fact("The rain tent has windows that can be opened and fits on the bench version only.", "The rain tent fits on the bench version only and has windows that can be opened."),
         ],
         inventions: &[
             "Twins qualify for a sidecar that was certified to 75 kilograms in Norway.",
@@ -385,26 +269,11 @@ pub const ARTICLES: &[Article] = &[
             "Can you service the bike at my home?",
         ],
         facts: &[
-            fact(
-                "The first service is due after 400 kilometres or 3 months, whichever comes first.",
-                "Your first service is due after 400 kilometres or 3 months, whichever comes first.",
-            ),
-            fact(
-                "A small service costs 79 pounds, a large one 139 pounds, parts not included.",
-                "A small service is 79 pounds and a large one 139 pounds, with parts not included.",
-            ),
-            fact(
-                "There are workshops in Leeds, Bristol, Glasgow, Cardiff and London.",
-                "You find workshops in Leeds, Bristol, Glasgow, Cardiff and London.",
-            ),
-            fact(
-                "The mobile workshop visits homes within 25 kilometres of a workshop for 35 pounds extra.",
-                "For 35 pounds extra the mobile workshop visits homes within 25 kilometres of a workshop.",
-            ),
-            fact(
-                "Appointments are booked in the app and can be moved until the evening before.",
-                "Book appointments in the app; they can be moved until the evening before.",
-            ),
+            fact("The first service is due after 400 kilometres or 3 months, whichever comes first.", "Your first service is due after 400 kilometres or 3 months, whichever comes first."),
+            fact("A small service costs 79 pounds, a large one 139 pounds, parts not included.", "A small service is 79 pounds and a large one 139 pounds, with parts not included."),
+            fact("There are workshops in Leeds, Bristol, Glasgow, Cardiff and London.", "You find workshops in Leeds, Bristol, Glasgow, Cardiff and London."),
+            fact("The mobile workshop visits homes within 25 kilometres of a workshop for 35 pounds extra.", "For 35 pounds extra the mobile workshop visits homes within 25 kilometres of a workshop."),
+            fact("Appointments are booked in the app and can be moved until the evening before.", "Book appointments in the app; they can be moved until the evening before."),
         ],
         inventions: &[
             "Mechanics accept payment in kind such as 2 crates of apples.",
@@ -422,22 +291,10 @@ pub const ARTICLES: &[Article] = &[
             "How long do the tyres last?",
         ],
         facts: &[
-            fact(
-                "Ride the Haul at 3.0 bar in front and 3.8 bar behind, the Dash at 3.2 bar on both wheels.",
-                "The Haul takes 3.0 bar in front and 3.8 bar behind, the Dash 3.2 bar on both wheels.",
-            ),
-            fact(
-                "A puncture of the front wheel can be mended at home with two tyre levers and a patch.",
-                "You can mend a puncture of the front wheel at home with a patch and two tyre levers.",
-            ),
-            fact(
-                "For the rear wheel of the Haul, unplug the motor cable first and support the frame.",
-                "On the rear wheel of the Haul, first unplug the motor cable and support the frame.",
-            ),
-            fact(
-                "Studded winter tyres of 20 by 2.15 inches fit both wheels of the Haul.",
-                "Studded winter tyres of 20 by 2.15 inches fit on both wheels of the Haul.",
-            ),
+            fact("Ride the Haul at 3.0 bar in front and 3.8 bar behind, the Dash at 3.2 bar on both wheels.", "The Haul takes 3.0 bar in front and 3.8 bar behind, the Dash 3.2 bar on both wheels."),
+            fact("A puncture of the front wheel can be mended at home with two tyre levers and a patch.", "You can mend a puncture of the front wheel at home with a patch and two tyre levers."),
+            fact("For the rear wheel of the Haul, unplug the motor cable first and support the frame.", "On the rear wheel of the Haul, first unplug the motor cable and support the frame."),
+            fact("Studded winter tyres of 20 by 2.15 inches fit both wheels of the Haul.", "Studded winter tyres of 20 by 2.15 inches fit on both wheels of the Haul."),
             fact("Tyres last between 4,000 and 6,000 kilometres.", "The tyres last between 4,000 and 6,000 kilometres."),
         ],
         inventions: &[
@@ -457,22 +314,10 @@ pub const ARTICLES: &[Article] = &[
         ],
         facts: &[
             fact("We take Visa, Mastercard, bank transfer and PayPal.", "You can pay by Visa, Mastercard, bank transfer or PayPal."),
-            fact(
-                "Instalments over 12 or 24 months are free of interest from 1,000 pounds.",
-                "From 1,000 pounds, instalments over 12 or 24 months are free of interest.",
-            ),
-            fact(
-                "A declined payment has most often been stopped by the limit of the card.",
-                "Most often a declined payment was stopped by the limit of the card.",
-            ),
-            fact(
-                "Companies in the EU receive an invoice without VAT when they give a valid VAT number.",
-                "With a valid VAT number, companies in the EU receive an invoice without VAT.",
-            ),
-            fact(
-                "An order is held for 5 working days until a bank transfer arrives.",
-                "Until the bank transfer arrives the order is held for 5 working days.",
-            ),
+            fact("Instalments over 12 or 24 months are free of interest from 1,000 pounds.", "From 1,000 pounds, instalments over 12 or 24 months are free of interest."),
+            fact("A declined payment has most often been stopped by the limit of the card.", "Most often a declined payment was stopped by the limit of the card."),
+            fact("Companies in the EU receive an invoice without VAT when they give a valid VAT number.", "With a valid VAT number, companies in the EU receive an invoice without VAT."),
+            fact("An order is held for 5 working days until a bank transfer arrives.", "Until the bank transfer arrives the order is held for 5 working days."),
         ],
         inventions: &[
             "Bitcoin wallets earn a rebate of 4 percent on weekdays.",
@@ -490,23 +335,11 @@ pub const ARTICLES: &[Article] = &[
             "Which scheme providers do you accept?",
         ],
         facts: &[
-            fact(
-                "We take part in the Cycle to Work scheme with Green Commute, Cyclescheme and Vivup.",
-                "Yes, we take part in Cycle to Work with Green Commute, Cyclescheme and Vivup.",
-            ),
-            fact(
-                "There is no upper limit with Green Commute; other providers may stop at 3,000 pounds.",
-                "With Green Commute there is no upper limit, while other providers may stop at 3,000 pounds.",
-            ),
-            fact(
-                "Send us the certificate by mail and we release the order within 2 working days.",
-                "Send the certificate by mail and we release your order within 2 working days.",
-            ),
+            fact("We take part in the Cycle to Work scheme with Green Commute, Cyclescheme and Vivup.", "Yes, we take part in Cycle to Work with Green Commute, Cyclescheme and Vivup."),
+            fact("There is no upper limit with Green Commute; other providers may stop at 3,000 pounds.", "With Green Commute there is no upper limit, while other providers may stop at 3,000 pounds."),
+            fact("Send us the certificate by mail and we release the order within 2 working days.", "Send the certificate by mail and we release your order within 2 working days."),
             fact("Accessories up to 300 pounds can be part of the certificate.", "Accessories up to 300 pounds can be part of your certificate."),
-            fact(
-                "Savings lie between 28 and 42 percent, depending on your tax band.",
-                "You save between 28 and 42 percent depending on your tax band.",
-            ),
+            fact("Savings lie between 28 and 42 percent, depending on your tax band.", "You save between 28 and 42 percent depending on your tax band."),
         ],
         inventions: &[
             "Freelancers claim 66 percent through a form that Parliament issued last spring.",
@@ -524,22 +357,10 @@ pub const ARTICLES: &[Article] = &[
             "The pedals won't screw in",
         ],
         facts: &[
-            fact(
-                "The bike arrives nine tenths assembled; pedals, handlebar and saddle remain.",
-                "It arrives nine tenths assembled, and the pedals, handlebar and saddle remain.",
-            ),
-            fact(
-                "You need the 15 millimetre spanner and the 5 millimetre key from the tool bag.",
-                "From the tool bag you need the 15 millimetre spanner and the 5 millimetre key.",
-            ),
-            fact(
-                "The left pedal has a reverse thread and is turned anticlockwise.",
-                "Turn the left pedal anticlockwise, as it has a reverse thread.",
-            ),
-            fact(
-                "Loosen the lever on the stem to set the handlebar between 98 and 112 centimetres.",
-                "Loosen the lever on the stem and set the handlebar between 98 and 112 centimetres.",
-            ),
+            fact("The bike arrives nine tenths assembled; pedals, handlebar and saddle remain.", "It arrives nine tenths assembled, and the pedals, handlebar and saddle remain."),
+            fact("You need the 15 millimetre spanner and the 5 millimetre key from the tool bag.", "From the tool bag you need the 15 millimetre spanner and the 5 millimetre key."),
+            fact("The left pedal has a reverse thread and is turned anticlockwise.", "Turn the left pedal anticlockwise, as it has a reverse thread."),
+            fact("Loosen the lever on the stem to set the handlebar between 98 and 112 centimetres.", "Loosen the lever on the stem and set the handlebar between 98 and 112 centimetres."),
             fact("Assembly takes about 25 minutes; a film shows each step.", "The assembly takes about 25 minutes and a film shows each step."),
         ],
         inventions: &[
@@ -558,20 +379,11 @@ pub const ARTICLES: &[Article] = &[
             "Which lock do I need for the insurance?",
         ],
         facts: &[
-            fact(
-                "Larkspur Cover costs 14 pounds a month and pays for theft, vandalism and accidents.",
-                "For 14 pounds a month Larkspur Cover pays for theft, vandalism and accidents.",
-            ),
+            fact("Larkspur Cover costs 14 pounds a month and pays for theft, vandalism and accidents.", "For 14 pounds a month Larkspur Cover pays for theft, vandalism and accidents."),
             fact("The excess is 75 pounds for each claim.", "Each claim has an excess of 75 pounds."),
-            fact(
-                "The bike must be locked with a Sold Secure Gold lock to a fixed object.",
-                "Lock the bike with a Sold Secure Gold lock to a fixed object.",
-            ),
+            fact("The bike must be locked with a Sold Secure Gold lock to a fixed object.", "Lock the bike with a Sold Secure Gold lock to a fixed object."),
             fact("Claims are made in the app with photographs, within 14 days.", "Make the claim in the app with photographs within 14 days."),
-            fact(
-                "Batteries are covered for theft only together with the whole bike.",
-                "Theft of the battery is covered only together with the whole bike.",
-            ),
+            fact("Batteries are covered for theft only together with the whole bike.", "Theft of the battery is covered only together with the whole bike."),
         ],
         inventions: &[
             "Premiums fall by half for riders over 65 who pass an eyesight exam.",
@@ -590,15 +402,9 @@ pub const ARTICLES: &[Article] = &[
         ],
         facts: &[
             fact("Invoices are in the account under Orders, as PDF.", "You find the invoice as a PDF in your account under Orders."),
-            fact(
-                "The colour can be changed until production begins, about 10 days after the order.",
-                "You can change the colour until production begins about 10 days after the order.",
-            ),
+            fact("The colour can be changed until production begins, about 10 days after the order.", "You can change the colour until production begins about 10 days after the order."),
             fact("Cancelling is free until the bike leaves the warehouse.", "Until the bike leaves the warehouse, cancelling is free."),
-            fact(
-                "The account shows four stages: paid, in production, packed and on its way.",
-                "Your account shows the four stages paid, in production, packed and on its way.",
-            ),
+            fact("The account shows four stages: paid, in production, packed and on its way.", "Your account shows the four stages paid, in production, packed and on its way."),
             fact("Changes of the address are possible until the bike is packed.", "The address can be changed until the bike is packed."),
         ],
         inventions: &[
@@ -617,16 +423,10 @@ pub const ARTICLES: &[Article] = &[
             "Can I bring my kids to a test ride?",
         ],
         facts: &[
-            fact(
-                "Test rides are free and take 45 minutes, in Leeds, Bristol and London.",
-                "A test ride is free and takes 45 minutes in Leeds, Bristol or London.",
-            ),
+            fact("Test rides are free and take 45 minutes, in Leeds, Bristol and London.", "A test ride is free and takes 45 minutes in Leeds, Bristol or London."),
             fact("Please book two days ahead and bring a photo id.", "Please bring a photo id and book two days ahead."),
             fact("Children are welcome; we have helmets from size 46.", "Your children are welcome, and we have helmets from size 46."),
-            fact(
-                "Over a weekend a bike can be borrowed for 50 pounds, which count towards a purchase.",
-                "You can borrow a bike over a weekend for 50 pounds, which count towards a purchase.",
-            ),
+            fact("Over a weekend a bike can be borrowed for 50 pounds, which count towards a purchase.", "You can borrow a bike over a weekend for 50 pounds, which count towards a purchase."),
             fact("Showrooms open from Tuesday to Saturday, 10 to 18 o'clock.", "The showrooms open from Tuesday to Saturday, 10 to 18 o'clock."),
         ],
         inventions: &[
@@ -645,10 +445,7 @@ pub const ARTICLES: &[Article] = &[
             "Is the brake lever in stock?",
         ],
         facts: &[
-            fact(
-                "Spare parts are sold in the shop under Parts and leave within 2 working days.",
-                "You can buy spare parts in the shop under Parts, and they leave within 2 working days.",
-            ),
+            fact("Spare parts are sold in the shop under Parts and leave within 2 working days.", "You can buy spare parts in the shop under Parts, and they leave within 2 working days."),
             fact("A new display costs 129 pounds and must be paired by a workshop.", "The new display costs 129 pounds and a workshop must pair it."),
             fact("We keep parts for 12 years after a model ends.", "After a model ends we keep parts for 12 years."),
             fact("Brake levers, pads and cables are always in stock in Leeds.", "In Leeds the brake levers, pads and cables are always in stock."),
@@ -665,19 +462,10 @@ pub const ARTICLES: &[Article] = &[
         title: "Loads and limits",
         questions: &["How much weight can the Haul carry?", "What is the maximum rider weight?", "can I tow a trailer", "Does a dog fit in the box?"],
         facts: &[
-            fact(
-                "The Haul may weigh 220 kilograms in all, of which 100 kilograms may lie in the box.",
-                "In all the Haul may weigh 220 kilograms, of which 100 kilograms may lie in the box.",
-            ),
+            fact("The Haul may weigh 220 kilograms in all, of which 100 kilograms may lie in the box.", "In all the Haul may weigh 220 kilograms, of which 100 kilograms may lie in the box."),
             fact("Riders may weigh up to 125 kilograms.", "A rider may weigh up to 125 kilograms."),
-            fact(
-                "A trailer of up to 50 kilograms is allowed on the Haul, none on the Dash.",
-                "The Haul is allowed a trailer of up to 50 kilograms, the Dash none.",
-            ),
-            fact(
-                "Dogs ride in the box on the rubber mat, leashed to the ring in the floor.",
-                "Your dog rides in the box on the rubber mat, leashed to the ring in the floor.",
-            ),
+            fact("A trailer of up to 50 kilograms is allowed on the Haul, none on the Dash.", "The Haul is allowed a trailer of up to 50 kilograms, the Dash none."),
+            fact("Dogs ride in the box on the rubber mat, leashed to the ring in the floor.", "Your dog rides in the box on the rubber mat, leashed to the ring in the floor."),
             fact("The box is 88 centimetres long and 62 centimetres wide.", "It is 88 centimetres long and 62 centimetres wide, the box."),
         ],
         inventions: &[
