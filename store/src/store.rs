@@ -1,12 +1,13 @@
 //! The store's front door: what the other crates call.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use schema::{Clock, Micros, Row, Table, Tenant};
 
 use crate::config::StoreConfig;
 use crate::decode::{Decode, Prepared, Signal};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::snapshot::TableSnapshot;
 use crate::status::Status;
@@ -21,6 +22,8 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) config: StoreConfig,
     pub(crate) clock: Clock,
+    /// Where queries run, once there was one.
+    pub(crate) engine: OnceLock<Engine>,
 }
 
 /// What became of an ingested body.
