@@ -37,7 +37,7 @@ const LATEST_SPANS: &str = "latest_spans";
 pub(crate) type Source = Arc<dyn Fn(Table) -> TableSnapshot + Send + Sync>;
 
 /// One tenant's tables during one query; each is looked at once, so that every mention of it reads the same rows.
-pub(crate) struct Tables {
+pub(crate) struct QueryTables {
     source: Source,
     store: ObjectStoreUrl,
     data: PathBuf,
@@ -47,7 +47,7 @@ pub(crate) struct Tables {
     latest: OnceLock<Arc<LatestSpans>>,
 }
 
-impl Tables {
+impl QueryTables {
     /// Makes the tables of `source`, whose files stand under `data`, which the query's runtime knows as `store`.
     pub(crate) fn new(source: Source, store: ObjectStoreUrl, data: PathBuf, reach: Micros) -> Arc<Self> {
         Arc::new(Self { source, store, data, reach, seen: Mutex::default(), latest: OnceLock::new() })
@@ -70,9 +70,9 @@ impl Tables {
     }
 }
 
-impl fmt::Debug for Tables {
+impl fmt::Debug for QueryTables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tables").field("data", &self.data).finish_non_exhaustive()
+        f.debug_struct("QueryTables").field("data", &self.data).finish_non_exhaustive()
     }
 }
 
@@ -107,12 +107,12 @@ impl TableProvider for ViewName {
 pub(crate) type ViewNames = HashMap<&'static str, Arc<ViewName>>;
 
 /// Makes the catalog that one query sees: nothing but `tables`, `views` and their description.
-pub(crate) fn catalog_of(tables: Arc<Tables>, views: Arc<ViewNames>) -> Arc<dyn CatalogProviderList> {
+pub(crate) fn catalog_of(tables: Arc<QueryTables>, views: Arc<ViewNames>) -> Arc<dyn CatalogProviderList> {
     list_of(Public { tables, views, is_for_views: false })
 }
 
 /// Makes the catalog that the views are planned with: they can also name `latest_spans`.
-pub(crate) fn catalog_for_views(tables: Arc<Tables>, views: Arc<ViewNames>) -> Arc<dyn CatalogProviderList> {
+pub(crate) fn catalog_for_views(tables: Arc<QueryTables>, views: Arc<ViewNames>) -> Arc<dyn CatalogProviderList> {
     list_of(Public { tables, views, is_for_views: true })
 }
 
@@ -146,7 +146,7 @@ impl CatalogProvider for Catalog {
 
 #[derive(Debug)]
 struct Public {
-    tables: Arc<Tables>,
+    tables: Arc<QueryTables>,
     views: Arc<ViewNames>,
     is_for_views: bool,
 }

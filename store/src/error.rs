@@ -37,7 +37,7 @@ pub enum Error {
     },
     /// Bytes of the log that were durable once are damaged.
     #[error(
-        "the log file {} is damaged at byte {offset}: {reason}; put back a good copy, or move the file out of _wal to go on without its records",
+        "the log file {} is damaged at byte {offset}: {reason}; put back a good copy, or rename the file to end in .skip to go on without its records",
         file.display()
     )]
     Corrupt {
@@ -189,6 +189,19 @@ impl Error {
     /// Wraps what the query engine said.
     pub(crate) fn engine(error: datafusion::error::DataFusionError) -> Self {
         Error::Engine(Box::new(error))
+    }
+
+    /// Returns the same failure for another one who waits on the same write.
+    pub(crate) fn again(&self) -> Error {
+        let copy = |source: &io::Error| match source.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::from(source.kind()),
+        };
+        match self {
+            Error::Full { path, source } => Error::Full { path: path.clone(), source: copy(source) },
+            Error::Io { action, path, source } => Error::Io { action, path: path.clone(), source: copy(source) },
+            other => Error::Task(other.to_string()),
+        }
     }
 
     /// Wraps what the system said about `path`, and tells a full disk from any other refusal.

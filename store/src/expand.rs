@@ -17,7 +17,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableScan}
 use futures::FutureExt;
 use schema::{Micros, Table};
 
-use crate::catalog::{Tables, ViewName, ViewNames, catalog_for_views};
+use crate::catalog::{QueryTables, ViewName, ViewNames, catalog_for_views};
 use crate::error::Error;
 use crate::latest::LatestSpans;
 use crate::provider::StoreTable;
@@ -45,7 +45,7 @@ impl Views {
 /// Plans the views one after the other; each can name those before it.
 fn plan_all() -> Result<Views> {
     let no_rows = |table| TableSnapshot { table, root: table.name().into(), files: Arc::from([]), held: Arc::from([]) };
-    let tables = Tables::new(Arc::new(no_rows), ObjectStoreUrl::local_filesystem(), "".into(), Micros(0));
+    let tables = QueryTables::new(Arc::new(no_rows), ObjectStoreUrl::local_filesystem(), "".into(), Micros(0));
     let mut views = Views { names: Arc::default(), plans: HashMap::new() };
     for view in views::ALL {
         let mut state = base_state();
@@ -68,7 +68,7 @@ fn plan_one(state: &SessionState, view: View) -> Result<LogicalPlan> {
 }
 
 /// Replaces every view that `plan` names by the view's own plan over `tables`, with the query's filters on it.
-pub(crate) fn expand(plan: LogicalPlan, views: &Views, tables: &Tables, reach: Micros) -> Result<LogicalPlan> {
+pub(crate) fn expand(plan: LogicalPlan, views: &Views, tables: &QueryTables, reach: Micros) -> Result<LogicalPlan> {
     let expanded = plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::TableScan(scan) => match view_of(&scan)? {
             Some(view) => Ok(Transformed::yes(expand_scan(scan, view, views, tables, reach)?)),
@@ -85,7 +85,7 @@ fn view_of(scan: &TableScan) -> Result<Option<View>> {
 }
 
 /// Plans one mention of a view: its rows, the filters on them, the columns that are asked for, and no more rows than that.
-fn expand_scan(scan: TableScan, view: View, views: &Views, tables: &Tables, reach: Micros) -> Result<LogicalPlan> {
+fn expand_scan(scan: TableScan, view: View, views: &Views, tables: &QueryTables, reach: Micros) -> Result<LogicalPlan> {
     let range = Range::of(&scan.filters).widened(reach);
     let range = if view.rows_end() { range } else { range.without_end() };
     let rows = instantiate(view, &range, views, tables)?;
@@ -101,7 +101,7 @@ fn expand_scan(scan: TableScan, view: View, views: &Views, tables: &Tables, reac
 }
 
 /// Copies a view's plan, with the query's tables in it and `range` on each of them.
-fn instantiate(view: View, range: &Range, views: &Views, tables: &Tables) -> Result<LogicalPlan> {
+fn instantiate(view: View, range: &Range, views: &Views, tables: &QueryTables) -> Result<LogicalPlan> {
     let Some(plan) = views.plans.get(view.name) else { return datafusion::common::internal_err!("view {} has no plan", view.name) };
     let plan = plan.clone().transform_up_with_subqueries(|node| {
         let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };

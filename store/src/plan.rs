@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion_functions_json::{JSON_UNION_DATA_TYPE, udfs::json_union_to_text_udf};
 use schema::Micros;
 
-use crate::catalog::Tables;
+use crate::catalog::QueryTables;
 use crate::expand::{Views, expand};
 use crate::param::Param;
 use crate::statement;
@@ -26,7 +26,7 @@ const DESCRIBE: &str =
 pub(crate) struct Planner<'a> {
     pub state: &'a SessionState,
     pub views: &'a Views,
-    pub tables: &'a Tables,
+    pub tables: &'a QueryTables,
     /// How far apart the spans of one trace may lie.
     pub reach: Micros,
     /// Rows of the answer at most.

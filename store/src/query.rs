@@ -14,7 +14,7 @@ use schema::{Clock, Micros, Tenant};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::answer::Answer;
-use crate::catalog::{Source, Tables, catalog_of};
+use crate::catalog::{QueryTables, Source, catalog_of};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::expand::Views;
@@ -106,7 +106,7 @@ impl Job {
         let statement = statement::parse(&self.sql, &self.options.params, self.config.text_bytes_max)?;
         relations::check(&statement, &self.sql)?;
         let reach = Micros(i64::from(self.config.reach_hours) * 3_600_000_000);
-        let tables = Tables::new(Arc::clone(&self.source), session::store_url()?, self.data.clone(), reach);
+        let tables = QueryTables::new(Arc::clone(&self.source), session::store_url()?, self.data.clone(), reach);
         let mut state = session::state_for(&self.runtime, self.config.threads(), self.now);
         state.register_catalog_list(catalog_of(Arc::clone(&tables), Arc::clone(&self.views.names)));
         let planner = Planner { state: &state, views: self.views, tables: &tables, reach, rows_max: self.options.max_rows };
