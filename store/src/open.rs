@@ -125,6 +125,7 @@ fn inner(config: StoreConfig, clock: Clock, id: Option<LogId>, applied: u64, loc
         tasks: TaskTracker::new(),
         lock: Mutex::new(lock),
         closed: false.into(),
+        engine: OnceLock::new(),
         fail,
         config,
         clock,
