@@ -1,1 +1,20 @@
-//! karat's measure.
+//! The numbers of karat: drift, shift, intervals, tests, and measures of text.
+//!
+//! Pure: no I/O, no clock, no runtime. Randomness is a [`Seed`], so the same data always gives the same number. A file
+//! owns one measure and states its formula, its range, its errors and where it comes from; SQL functions, the gate of
+//! `karat eval`, the online checks and the monitors all call the same line.
+
+pub mod drift;
+pub mod error;
+pub mod interval;
+pub mod seed;
+pub mod shift;
+pub mod test;
+pub mod text;
+pub mod window;
+
+mod special;
+
+pub use error::Error;
+pub use interval::Interval;
+pub use seed::Seed;

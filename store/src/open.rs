@@ -126,6 +126,7 @@ fn inner(config: StoreConfig, clock: Clock, id: Option<LogId>, applied: u64, loc
         tasks: TaskTracker::new(),
         lock: Mutex::new(lock.map(Arc::new)),
         closed: false.into(),
+        engine: OnceLock::new(),
         retired: Mutex::default(),
         fail,
         config,

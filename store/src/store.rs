@@ -16,6 +16,7 @@ use crate::budget::Budget;
 use crate::config::StoreConfig;
 use crate::decode::{Prepared, Signal};
 use crate::dedup::{Known, Ticket, Window};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::fail::Fail;
 use crate::ipc;
@@ -45,6 +46,8 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) config: StoreConfig,
     pub(crate) clock: Clock,
+    /// Where queries run, once there was one.
+    pub(crate) engine: OnceLock<Engine>,
     pub(crate) tables: Arc<Tables>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) quarantine: Arc<Quarantine>,

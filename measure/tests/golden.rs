@@ -1,0 +1,89 @@
+//! Every measure against the golden values of its reference implementation (`golden.json`, whose inputs are closed forms).
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use measure::drift::{Counts, bin_numbers, js_distance, js_distance_null_mean, psi, psi_null_mean};
+use measure::interval::{bonett_price, wilson};
+use measure::test::{Plan, bh, cluster_sign_flip, clustered_error, mcnemar, mde, paired_t};
+use measure::text::{levenshtein_similarity, stem};
+use measure::{Seed, shift};
+use serde_json::Value;
+
+fn golden() -> Value {
+    serde_json::from_str(include_str!("golden.json")).unwrap()
+}
+
+#[track_caller]
+fn check(key: &str, found: &[f64]) {
+    let golden = golden();
+    let expected: Vec<f64> = match &golden[key] {
+        Value::Array(numbers) => numbers.iter().map(|number| number.as_f64().unwrap()).collect(),
+        number => vec![number.as_f64().unwrap_or_else(|| panic!("golden.json has no {key:?}"))],
+    };
+    assert_eq!(expected.len(), found.len(), "{key}");
+    for (found, expected) in found.iter().zip(&expected) {
+        assert!((found - expected).abs() <= 1e-9 * expected.abs().max(1e-3), "{key}: {found} is not {expected}");
+    }
+}
+
+fn x() -> Vec<f64> {
+    (1..=200).map(|i| (f64::from(i) * 0.618_033_988_749_894_9).fract()).collect()
+}
+
+fn y() -> Vec<f64> {
+    (1..=150).map(|i| (f64::from(i) * 0.754_877_666_246_692_7).fract().powf(1.2)).collect()
+}
+
+#[test]
+fn drift() {
+    let Counts { reference, current } = bin_numbers(&x(), &y()).unwrap();
+    let counts: Value = serde_json::json!([reference, current]);
+    assert_eq!(counts, golden()["counts x, y in 10 quantile bins of x"]);
+    check("psi(ref=x,cur=y) 10 quantile bins, +1/2", &[psi(&x(), &y()).unwrap()]);
+    check("js_distance same, nats, sqrt", &[js_distance(&x(), &y()).unwrap()]);
+    check("E0 psi, E0 js_distance at n=200 m=150 B=10", &[psi_null_mean(10, 200, 150), js_distance_null_mean(10, 200, 150)]);
+}
+
+#[test]
+fn shift_of_samples() {
+    let exact = shift::ks_test(&x(), &y()).unwrap();
+    check("ks_2samp_exact_p", &[exact.p_value]);
+    check("wasserstein", &[shift::wasserstein(&x(), &y()).unwrap()]);
+    let asymptotic = shift::ks::asymptotic_p_value(200, 150, exact.statistic);
+    check("ks_2samp_asymp[D,p]", &[exact.statistic, asymptotic]);
+}
+
+#[test]
+fn intervals() {
+    let wilson = wilson(17, 20, 0.95).unwrap();
+    check("wilson 17/20", &[wilson.low, wilson.high]);
+    let paired = bonett_price(100.0, 12.0, 5.0, 0.95).unwrap();
+    check("bonett_price n=100 b=12 c=5", &[paired.low, paired.high]);
+}
+
+#[test]
+fn tests_of_differences() {
+    let differences: Vec<f64> = x()[..60].iter().zip(&y()[..60]).map(|(x, y)| x - y).collect();
+    let paired = paired_t(&differences).unwrap();
+    check("paired_t[t,p]", &[paired.t, paired.p_two_sided]);
+    check("naive_se", &[paired.error]);
+    let clusters: Vec<usize> = (0..60).map(|i| i / 6).collect();
+    check("cluster_se(10 clusters of 6, G/(G-1))", &[clustered_error(&differences, &clusters).unwrap()]);
+    check("mcnemar_exact b=12,c=3".trim(), &[mcnemar(12, 3).p_two_sided]);
+    check("mcnemar mid-p b=12,c=3", &[mcnemar(3, 12).p_mid]);
+    let sums = [-3.0, -1.0, 2.0, -4.0, -2.0, 1.0, -2.0, -3.0, -1.0];
+    check("cluster sign-flip one-sided (fall) sums=[-3,-1,2,-4,-2,1,-2,-3,-1] #/2^9", &[cluster_sign_flip(&sums, Seed::of([])).unwrap()]);
+    check("t on the first 8 of those sums, one-sided p", &[paired_t(&sums[..8]).unwrap().p_fall]);
+    let p_values = [0.001, 0.008, 0.039, 0.041, 0.042, 0.06, 0.074, 0.205, 0.212, 0.216];
+    check("BH adj of [.001,.008,.039,.041,.042,.06,.074,.205,.212,.216]", &bh(&p_values));
+    let plan = Plan { n: 200, variance: 0.24, binary: true, design_effect: 1.0, df: 199.0, q: 0.05, n_tests: 10 };
+    check("MDE binary n=200 var(d)=.24 m=10 deff=1", &[mde(&plan)]);
+}
+
+#[test]
+fn text() {
+    let similarity = levenshtein_similarity("A quick brown dog jumped over the lazy fox.", "The quick brown fox jumps over the lazy dog.");
+    check("levenshtein norm sim", &[similarity]);
+    // Where Snowball English and NLTK's Porter part ways, ROUGE changes.
+    assert_eq!(stem("urls"), "url");
+}

@@ -1,0 +1,111 @@
+//! Laws that hold for every input: symmetry, bounds, identity.
+
+use measure::Seed;
+use measure::drift::{js_distance, psi};
+use measure::interval::{bonett_price, wilson};
+use measure::shift::{ks_test, wasserstein};
+use measure::test::{bh, cluster_sign_flip, mcnemar, non_inferiority_p, paired_t};
+use measure::text::{groundedness, levenshtein, levenshtein_similarity, sentences, stem, token_f1};
+use measure::window::robust_z;
+use proptest::prelude::*;
+
+fn sample() -> impl Strategy<Value = Vec<f64>> {
+    prop::collection::vec(prop_oneof![9 => -1e3..1e3_f64, 2 => (-3..3_i32).prop_map(f64::from), 1 => Just(f64::NAN), 1 => Just(f64::INFINITY)], 1..80)
+}
+
+fn numbers(n: std::ops::Range<usize>) -> impl Strategy<Value = Vec<f64>> {
+    prop::collection::vec(prop_oneof![-5.0..5.0_f64, (-3..3_i32).prop_map(f64::from)], n)
+}
+
+proptest! {
+    #[test]
+    fn divergences_are_zero_only_for_the_same_and_never_negative(a in sample(), b in sample()) {
+        prop_assert_eq!(psi(&a, &a).unwrap(), 0.0);
+        prop_assert!(psi(&a, &b).unwrap() >= 0.0);
+        let distance = js_distance(&a, &b).unwrap();
+        prop_assert!((0.0..=2.0_f64.ln().sqrt()).contains(&distance));
+        let mut shuffled = b.clone();
+        shuffled.reverse();
+        prop_assert_eq!(psi(&a, &b).unwrap(), psi(&a, &shuffled).unwrap());
+    }
+
+    #[test]
+    fn shifts_are_symmetric(a in numbers(1..60), b in numbers(1..60), by in 0.1..9.0_f64) {
+        let (ab, ba) = (ks_test(&a, &b).unwrap(), ks_test(&b, &a).unwrap());
+        prop_assert!((ab.statistic - ba.statistic).abs() < 1e-12 && (ab.p_value - ba.p_value).abs() < 1e-9);
+        prop_assert!((0.0..=1.0).contains(&ab.p_value) && (0.0..=1.0).contains(&ab.statistic));
+        prop_assert!((wasserstein(&a, &b).unwrap() - wasserstein(&b, &a).unwrap()).abs() < 1e-9);
+        let moved: Vec<f64> = a.iter().map(|x| x + by).collect();
+        prop_assert!((wasserstein(&a, &moved).unwrap() - by).abs() < 1e-9);
+    }
+
+    #[test]
+    fn intervals_hold_their_estimate(n in 1_u64..500, share in 0.0..=1.0_f64, lost in 0.0..=1.0_f64) {
+        let k = (0..=n).filter(|k| *k as f64 <= n as f64 * share).max().unwrap();
+        let found = wilson(k, n, 0.95).unwrap();
+        prop_assert!(found.low <= k as f64 / n as f64 + 1e-12 && k as f64 / n as f64 <= found.high + 1e-12);
+        prop_assert!(found.low >= 0.0 && found.high <= 1.0);
+        let lost = ((n - k) as f64 * lost).floor();
+        let paired = bonett_price(n as f64, k as f64, lost, 0.95).unwrap();
+        prop_assert!(-1.0 <= paired.low && paired.low < paired.high && paired.high <= 1.0);
+    }
+
+    #[test]
+    fn tests_give_probabilities(d in numbers(2..40)) {
+        let mirrored: Vec<f64> = d.iter().map(|x| -x).collect();
+        let (fall, rise) = (cluster_sign_flip(&d, Seed::of(["a"])).unwrap(), cluster_sign_flip(&mirrored, Seed::of(["a"])).unwrap());
+        // Ties belong to both tails, so the two add up to one at least.
+        prop_assert!(fall > 0.0 && fall <= 1.0 && fall + rise >= 1.0 - 1e-9);
+        let t = paired_t(&d).unwrap();
+        prop_assert!((0.0..=1.0).contains(&t.p_fall) && (0.0..=1.0).contains(&t.p_two_sided));
+    }
+
+    #[test]
+    fn bh_keeps_the_order_and_never_helps(p in prop::collection::vec(0.0..=1.0_f64, 1..30)) {
+        let adjusted = bh(&p);
+        for (i, a) in p.iter().enumerate() {
+            prop_assert!(adjusted[i] >= *a - 1e-15 && adjusted[i] <= 1.0);
+            for (j, b) in p.iter().enumerate() {
+                prop_assert!(a > b || adjusted[i] <= adjusted[j]);
+            }
+        }
+    }
+
+    #[test]
+    fn mcnemar_is_symmetric(gained in 0_u64..60, lost in 0_u64..60) {
+        prop_assert!((mcnemar(gained, lost).p_two_sided - mcnemar(lost, gained).p_two_sided).abs() < 1e-12);
+        prop_assert!(mcnemar(gained, lost).p_mid <= mcnemar(gained, lost).p_two_sided);
+    }
+
+    #[test]
+    fn a_wider_margin_is_easier_to_prove(n in 20_u64..50, gained in 0_u64..6, lost in 0_u64..6) {
+        let p = |margin| non_inferiority_p(n, gained, lost, margin).unwrap();
+        prop_assert!((0.0..=1.0).contains(&p(0.05)) && p(0.2) <= p(0.05) + 1e-9);
+    }
+
+    #[test]
+    fn text_measures_stay_in_bounds(a in "\\PC{0,40}", b in "\\PC{0,40}") {
+        prop_assert_eq!(levenshtein(&a, &b), levenshtein(&b, &a));
+        prop_assert!((0.0..=1.0).contains(&levenshtein_similarity(&a, &b)));
+        prop_assert_eq!(token_f1(&a, &a).f1, 1.0);
+        prop_assert!((token_f1(&a, &b).f1 - token_f1(&b, &a).f1).abs() < 1e-12);
+        if let Some(found) = groundedness(&a, &[&b]) {
+            prop_assert!((0.0..=1.0).contains(&found.score()));
+        }
+        stem(&a);
+    }
+
+    #[test]
+    fn sentences_lose_no_words(text in "[a-zA-Z0-9 .!?\n\"')(-]{0,120}") {
+        let joined: String = sentences(&text).concat();
+        let letters = |text: &str| text.chars().filter(|c| c.is_alphabetic()).collect::<String>();
+        prop_assert_eq!(letters(&joined), letters(&text));
+    }
+
+    #[test]
+    fn robust_z_is_zero_at_the_median(history in numbers(1..40)) {
+        let found = robust_z(&history, 0.0).unwrap();
+        prop_assert_eq!(robust_z(&history, found.median).unwrap().z, 0.0);
+        prop_assert!(found.mad > 0.0);
+    }
+}
