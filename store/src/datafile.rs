@@ -156,7 +156,7 @@ fn properties(table: Table, rows: usize, config: &StoreConfig) -> Result<WriterP
     let sorted_by = schema.index_of(table.time_column()).ok().and_then(|index| i32::try_from(index).ok());
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_created_by(concat!("karat ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_created_by(concat!("karat version ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_max_row_group_bytes(Some(config.row_group_bytes))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_sorting_columns(sorted_by.map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]));

@@ -157,7 +157,7 @@ impl Store {
             visible: Some(visible),
         };
         self.inner.write(record).await?;
-        seen.await.map_err(|_| Error::Closed)
+        seen.await.map_err(|_| Error::Rows { table: R::TABLE.name(), reason: "they are put aside in _wal/quarantine".to_owned() })
     }
 
     /// Commits every row that is held.
