@@ -15,7 +15,7 @@ use crate::disk;
 use crate::error::Error;
 use crate::snapshot::{Bloom, DataFile};
 use crate::store::Inner;
-use crate::tables::{Change, TableState};
+use crate::table_state::{Change, TableState};
 use crate::writer::take_in;
 
 /// How often the tables are looked at.

@@ -114,6 +114,22 @@ async fn damage_in_an_earlier_segment_names_file_and_place_and_later_segments_ar
     assert_eq!(count(&store).len(), kept.len() + 1);
 }
 
+/// The file that is skipped and the one that takes its place begin with the same position.
+#[tokio::test]
+async fn the_last_segment_can_be_skipped_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (bytes, _) = log_of_ten(dir.path()).await;
+    let last = segment(dir.path(), 0);
+    std::fs::write(&last, &bytes[..3]).unwrap();
+    std::fs::rename(&last, last.with_extension("skip")).unwrap();
+    for numbers in [0, 1, 2].map(|n| 50..=50 + n) {
+        let store = open(config(dir.path())).await;
+        send(&store, format!("{} 0", numbers.end())).await;
+        store.settle().await.unwrap();
+        assert_eq!(count(&store), once(numbers));
+    }
+}
+
 #[tokio::test]
 async fn a_log_of_another_directory_is_refused() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
