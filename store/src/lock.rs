@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::error::Error;
 
 const NAME: &str = "_lock";
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Holds a data directory until it is dropped, also by a crash.
 #[derive(Debug)]

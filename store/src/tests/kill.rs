@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::*;
 
 const CHILD: &str = "KARAT_TEST_KILL";
-const ROUNDS: u64 = 25;
+const ROUNDS: u64 = 15;
 
 /// The child sends bodies of 10 spans; what it was killed over is sent again by the next one, as a client would.
 #[test]

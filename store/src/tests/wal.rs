@@ -41,15 +41,16 @@ async fn a_torn_tail_is_cut_at_every_byte() {
     let (from, to) = (ends[8], ends[9]);
     assert!(to - from > 40);
     for at in from..to {
-        let mut cut = bytes[..at].to_vec();
+        let cut = bytes[..at].to_vec();
         let mut zeros = cut.clone();
         zeros.resize(bytes.len(), 0);
         let mut rubbish = zeros.clone();
         rubbish[at..to].fill(0xa5);
-        for torn in [&mut cut, &mut zeros, &mut rubbish] {
+        let others = [zeros, rubbish].into_iter().filter(|_| at % 4 == 0);
+        for torn in std::iter::once(cut).chain(others) {
             let copy = tempfile::tempdir().unwrap();
             copy_log(dir.path(), copy.path());
-            let store = reopen(copy.path(), torn).await.unwrap();
+            let store = reopen(copy.path(), &torn).await.unwrap();
             assert_eq!(count(&store), once(1..10), "torn at {at}");
             assert_eq!(send(&store, "11 0").await.seq, 10, "the position of the torn record is given again");
             drop(store);
