@@ -4,6 +4,7 @@
 //! responses by their fields ([`payload`]). What that cannot know stands in one file a dialect.
 
 mod dialect;
+mod dialects;
 mod documents;
 mod draft;
 mod events;
