@@ -19,6 +19,7 @@ mod parts;
 mod payload;
 mod provider;
 mod python;
+mod score;
 mod settle;
 mod span;
 mod tools;
@@ -26,6 +27,7 @@ mod usage;
 mod value;
 
 pub use log::{LogInput, interpret_log};
+pub use score::{scores_of_log, scores_of_span};
 pub use settle::settle;
 pub use span::{SpanInput, interpret_span};
 

@@ -183,11 +183,13 @@ fn witnessed(spans: &mut [Span]) {
     for at in calls {
         let call = &spans[at];
         let end = call.start_unix_nano.saturating_add(call.duration_ns);
-        let after = |span: &Span| quotes(span) && span.trace_id == call.trace_id && span.start_unix_nano >= end;
+        let after = |span: &Span| {
+            let same_text = span.output_text.is_some() && span.output_text == call.output_text && span.start_unix_nano >= call.start_unix_nano;
+            quotes(span) && span.trace_id == call.trace_id && (same_text || span.start_unix_nano >= end)
+        };
         let next = spans.iter().filter(|span| span.is_llm_call && span.trace_id == call.trace_id && span.start_unix_nano > call.start_unix_nano);
         let next = next.map(|span| span.start_unix_nano).min().unwrap_or(i64::MAX);
-        let told = |span: &Span| span.output_text.is_none() || span.output_text == call.output_text;
-        let witness = spans.iter().filter(|span| after(span) && span.start_unix_nano < next && told(span)).min_by_key(|span| span.start_unix_nano);
+        let witness = spans.iter().filter(|span| after(span) && span.start_unix_nano < next).min_by_key(|span| span.start_unix_nano);
         let named = |model: &str| call.request_model.as_deref().is_none_or(|asked| model.starts_with(asked));
         let Some(witness) = witness.filter(|span| span.response_model.as_deref().is_some_and(named)) else { continue };
         let (id, model) = (witness.response_id.clone(), witness.response_model.clone());

@@ -37,6 +37,7 @@ pub const FIELDS: &[&str] = &[
     "toolexec",
     "docs",
     "agent",
+    "scores",
 ];
 
 /// Right and asked, a field.
@@ -339,9 +340,30 @@ fn facts(scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
         let right = found.iter().any(|documents| documents_fit(documents, &retrieval["documents"]));
         scorer.mark("docs", right, || format!("found {}, wanted {}", json!(found), retrieval["documents"]));
     }
+    scores(scenario, rows, scorer);
     if let (Some(wanted), Some(true)) = (scenario.facts["agent_name"].as_str(), scenario.visible["agent_name"].as_bool()) {
         let found: Vec<&String> = rows.spans.iter().filter_map(|span| span.agent_name.as_ref()).collect();
         scorer.mark("agent", found.iter().any(|name| *name == wanted), || format!("found {found:?}, wanted {wanted}"));
+    }
+}
+
+/// Verdicts: each that was given is there once.
+fn scores(scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
+    let given = scenario.facts["scores"].as_array().cloned().unwrap_or_default();
+    for wanted in given.iter().filter(|_| scenario.visible["scores_in_otlp"] == true) {
+        let named: Vec<&schema::Score> = rows.scores.iter().filter(|score| Some(score.evaluator.as_str()) == wanted["name"].as_str()).collect();
+        let fits = |score: &&schema::Score| {
+            let value = wanted["value"].as_f64().or_else(|| wanted["value"].as_bool().map(f64::from));
+            let label = wanted["label"].as_str().or_else(|| wanted["value"].as_str());
+            let reason = wanted["explanation"].as_str().or_else(|| wanted["comment"].as_str());
+            let failed = wanted["error"].is_string();
+            score.value == value
+                && (label.is_none() || score.label.as_deref() == label)
+                && (reason.is_none() || score.reason.as_deref() == reason)
+                && (score.outcome == "failed") == failed
+        };
+        let found: Vec<Value> = named.iter().map(|score| json!([score.evaluator, score.value, score.label, score.reason, score.outcome])).collect();
+        scorer.mark("scores", named.len() == 1 && named.iter().all(fits), || format!("found {found:?}, wanted {wanted}"));
     }
 }
 

@@ -20,9 +20,9 @@ pub(super) fn refine(seen: &Seen<'_, '_>, row: &mut schema::Span) {
         let Some(text) = seen.gathered.value(source.at).and_then(value::text) else { continue };
         quoted(&mut row.agent_name, text, "current_agent_name='");
         quoted_json(&mut row.agent_name, text, "\"current_agent_name\": \"");
-        quoted(&mut row.response_id, text, "ChatCompletionChunk(id='");
-        if row.response_id.is_some() {
-            quoted(&mut row.response_model, text, " model='");
+        if let Some((_, raw)) = text.split_once("raw={'id': '") {
+            quoted(&mut row.response_id, text, "raw={'id': '");
+            quoted(&mut row.response_model, raw, "'model': '");
         }
     }
 }
