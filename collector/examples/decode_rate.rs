@@ -8,6 +8,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use collector::conventions::{SpanInput, interpret_span};
 use collector::decode::fault::Rejected;
 use collector::otlp::limits::{Admitted, Meter};
 use collector::otlp::{Request, Signal, read_protobuf};
@@ -19,7 +20,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
-use schema::Micros;
+use schema::{Micros, Row};
 
 const START: u64 = 1_795_172_400_000_000_000;
 const NOW: Micros = Micros(1_795_176_000_000_000);
@@ -44,7 +45,28 @@ fn main() {
     report("read protobuf", time(|| bodies.iter().for_each(|body| drop(black_box(read(body))))));
     report("prost, for comparison", time(|| bodies.iter().for_each(|body| drop(black_box(ExportTraceServiceRequest::decode(&**body).unwrap())))));
     report("check ids and times", time(|| requests.iter().for_each(|request| drop(black_box(Rejected::of(request))))));
-    report("rows and record batches", time(|| requests.iter().for_each(|request| drop(black_box(decoder.rows(request, NOW).unwrap())))));
+    report("read the dialect", time(|| requests.iter().for_each(interpret)));
+    let rows: Vec<schema::Span> = requests
+        .iter()
+        .flat_map(|request| decoder.rows(request, NOW).unwrap())
+        .flat_map(|(_, batch)| schema::Span::decode(&batch).unwrap())
+        .collect();
+    report("encode the record batch", time(|| drop(black_box(schema::Span::encode(&rows).unwrap()))));
+    report("all from request to batch", time(|| requests.iter().for_each(|request| drop(black_box(decoder.rows(request, NOW).unwrap())))));
+}
+
+fn interpret(request: &Request) {
+    let Request::Traces(request) = request else { return };
+    for resource in &request.resource_spans {
+        let attributes = resource.resource.as_ref().map_or(&[][..], |resource| &resource.attributes);
+        for scope in &resource.scope_spans {
+            for span in &scope.spans {
+                let mut row = schema::Span::default();
+                interpret_span(&SpanInput { resource: attributes, scope: scope.scope.as_ref(), span }, &mut row);
+                black_box(row);
+            }
+        }
+    }
 }
 
 /// The mean of enough runs to fill a second.

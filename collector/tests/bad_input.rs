@@ -1,6 +1,8 @@
 //! Everything that a hostile or broken sender may send, and the exact answer to each, over real sockets and a real store.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "bad_input/corpus.rs"]
+mod corpus;
 #[path = "bad_input/requests.rs"]
 mod requests;
 #[path = "bad_input/server.rs"]
@@ -548,24 +550,18 @@ async fn only_the_right_token_writes_and_to_its_tenant() {
     assert_eq!(http(2).with("authorization", "Bearer key-a").send(&server).await.partial(), None);
     assert_eq!(grpc(3).with("authorization", "Bearer key-b").send(&server).await.partial(), None);
     assert_eq!(http(4).with("authorization", "Bearer key-a").with("x-karat-tenant", "b").send(&server).await.partial(), None);
-    assert_eq!(n_spans_of(&server, "a").await, 2, "a header that is not trusted does not count");
-    assert_eq!(n_spans_of(&server, "b").await, 1);
+    assert_eq!(server.n_rows_of("a", "spans").await, 2, "a header that is not trusted does not count");
+    assert_eq!(server.n_rows_of("b", "spans").await, 1);
     server.stop().await;
 
     let server = Server::start(CollectorConfig { trust_tenant_header: true, ..small() }, Keys::default()).await;
     assert_eq!(http(5).with("x-karat-tenant", "team-7").send(&server).await.partial(), None);
     assert_eq!(grpc(6).with("x-karat-tenant", "team-7").send(&server).await.partial(), None);
-    assert_eq!(n_spans_of(&server, "team-7").await, 2);
+    assert_eq!(server.n_rows_of("team-7", "spans").await, 2);
     let (status, code, message) = http(7).with("x-karat-tenant", "../up").send(&server).await.error();
     assert_eq!((status, code), (400, 3));
     assert!(message.starts_with(r#"header x-karat-tenant: tenant "../up" must be 1 to 64 of a-z"#), "{message}");
     server.stop().await;
-}
-
-async fn n_spans_of(server: &Server, tenant: &str) -> u64 {
-    server.store.settle().await.unwrap();
-    let tables = server.store.status().tables;
-    tables.iter().filter(|status| status.tenant == tenant && status.table == "spans").map(|status| status.held_rows + status.rows).sum()
 }
 
 /// More connections than may be open wait, and are served when others close.

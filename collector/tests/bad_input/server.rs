@@ -61,11 +61,15 @@ impl Server {
         self.store.close().await.unwrap();
     }
 
-    /// How many rows a table holds, committed or not, after everything that was acked is in it.
+    /// How many rows a table of the default tenant holds, committed or not, after everything that was acked is in it.
     pub async fn n_rows(&self, table: &str) -> u64 {
+        self.n_rows_of("default", table).await
+    }
+
+    pub async fn n_rows_of(&self, tenant: &str, table: &str) -> u64 {
         self.store.settle().await.unwrap();
         let tables = self.store.status().tables;
-        tables.iter().filter(|status| status.table == table).map(|status| status.held_rows + status.rows).sum()
+        tables.iter().filter(|status| status.tenant == tenant && status.table == table).map(|status| status.held_rows + status.rows).sum()
     }
 }
 
