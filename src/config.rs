@@ -1,7 +1,7 @@
 //! Settings: defaults, over them karat.toml, over that the environment, over that the flags.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use schema::{Keys, Tenant};
@@ -19,6 +19,8 @@ pub struct Config {
     pub log: Log,
     /// How often the background stages run.
     pub stages: Stages,
+    /// Price table in LiteLLM's JSON form that goes over the shipped one; empty for the shipped one alone.
+    pub prices: PathBuf,
     /// The tables and the write-ahead log.
     pub store: store::StoreConfig,
     /// The OTLP servers.
@@ -38,6 +40,7 @@ impl Default for Config {
             keys: Vec::new(),
             log: Log::default(),
             stages: Stages::default(),
+            prices: PathBuf::new(),
             store: store::StoreConfig::default(),
             collector: collector::CollectorConfig::default(),
             evaluator: evaluator::EvaluatorConfig::default(),
@@ -168,7 +171,7 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Settings without a default value, which the written defaults therefore lack.
-const OPTIONAL: &[&str] = &["collector_prices", "monitor_dir"];
+const OPTIONAL: &[&str] = &["monitor_dir"];
 
 fn read_table(path: &Path) -> anyhow::Result<toml::Table> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the settings in {}", path.display()))?;

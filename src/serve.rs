@@ -86,11 +86,11 @@ async fn open_store(config: &Config, prices: Arc<PriceTable>) -> anyhow::Result<
 
 /// Reads the price table: the shipped one, and over it the user's, where karat.toml names one.
 pub fn prices(config: &Config) -> anyhow::Result<Arc<PriceTable>> {
-    let table = match &config.collector.prices {
-        Some(path) => PriceTable::load(path).with_context(|| format!("cannot read the prices in {}", path.display()))?,
-        None => PriceTable::shipped(),
-    };
-    Ok(Arc::new(table))
+    let file = &config.prices;
+    if file.as_os_str().is_empty() {
+        return Ok(Arc::new(PriceTable::shipped()));
+    }
+    Ok(Arc::new(PriceTable::load(file).with_context(|| format!("cannot read the prices in {}", file.display()))?))
 }
 
 async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
@@ -108,8 +108,8 @@ fn print_ready(addresses: &Addresses) -> anyhow::Result<()> {
 impl Running {
     /// Starts the loops that score landing spans and look at the monitors.
     pub fn start_stages(&mut self) -> anyhow::Result<()> {
-        let monitors = monitors(&self.config)?;
-        let notifiers = monitor::notifiers(&self.config.monitor, |name| std::env::var(name).ok())?;
+        let monitors = self.config.monitor.monitors()?;
+        let notifiers = self.config.monitor.notifiers(&monitors, |name| std::env::var(name).ok())?;
         let stages = &self.config.stages;
         let (store, rules) = (self.store.clone(), self.config.evaluator.rules.clone());
         self.spawn_stage(stages.score_every_s, "scoring", {
@@ -187,14 +187,6 @@ impl Running {
             self.tasks.abort_all();
         }
         self.store.close().await.context("cannot close the store")
-    }
-}
-
-/// The monitors of the configured directory, or the shipped ones.
-pub fn monitors(config: &Config) -> anyhow::Result<Vec<monitor::Monitor>> {
-    match &config.monitor.dir {
-        Some(dir) => monitor::load(dir).with_context(|| format!("cannot read the monitors in {}", dir.display())),
-        None => Ok(monitor::shipped()?),
     }
 }
 

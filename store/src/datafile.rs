@@ -95,7 +95,7 @@ impl FileWriter<'_> {
 
     fn without_date(&self, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>, Error> {
         let schema = file_schema(self.table);
-        batches.iter().map(|batch| conform(batch, self.table, &schema)).collect()
+        batches.iter().map(|batch| conform(batch.clone(), self.table, &schema)).collect()
     }
 
     fn times<'a>(&self, batch: &'a RecordBatch) -> Result<&'a [i64], Error> {

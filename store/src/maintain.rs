@@ -47,6 +47,7 @@ pub(crate) async fn run(inner: Arc<Inner>) {
 
 /// Joins small files, writes a checkpoint and deletes replaced files, each where it is time for it.
 pub(crate) async fn look_after(inner: &Arc<Inner>, state: &Arc<TableState>) -> Result<(), Error> {
+    let _tidying = state.tidying.lock().await;
     while let Some((date, files)) = pick(&state.files(), inner.config.compact_files, inner.config.compact_small_bytes)
         && !inner.stop.is_cancelled()
     {
@@ -137,7 +138,7 @@ fn swap(inner: &Inner, state: &TableState, files: &[Arc<DataFile>], written: Wri
         }
         match log.commit(Operation::Compact, &actions, None, &inner.config, now)? {
             Commit::Done => break,
-            Commit::Raced(change) => state.apply(change, now),
+            Commit::Raced(change) => state.apply(&change, now),
         }
     }
     let removed: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
@@ -149,7 +150,7 @@ fn swap(inner: &Inner, state: &TableState, files: &[Arc<DataFile>], written: Wri
         n_rows = written.file.rows,
         "joined small files"
     );
-    state.apply(Change { added: vec![Arc::new(written.file)], removed, through: None }, now);
+    state.apply(&Change { added: vec![Arc::new(written.file)], removed, through: None }, now);
     Ok(true)
 }
 

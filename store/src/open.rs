@@ -101,9 +101,9 @@ fn look(config: StoreConfig) -> Result<(StoreConfig, Shared), Error> {
     Ok((config, shared))
 }
 
-fn absolute(config: StoreConfig) -> Result<StoreConfig, Error> {
-    let data = config.data.canonicalize().map_err(|source| Error::io("find", &config.data, source))?;
-    Ok(StoreConfig { data, ..config })
+fn absolute(mut config: StoreConfig) -> Result<StoreConfig, Error> {
+    config.data = config.data.canonicalize().map_err(|source| Error::io("find", &config.data, source))?;
+    Ok(config)
 }
 
 fn inner(config: StoreConfig, clock: Clock, id: Option<LogId>, applied: u64, lock: Option<DirLock>, notice: Option<String>) -> Inner {
@@ -125,6 +125,8 @@ fn inner(config: StoreConfig, clock: Clock, id: Option<LogId>, applied: u64, loc
         tasks: TaskTracker::new(),
         lock: Mutex::new(lock),
         closed: false.into(),
+        engine: OnceLock::new(),
+        retired: Mutex::default(),
         fail,
         config,
         clock,

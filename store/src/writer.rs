@@ -110,7 +110,7 @@ fn flush(inner: &Inner, state: &TableState, mut log: OwnedMutexGuard<DeltaLog>) 
 pub(crate) fn take_in(inner: &Inner, state: &TableState, log: &mut DeltaLog) -> Result<(), Error> {
     let change = log.catch_up()?;
     if !change.is_empty() {
-        state.apply(change, (inner.clock)());
+        state.apply(&change, (inner.clock)());
     }
     Ok(())
 }
@@ -125,12 +125,12 @@ fn commit(inner: &Inner, state: &TableState, log: &mut DeltaLog, sealed: &Sealed
     inner.fail.reach(FailPoint::FilesWritten)?;
     let actions: Vec<_> = written.iter().map(|written| add(state.table, &written.file, &written.footer, Rows::Change, now)).collect();
     while let Commit::Raced(change) = log.commit(Operation::Append, &actions, Some(sealed.through), config, now)? {
-        state.apply(change, now);
+        state.apply(&change, now);
     }
     inner.fail.reach(FailPoint::Committed)?;
     let n_rows: u64 = written.iter().map(|written| written.file.rows).sum();
     let added = written.into_iter().map(|written| Arc::new(written.file)).collect();
-    state.apply(Change { added, removed: Vec::new(), through: Some(sealed.through) }, now);
+    state.apply(&Change { added, removed: Vec::new(), through: Some(sealed.through) }, now);
     tracing::debug!(
         tenant = state.tenant.as_str(),
         table = state.table.name(),
@@ -149,9 +149,14 @@ pub(crate) async fn retire(inner: &Arc<Inner>) -> Result<(), Error> {
     let inner = Arc::clone(inner);
     let retire = move || {
         let Some(log) = inner.log.get() else { return Ok(()) };
+        let mut retired = inner.retired.lock();
         let applied = inner.tables.applied(inner.progress.watermark());
         let applied = inner.quarantine.retry().map_or(applied, |unkept| applied.min(unkept - 1));
-        wal::retire(&inner.wal_dir(), log, &inner.window, applied)
+        if applied > *retired {
+            wal::retire(&inner.wal_dir(), log, &inner.window, applied)?;
+            *retired = applied;
+        }
+        Ok(())
     };
     tokio::task::spawn_blocking(retire).await.map_err(|error| Error::Task(error.to_string()))?
 }

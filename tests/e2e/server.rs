@@ -31,7 +31,7 @@ pub fn karat() -> Command {
 pub fn settings_for_two_tenants(dir: &Path) -> PathBuf {
     let file = dir.join("karat.toml");
     let text = format!(
-        "[[keys]]\ntoken_env = \"TOKEN_A\"\ntenant = \"{}\"\n[[keys]]\ntoken_env = \"TOKEN_B\"\ntenant = \"{}\"\n[log]\nfilter = \"warn\"\n[stages]\nscore_every_s = 0\ninspect_every_s = 0\n",
+        "[[keys]]\ntoken_env = \"TOKEN_A\"\ntenant = \"{}\"\n[[keys]]\ntoken_env = \"TOKEN_B\"\ntenant = \"{}\"\n[dashboard]\nsql_rows_max = 10000000\nsql_timeout_ms_max = 300000\n[log]\nfilter = \"warn\"\n[stages]\nscore_every_s = 0\ninspect_every_s = 0\n",
         TENANTS[0].1, TENANTS[1].1
     );
     std::fs::write(&file, text).unwrap();

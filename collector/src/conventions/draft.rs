@@ -21,6 +21,8 @@ pub(super) struct Draft {
     pub response_id: Option<String>,
     pub streaming: Option<bool>,
     pub ttft_ns: Option<i64>,
+    /// Wall clock time of the first token, as sent.
+    pub first_token_at: Option<String>,
     pub finish_reason: Option<String>,
     pub temperature: Option<f64>,
     pub top_p: Option<f64>,

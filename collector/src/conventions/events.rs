@@ -80,6 +80,18 @@ pub(super) fn message(name: &str, fields: impl FnOnce() -> Map<String, Value>, t
     told.input.extend(messages::read_loose(&Value::Array(vec![Value::Object(fields)]), speaker));
 }
 
+/// Reads a list of events that came as one attribute, each with its `event.name`.
+pub(super) fn listed(value: &Value) -> Option<Told> {
+    let items = value.as_array()?;
+    let mut told = Told::default();
+    for item in items.iter().take(EVENTS_MAX) {
+        let map = item.as_object()?;
+        let name = map.get("event.name")?.as_str()?;
+        message(name, || map.clone(), &mut told);
+    }
+    (!told.is_empty()).then_some(told)
+}
+
 /// Reads a choice: `message` is a message, a list of blocks, or bare text.
 fn choice(mut fields: Map<String, Value>, told: &mut Told) {
     let reason = fields.get("finish_reason").and_then(Value::as_str).map(messages::finish_reason);
@@ -101,6 +113,16 @@ fn choice(mut fields: Map<String, Value>, told: &mut Told) {
         told.output.push(message);
     }
     put(&mut told.finish_reason, reason);
+}
+
+/// When the first token or chunk came, as an event tells it.
+pub(super) fn first_token(events: &[Event]) -> Option<u64> {
+    let named = |event: &&Event| {
+        let name = event.name.to_ascii_lowercase();
+        let first = name.contains("first") && (name.contains("token") || name.contains("chunk"));
+        first || name.ends_with(".chunk") || name.starts_with("mlflow.chunk.item.") || name == "stream.chunk"
+    };
+    events.iter().take(EVENTS_MAX).filter(named).map(|event| event.time_unix_nano).min()
 }
 
 /// Class of the exception that a span recorded.

@@ -192,9 +192,10 @@ const WHOLE_ONLY: &[(&str, Slot)] = &[
     ("success", Slot::Success),
     ("stream", Slot::Streaming),
     ("level", Slot::Level),
-    ("prompt", Slot::Ignored),
     ("query", Slot::Query),
     ("type", Slot::Kind),
+    ("request_id", Slot::ResponseId),
+    ("content", Slot::Output),
 ];
 
 /// Endings by slot, best source first; the rows of a slot are its ranks.
@@ -236,7 +237,7 @@ const TABLE: &[(Slot, &[&[&str]])] = &[
         ],
     ),
     (Slot::ResponseModel, &[&["gen_ai_response_model"], &["response_model_name", "response_model", "response_model_id"], &["mlflow_llm_model"]]),
-    (Slot::ResponseId, &[&["gen_ai_response_id"], &["response_id", "completion_id", "ai_response_id"], &["llm_request_id"]]),
+    (Slot::ResponseId, &[&["gen_ai_response_id"], &["response_id", "completion_id", "ai_response_id"], &["llm_request_id", "request_id"]]),
     (
         Slot::Streaming,
         &[
@@ -358,6 +359,11 @@ const TABLE: &[(Slot, &[&[&str]])] = &[
             "graphql_operation_type",
             "terminal_type",
             "event_session",
+            "span_function_name",
+            "db_query_text",
+            "db_statement",
+            "url_query",
+            "http_request_id",
         ]],
     ),
     (
@@ -389,7 +395,7 @@ const TABLE: &[(Slot, &[&[&str]])] = &[
             &["user_account_id", "user_account_uuid", "account_id"],
         ],
     ),
-    (Slot::Agent, &[&["gen_ai_agent_name"], &["agent_name"], &["lc_agent_name", "assistant_name"], &["entity_agent_name", "graph_node_name"]]),
+    (Slot::Agent, &[&["gen_ai_agent_name"], &["agent_name"], &["lc_agent_name", "assistant_name"], &["graph_node_name", "graph_node_id", "telemetry_function_id"]]),
     (Slot::Workflow, &[&["gen_ai_workflow_name"], &["workflow_name"], &["chain_name", "flow_name", "pipeline_name", "crew_name"]]),
     (
         Slot::ToolName,
@@ -419,7 +425,7 @@ const TABLE: &[(Slot, &[&[&str]])] = &[
         Slot::Input,
         &[
             &["gen_ai_input_messages"],
-            &["input_messages", "prompt_messages", "all_messages", "request_messages", "llm_messages"],
+            &["input_messages", "prompt_messages", "all_messages", "request_messages", "llm_messages", "all_messages_events"],
             &["gen_ai_prompt", "llm_prompts", "content_prompt", "ai_prompt"],
             &["span_input", "span_inputs", "observation_input", "input_value", "input_json", "component_input", "genkit_input", "llm_input"],
             &["entity_input", "task_input", "inputs", "input", "raw_input", "messages", "request_body", "run_input", "model_generation_input"],
@@ -451,6 +457,7 @@ const TABLE: &[(Slot, &[&[&str]])] = &[
             &["gen_ai_tool_definitions"],
             &["tool_definitions", "llm_tools", "chat_tools", "request_functions", "prompt_tools", "request_tools", "available_tools"],
             &["function_tools", "functions", "model_request_parameters", "tools"],
+            &["agent_tools"],
         ],
     ),
     (

@@ -205,7 +205,7 @@ pub(super) fn finish_reason(name: &str) -> String {
     match lower.as_str() {
         "stop" | "end_turn" | "stop_sequence" | "complete" | "completed" | "eos" | "finished" | "done" => "stop".to_owned(),
         "length" | "max_tokens" | "max_output_tokens" | "model_context_window_exceeded" | "incomplete" => "length".to_owned(),
-        "tool_call" | "tool_calls" | "tool_use" | "function_call" => "tool_call".to_owned(),
+        "tool_call" | "tool_calls" | "tool_use" | "function_call" | "function_calls" => "tool_call".to_owned(),
         "content_filter"
         | "safety"
         | "recitation"
@@ -222,7 +222,7 @@ pub(super) fn finish_reason(name: &str) -> String {
 /// A message with a role and content, in any of the usual shapes.
 fn plain_message(map: &Map<String, Value>, speaker: &str) -> Message {
     let said = first_text(map, &["role"]).or_else(|| first_text(map, &["type"]).filter(|name| role(name).is_some()));
-    let sender = said.map_or(speaker, |name| role(name).unwrap_or(name)).to_owned();
+    let sender = said.map_or(speaker, |name| role(name).unwrap_or(if name == "unknown" { speaker } else { name })).to_owned();
     let mut message = Message::new(&sender, Vec::new());
     message.name = first_text(map, &["name"]).map(str::to_owned);
     message.finish_reason = reason(map);
@@ -250,6 +250,7 @@ fn plain_message(map: &Map<String, Value>, speaker: &str) -> Message {
         message.parts.push(parts::tool_call(call));
     }
     drop_empty_text(&mut message.parts);
+    message.parts.retain(|part| part["type"] != "tool_call" || part.get("name").is_some() || part.get("id").is_some());
     message
 }
 

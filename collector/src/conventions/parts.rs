@@ -10,12 +10,28 @@ pub(super) fn of_content(content: &Value, out: &mut Vec<Value>) {
         Value::Null => {}
         Value::String(text) => match list_in(text) {
             Some(items) => items.iter().for_each(|item| out.extend(part(item))),
-            None => out.push(json!({"type": "text", "content": text})),
+            None => out.push(spoken(text)),
         },
         Value::Array(items) => items.iter().for_each(|item| out.extend(part(item))),
         Value::Object(map) if map.contains_key("parts") => of_content(&map["parts"], out),
         other => out.extend(part(other)),
     }
+}
+
+/// A text part; the repr of a block of an SDK, which some senders put there, is that block.
+fn spoken(text: &str) -> Value {
+    const REPRS: &[&str] = &["ResponseFunctionToolCall(", "ResponseOutputText(", "ResponseReasoningItem(", "{'annotations':", "{'type': '", "{'text':"];
+    let block = REPRS.iter().any(|start| text.starts_with(start)).then(|| super::python::parse(text)).flatten();
+    if let Some(Value::Object(map)) = block
+        && let Some(kind) = first_text(&map, &["type"])
+        && !matches!(kind, "text" | "output_text") | map.contains_key("text")
+    {
+        return match kind {
+            "text" | "output_text" => json!({"type": "text", "content": plain(&map["text"])}),
+            kind => typed(kind, &map),
+        };
+    }
+    json!({"type": "text", "content": text})
 }
 
 /// A list of blocks that came as JSON text, as Bedrock's and the Responses API's do.
@@ -37,11 +53,11 @@ fn is_block(map: &Map<String, Value>) -> bool {
 pub(super) fn part(value: &Value) -> Option<Value> {
     let map = match value {
         Value::Null => return None,
-        Value::String(text) => return Some(json!({"type": "text", "content": text})),
+        Value::String(text) => return Some(spoken(text)),
         Value::Object(map) => map,
         other => return Some(json!({"type": "text", "content": other.to_string()})),
     };
-    for wrapper in ["message_content", "tool_call", "tool_call_result"] {
+    for wrapper in ["tool_call", "tool_call_result", "message_content"] {
         if let Some(Value::Object(inner)) = map.get(wrapper) {
             return match wrapper {
                 "message_content" => part(&Value::Object(inner.clone())),
@@ -60,6 +76,7 @@ fn typed(kind: &str, map: &Map<String, Value>) -> Value {
     match kind {
         "text" | "input_text" | "output_text" | "Text" | "TextPart" => match first(map, &["content", "text", "value"]) {
             Some(Value::Object(inner)) if inner.contains_key("value") => json!({"type": "text", "content": plain(&inner["value"])}),
+            Some(Value::String(text)) => spoken(text),
             Some(text) => json!({"type": "text", "content": plain(text)}),
             None => json!({"type": "text", "content": ""}),
         },
@@ -138,7 +155,10 @@ pub(super) fn tool_response(map: &Map<String, Value>) -> Value {
 /// What a tool answered: a list of one text block is that text, `{type, value}` and `{result}` are what they hold.
 pub(super) fn response_of(answer: &Value) -> Value {
     match answer {
-        Value::String(text) => list_in(text).map_or_else(|| answer.clone(), |items| response_of(&Value::Array(items))),
+        Value::String(text) => match list_in(text) {
+            Some(items) => response_of(&Value::Array(items)),
+            None => wrapped(text).unwrap_or_else(|| answer.clone()),
+        },
         Value::Array(items) => {
             let texts: Option<Vec<String>> = items
                 .iter()
@@ -154,11 +174,29 @@ pub(super) fn response_of(answer: &Value) -> Value {
         }
         Value::Object(map) if map.len() == 2 && map.contains_key("type") && map.contains_key("value") => map["value"].clone(),
         Value::Object(map) if map.len() == 1 => match map.iter().next() {
-            Some((key, value)) if matches!(key.as_str(), "result" | "output" | "content") && !value.is_object() => value.clone(),
+            Some((key, value)) if matches!(key.as_str(), "result" | "output" | "content" | "data" | "text") => response_of(value),
             _ => answer.clone(),
         },
+        Value::Object(map) if is_tool_message(map) => {
+            let inner = map.get("data").or_else(|| map.get("kwargs")).and_then(Value::as_object).unwrap_or(map);
+            first(inner, &["content", "response", "output", "result"]).map_or_else(|| answer.clone(), response_of)
+        }
         other => other.clone(),
     }
+}
+
+/// The answer in a text such as `{"result": ".."}`.
+fn wrapped(text: &str) -> Option<Value> {
+    let Value::Object(map) = parse(text).filter(|_| text.starts_with('{'))? else { return None };
+    let value = Value::Object(map);
+    Some(response_of(&value)).filter(|found| *found != value)
+}
+
+/// A message or an item that only wraps what a tool answered.
+fn is_tool_message(map: &Map<String, Value>) -> bool {
+    let kind = first_text(map, &["type", "role"]).unwrap_or_default();
+    let answers = map.contains_key("tool_call_id") || map.contains_key("call_id") || map.contains_key("id") && map.contains_key("response");
+    answers || matches!(kind, "tool" | "constructor" | "function_call_output" | "tool_result") && !map.contains_key("input")
 }
 
 fn reasoning(map: &Map<String, Value>) -> Value {

@@ -405,6 +405,10 @@ fn message_metadata(map: &Map<String, Value>, draft: &mut Draft) {
         }
     }
     put(&mut draft.response_model, first_text(map, &["model_name", "model", "model_id", "modelVersion"]).map(str::to_owned));
+    if map.contains_key("completion_start_time") {
+        put(&mut draft.streaming, Some(true));
+        put(&mut draft.first_token_at, first_text(map, &["completion_start_time"]).map(str::to_owned));
+    }
     put(&mut draft.response_id, first_text(map, &["id", "response_id", "completion_id"]).filter(|id| !is_local_id(id)).map(str::to_owned));
     put(&mut draft.finish_reason, first_text(map, &["finish_reason", "stop_reason"]).map(messages::finish_reason));
     put(&mut draft.service_tier, first_text(map, &["service_tier"]).map(str::to_owned));

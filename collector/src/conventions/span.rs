@@ -2,11 +2,12 @@
 
 use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::Event;
 use serde_json::{Value, json};
 
 use super::draft::{Draft, put};
 use super::gather::{Gathered, Source};
-use super::keys::Slot;
+use super::keys::{self, Slot};
 use super::messages::{self, Message};
 use super::operation::{self, Role};
 use super::usage::Usage;
@@ -47,6 +48,7 @@ pub(super) fn interpret(input: &SpanInput<'_>, disabled: Option<&str>, row: &mut
     content(&gathered, told, &mut draft, &mut used);
     infer_role(&gathered, row, &mut draft);
     let _ = disabled;
+    streaming(&gathered, &input.span.events, row, &mut draft);
     finish(&gathered, input, draft, &mut used, row);
     row.attributes = leftover::write(&input.span.attributes, &used);
 }
@@ -162,8 +164,40 @@ fn first_token(gathered: &Gathered<'_>, row: &schema::Span) -> Option<i64> {
             return nanos(if whole { number / 1e3 } else { number });
         }
     }
-    let at = gathered.text(Slot::FirstTokenTime)?;
-    let at = chrono::DateTime::parse_from_rfc3339(&at).ok()?.timestamp_nanos_opt()?;
+    since_start(&gathered.text(Slot::FirstTokenTime)?, row)
+}
+
+/// Whether the answer was streamed, and when it began, as far as events and names give it away.
+fn streaming(gathered: &Gathered<'_>, events: &[Event], row: &schema::Span, draft: &mut Draft) {
+    if !draft.role.as_ref().is_some_and(Role::is_call) {
+        return;
+    }
+    if let Some(at) = events::first_token(events).and_then(|at| i64::try_from(at).ok()) {
+        put(&mut draft.ttft_ns, Some(at.saturating_sub(row.start_unix_nano)).filter(|nanos| *nanos >= 0));
+    }
+    if draft.ttft_ns.is_none()
+        && let Some(at) = draft.first_token_at.take()
+    {
+        draft.ttft_ns = since_start(&at, row);
+    }
+    let named = || {
+        let kind = gathered.of(Slot::Kind).filter_map(|source| gathered.value(source.at).and_then(value::scalar_text));
+        kind.map(|kind| keys::folded(&kind)).chain([keys::folded(&row.name)]).any(|name| is_streaming(&name))
+    };
+    if draft.streaming.is_none() && (draft.ttft_ns.is_some() || named()) {
+        draft.streaming = Some(true);
+    }
+}
+
+/// Whether a name says that it streams: `ai.streamText.doStream`, `messages.stream`, `astream_chat`.
+fn is_streaming(name: &str) -> bool {
+    name.split('_').any(|word| matches!(word, "stream" | "streaming" | "astream" | "streamed"))
+}
+
+/// The time between the start of the span and a time of day as text; a time without an offset is UTC.
+fn since_start(at: &str, row: &schema::Span) -> Option<i64> {
+    let zoned = chrono::DateTime::parse_from_rfc3339(at).ok().and_then(|at| at.timestamp_nanos_opt());
+    let at = zoned.or_else(|| at.parse::<chrono::NaiveDateTime>().ok()?.and_utc().timestamp_nanos_opt())?;
     Some(at.saturating_sub(row.start_unix_nano)).filter(|nanos| *nanos >= 0)
 }
 
@@ -186,6 +220,7 @@ fn content<'a>(gathered: &Gathered<'a>, told: events::Told, draft: &mut Draft, u
         }
     }
     match draft.role {
+        Some(Role::Embedding) => input_content(gathered, draft, used),
         Some(Role::Tool | Role::Retrieval | Role::Memory | Role::Guardrail | Role::Evaluation | Role::Rerank) => {}
         _ => {
             input_content(gathered, draft, used);
@@ -199,7 +234,6 @@ fn content<'a>(gathered: &Gathered<'a>, told: events::Told, draft: &mut Draft, u
         draft.output = told.output;
     }
     put(&mut draft.finish_reason, told.finish_reason);
-    put(&mut draft.ttft_ns, None);
     for source in gathered.of(Slot::ToolDefinitions) {
         if draft.tools.is_none()
             && let Some(found) = gathered.json(source)
@@ -220,6 +254,11 @@ fn input_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec<
         if source.prefix.is_some() {
             if draft.input.is_empty() {
                 draft.input = messages::read_loose(&found, "user");
+            }
+        } else if let Some(told) = events::listed(&found) {
+            if draft.input.is_empty() {
+                draft.input = told.input;
+                draft.output.extend(told.output);
             }
         } else {
             payload::request(&found, draft);
@@ -277,6 +316,13 @@ fn response_pieces<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Ve
 
 /// Finds the role by evidence, where the sender names none.
 fn infer_role(gathered: &Gathered<'_>, row: &schema::Span, draft: &mut Draft) {
+    if draft.role == Some(Role::Workflow) && retrieves(gathered, row) {
+        draft.role = Some(Role::Retrieval);
+    }
+    if matches!(draft.role, Some(Role::Chat(_))) && draft.request_model.as_ref().or(draft.model.as_ref()).is_some_and(|model| embeds(model)) {
+        draft.role = Some(Role::Embedding);
+        draft.output.clear();
+    }
     if draft.role.is_some() || gathered.has(Slot::McpMethod) {
         return;
     }
@@ -287,9 +333,20 @@ fn infer_role(gathered: &Gathered<'_>, row: &schema::Span, draft: &mut Draft) {
     } else if gathered.has(Slot::Documents) {
         draft.role = Some(Role::Retrieval);
     } else if draft.answered || model.is_some() && (draft.usage.is_known() || !draft.output.is_empty() || !draft.input.is_empty()) {
-        let embeds = model.is_some_and(|model| model.to_ascii_lowercase().contains("embed")) || row.name.to_ascii_lowercase().contains("embed");
+        let embeds = model.is_some_and(|model| embeds(model)) || embeds(&row.name);
         draft.role = Some(if embeds { Role::Embedding } else { Role::Chat("chat") });
     }
+}
+
+fn embeds(name: &str) -> bool {
+    name.to_ascii_lowercase().contains("embed")
+}
+
+/// Whether a step's name says that it retrieves, and what came out are documents.
+fn retrieves(gathered: &Gathered<'_>, row: &schema::Span) -> bool {
+    let entity = gathered.text(Slot::ToolName).unwrap_or_default();
+    let named = |name: &str| ["retriev", "search", "lookup"].iter().any(|word| name.to_ascii_lowercase().contains(word));
+    (named(&row.name) || named(&entity)) && gathered.of(Slot::Output).any(|source| gathered.json(source).as_ref().and_then(documents::read).is_some())
 }
 
 /// Writes the draft into the row.
@@ -346,6 +403,9 @@ fn providers(gathered: &Gathered<'_>, draft: &mut Draft, row: &mut schema::Span)
         }
         put(&mut first, Some(name.into_owned()));
     }
+    if row.scope_name.as_deref().is_some_and(|scope| scope.contains("bedrock")) {
+        draft.provider = Some("aws.bedrock".to_owned());
+    }
     if draft.provider.is_none() && row.is_llm_call {
         let model = draft.request_model.as_deref().or(draft.model.as_deref()).or(draft.response_model.as_deref());
         let by_model = model.and_then(provider::of_model);
@@ -358,15 +418,27 @@ fn providers(gathered: &Gathered<'_>, draft: &mut Draft, row: &mut schema::Span)
 
 /// A model that is only said to be the model was asked for, and answered if anything did.
 fn models(draft: &Draft, row: &mut schema::Span) {
-    row.request_model = draft.request_model.clone().or_else(|| draft.model.clone());
-    row.response_model = draft.response_model.clone();
     let answered = draft.usage.is_known() || !draft.output.is_empty();
+    row.request_model = draft.request_model.clone();
+    row.response_model = draft.response_model.clone();
     if answered && row.is_llm_call {
         put(&mut row.response_model, draft.model.clone());
     }
-    if row.request_model.is_none() {
-        row.request_model = draft.response_model.clone();
+    let known = draft.model.as_ref().or(draft.response_model.as_ref());
+    put(&mut row.request_model, known.map(|model| if answered { undated(model).to_owned() } else { model.clone() }));
+    if !answered && row.status == "error" && row.response_model == row.request_model {
+        row.response_model = None;
     }
+}
+
+/// A model's name without the date of its snapshot: what answers as `gpt-4o-mini-2024-07-18` was asked for as `gpt-4o-mini`.
+pub(super) fn undated(model: &str) -> &str {
+    let date = |rest: &str| {
+        let mut pieces = rest.split('-').skip(1).map(|piece| (piece.len(), piece.bytes().all(|byte| byte.is_ascii_digit())));
+        rest.starts_with('-') && pieces.next() == Some((4, true)) && pieces.next() == Some((2, true)) && pieces.next() == Some((2, true))
+    };
+    let split = model.len().checked_sub(11).filter(|at| *at > 0 && model.is_char_boundary(*at)).map(|at| model.split_at(at));
+    split.filter(|(_, rest)| date(rest)).map_or(model, |(name, _)| name)
 }
 
 fn tokens(usage: &Usage, row: &mut schema::Span) {
@@ -440,16 +512,36 @@ fn tool<'a>(gathered: &Gathered<'a>, draft: &Draft, used: &mut Vec<Source<'a>>, 
     });
     row.tool_call_id = gathered.text(Slot::ToolCallId).map(String::from);
     let mut take = |slot, other| {
-        let source = gathered.of(slot).chain(gathered.of(other)).find(|source| gathered.value(source.at).is_some())?;
-        let found = gathered.json(source)?;
+        let all = gathered.of(slot).chain(gathered.of(other));
+        let (source, found) = all.filter_map(|source| Some((source, gathered.json(source)?))).find(|(_, found)| !is_schema(found))?;
         used.push(source);
         Some(found)
     };
-    let arguments = take(Slot::ToolArguments, Slot::Input).map(|found| value::plain(&found));
+    let arguments = take(Slot::ToolArguments, Slot::Input).map(|found| value::plain(&call_arguments(found)));
     let result = take(Slot::ToolResult, Slot::Output).map(|found| value::plain(&parts::response_of(&found)));
-    let told = |messages: &[Message]| messages.first().and_then(|message| message.parts.first()).map(|part| value::plain(&part["content"]));
+    let told = |messages: &[Message]| {
+        let part = messages.first().and_then(|message| message.parts.first())?;
+        Some(value::plain(value::first(part.as_object()?, &["content", "response"])?))
+    };
     row.tool_arguments = arguments.or_else(|| told(&draft.input));
     row.tool_result = result.or_else(|| told(&draft.output));
+}
+
+/// Arguments out of what frameworks record around them: `{"args": [], "kwargs": {..}}`, `{"input_str", "inputs"}`.
+fn call_arguments(found: Value) -> Value {
+    let Value::Object(map) = &found else { return found };
+    let around = map.contains_key("args") || map.contains_key("input_str") || map.contains_key("inputs");
+    let inner = value::first(map, &["kwargs", "inputs", "arguments"]).filter(|inner| around && inner.as_object().is_some_and(|inner| !inner.is_empty()));
+    match (map.contains_key("input_str"), inner) {
+        (true, _) => map.get("inputs").filter(|inner| inner.is_object()).cloned().unwrap_or(found),
+        (false, Some(inner)) => inner.clone(),
+        (false, None) => found,
+    }
+}
+
+/// Whether a JSON object is the schema of arguments rather than arguments.
+fn is_schema(value: &Value) -> bool {
+    value.get("properties").is_some_and(Value::is_object) && (value.get("type").is_some() || value.get("required").is_some())
 }
 
 fn retrieval<'a>(gathered: &Gathered<'a>, used: &mut Vec<Source<'a>>, row: &mut schema::Span) {

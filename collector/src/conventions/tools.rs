@@ -1,6 +1,6 @@
 //! Brings definitions of tools to one shape: `{type, name, description, parameters}`.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::value::{first, opened};
 
@@ -17,6 +17,9 @@ fn gather(value: &Value, out: &mut Vec<Value>, depth: usize) {
     }
     match value {
         Value::Array(items) => items.iter().for_each(|item| gather(&opened(item.clone()), out, depth + 1)),
+        Value::String(name) if depth == 1 && !name.is_empty() && name.len() <= 128 && !name.contains(char::is_whitespace) => {
+            out.push(json!({"type": "function", "name": name}));
+        }
         Value::Object(map) => {
             for key in ["function_tools", "tools", "functionDeclarations", "function_declarations"] {
                 if let Some(inner @ Value::Array(_)) = map.get(key) {

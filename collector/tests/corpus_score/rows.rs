@@ -1,5 +1,6 @@
 //! Turns the requests of a scenario into rows.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use collector::conventions::{Conventions, LogInput, SpanInput, interpret_log, settle};
@@ -17,19 +18,27 @@ pub struct Rows {
     pub calls: Vec<Span>,
     /// Rows of `spans`.
     pub spans: Vec<Span>,
-    pub scores: Vec<Value>,
+    /// What came for each span, as text to search.
+    raw: HashMap<SpanId, String>,
+}
+
+impl Rows {
+    /// The attributes and events of a span and of the records that belong to it, as they came.
+    pub fn raw(&self, row: &Span) -> &str {
+        self.raw.get(&row.span_id).map_or("", String::as_str)
+    }
 }
 
 pub fn load(folder: &Path, scenario: &Scenario, alone: bool) -> Rows {
-    let (mut spans, mut logs) = (Vec::new(), Vec::new());
-    let disabled = alone.then(|| folder.file_name().unwrap().to_str().unwrap());
+    let (mut spans, mut logs, mut raw) = (Vec::new(), Vec::new(), HashMap::<SpanId, String>::new());
+    let disabled = alone.then_some("*");
     for file in scenario.files.iter().filter(|file| file.ends_with(".bin")) {
         let bytes = std::fs::read(folder.join(file)).unwrap();
         let (mut new_spans, mut new_logs) = (Vec::new(), Vec::new());
         if file.contains(".traces.") {
-            new_spans = read_spans(&ExportTraceServiceRequest::decode(&*bytes).unwrap(), disabled);
+            new_spans = read_spans(&ExportTraceServiceRequest::decode(&*bytes).unwrap(), disabled, &mut raw);
         } else if file.contains(".logs.") {
-            new_logs = read_logs(&ExportLogsServiceRequest::decode(&*bytes).unwrap());
+            new_logs = read_logs(&ExportLogsServiceRequest::decode(&*bytes).unwrap(), &mut raw);
         }
         settle(&mut new_spans, &mut new_logs);
         spans.extend(new_spans);
@@ -39,10 +48,10 @@ pub fn load(folder: &Path, scenario: &Scenario, alone: bool) -> Rows {
     let mut calls: Vec<Span> = spans.iter().filter(|span| span.is_llm_call).cloned().collect();
     calls.sort_by_key(|call| call.start_unix_nano);
     calls.iter_mut().for_each(|call| join(call, &logs));
-    Rows { calls, spans, scores: Vec::new() }
+    Rows { calls, spans, raw }
 }
 
-fn read_spans(request: &ExportTraceServiceRequest, disabled: Option<&str>) -> Vec<Span> {
+fn read_spans(request: &ExportTraceServiceRequest, disabled: Option<&str>, raw: &mut HashMap<SpanId, String>) -> Vec<Span> {
     let mut rows = Vec::new();
     for resource in &request.resource_spans {
         let attributes = resource.resource.as_ref().map_or(&[] as &[_], |resource| &resource.attributes);
@@ -52,6 +61,7 @@ fn read_spans(request: &ExportTraceServiceRequest, disabled: Option<&str>) -> Ve
                     trace_id: TraceId::from_bytes(&span.trace_id).unwrap(),
                     span_id: SpanId::from_bytes(&span.span_id).unwrap(),
                     parent_span_id: SpanId::from_bytes(&span.parent_span_id).ok(),
+                    duration_ns: (span.end_time_unix_nano - span.start_time_unix_nano).try_into().unwrap(),
                     start_unix_nano: span.start_time_unix_nano.try_into().unwrap(),
                     name: span.name.clone(),
                     status: ["unset", "ok", "error"][span.status.as_ref().map_or(0, |status| status.code as usize)].to_owned(),
@@ -60,6 +70,7 @@ fn read_spans(request: &ExportTraceServiceRequest, disabled: Option<&str>) -> Ve
                     ..Span::default()
                 };
                 let input = SpanInput { resource: attributes, scope: scope.scope.as_ref(), span };
+                raw.entry(row.span_id).or_default().push_str(&serde_json::to_string(span).unwrap());
                 Conventions { disabled }.interpret_span(&input, &mut row);
                 rows.push(row);
             }
@@ -68,7 +79,7 @@ fn read_spans(request: &ExportTraceServiceRequest, disabled: Option<&str>) -> Ve
     rows
 }
 
-fn read_logs(request: &ExportLogsServiceRequest) -> Vec<LogRecord> {
+fn read_logs(request: &ExportLogsServiceRequest, raw: &mut HashMap<SpanId, String>) -> Vec<LogRecord> {
     let mut rows = Vec::new();
     for resource in &request.resource_logs {
         let attributes = resource.resource.as_ref().map_or(&[] as &[_], |resource| &resource.attributes);
@@ -81,6 +92,9 @@ fn read_logs(request: &ExportLogsServiceRequest) -> Vec<LogRecord> {
                     scope_name: scope.scope.as_ref().map(|scope| scope.name.clone()),
                     ..LogRecord::default()
                 };
+                if let Some(id) = row.span_id {
+                    raw.entry(id).or_default().push_str(&serde_json::to_string(record).unwrap());
+                }
                 interpret_log(&LogInput { resource: attributes, scope: scope.scope.as_ref(), record }, &mut row);
                 rows.push(row);
             }

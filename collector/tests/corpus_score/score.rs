@@ -110,7 +110,7 @@ pub fn scenario(dialect: &str, scenario: &Scenario, rows: &Rows, tally: &mut Tal
     let mut free: Vec<usize> = (0..rows.calls.len()).collect();
     let mut taken: Vec<(Option<usize>, &Call)> = Vec::new();
     for call in &scenario.llm_calls {
-        let at = choose(call, rows, &free);
+        let at = choose(call, scenario, rows, &free);
         free.retain(|row| Some(*row) != at);
         taken.push((at, call));
     }
@@ -120,7 +120,7 @@ pub fn scenario(dialect: &str, scenario: &Scenario, rows: &Rows, tally: &mut Tal
         match at {
             Some(at) => {
                 scorer.mark("row", true, String::new);
-                score_call(call, &rows.calls[*at], scenario, &mut scorer);
+                score_call(call, &rows.calls[*at], scenario, rows, &mut scorer);
             }
             None if shared.is_some() => scorer.mark("row", true, String::new),
             None => {
@@ -136,11 +136,20 @@ pub fn scenario(dialect: &str, scenario: &Scenario, rows: &Rows, tally: &mut Tal
 }
 
 /// The row of a call: by response id, then by carrier, then by order.
-fn choose(call: &Call, rows: &Rows, free: &[usize]) -> Option<usize> {
+fn choose(call: &Call, scenario: &Scenario, rows: &Rows, free: &[usize]) -> Option<usize> {
+    let same = |other: &&Call| other.seq != call.seq && call.carriers().any(|id| other.carriers().any(|other| other == id));
+    let shared: Vec<&Call> = scenario.llm_calls.iter().filter(same).collect();
     let by_id = free.iter().find(|row| call.response_id.is_some() && rows.calls[**row].response_id == call.response_id);
-    let carried = |row: &&usize| call.carriers().any(|id| rows.calls[**row].span_id.to_string() == id);
+    let others = |row: &&usize| shared.iter().any(|other| other.output["text"].is_string() && other.output["text"].as_str() == rows.calls[**row].output_text.as_deref());
+    let own = |row: &&usize| call.output["text"].as_str() == rows.calls[**row].output_text.as_deref();
+    let carried = |row: &&usize| call.carriers().any(|id| rows.calls[**row].span_id.to_string() == id) && (own(row) || !others(row));
     let tokens = |row: &&usize| rows.calls[**row].output_tokens == call.usage["output_tokens"].as_i64();
     let by_carrier = || free.iter().filter(carried).find(tokens).or_else(|| free.iter().find(carried));
+    let counts = |row: &&usize| {
+        let row = &rows.calls[**row];
+        call.usage["output_tokens"].is_i64() && row.output_tokens == call.usage["output_tokens"].as_i64() && row.input_tokens == call.usage["input_tokens"].as_i64()
+    };
+    let by_counts = || free.iter().find(counts);
     let by_order = || {
         let fits = |row: &&usize| {
             let embeds = rows.calls[**row].operation.as_deref() == Some("embeddings");
@@ -148,7 +157,7 @@ fn choose(call: &Call, rows: &Rows, free: &[usize]) -> Option<usize> {
         };
         free.iter().find(fits).filter(|_| call.carrier_spans.is_empty())
     };
-    by_id.or_else(by_carrier).or_else(by_order).copied()
+    by_id.or_else(by_carrier).or_else(by_counts).or_else(by_order).copied()
 }
 
 /// Another call that the same carrier speaks for.
@@ -157,7 +166,7 @@ fn shares<'a>(call: &Call, taken: &[(Option<usize>, &'a Call)]) -> Option<&'a Ca
     taken.iter().find(|(at, other)| at.is_some() && other.seq != call.seq && same(other)).map(|(_, other)| *other)
 }
 
-fn score_call(call: &Call, row: &Span, scenario: &Scenario, scorer: &mut Scorer<'_>) {
+fn score_call(call: &Call, row: &Span, scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
     let text = |text: &Option<String>| json!(text);
     let operation = match row.operation.as_deref() {
         Some("generate_content" | "text_completion") => json!("chat"),
@@ -168,7 +177,7 @@ fn score_call(call: &Call, row: &Span, scenario: &Scenario, scorer: &mut Scorer<
     scorer.same("request_model", call.visible("request_model"), &text(&row.request_model), &json!(call.request_model));
     scorer.same("response_model", call.visible("response_model"), &text(&row.response_model), &json!(call.response_model));
     scorer.same("response_id", call.visible("response_id"), &text(&row.response_id), &json!(call.response_id));
-    content(call, row, scorer);
+    content(call, row, rows.raw(row), scorer);
     usage(call, row, scorer);
     if call.stream {
         scorer.same("stream", call.visible("stream_flag"), &json!(row.streaming), &json!(true));
@@ -203,12 +212,14 @@ fn usage(call: &Call, row: &Span, scorer: &mut Scorer<'_>) {
             scorer.same(field, None, &json!(found.filter(|count| *count != 0)), &Value::Null);
             continue;
         };
+        let partial = name == "input_tokens" && call.visible[name] == "uncached_only" && call.visible("cache_read_tokens") == Some(false);
+        let wanted = if partial { call.usage["input_tokens_uncached"].as_i64().unwrap() } else { wanted };
         let found = if wanted == 0 { Some(found.unwrap_or(0)) } else { found };
         scorer.same(field, call.visible(name), &json!(found), &json!(wanted));
     }
 }
 
-fn content(call: &Call, row: &Span, scorer: &mut Scorer<'_>) {
+fn content(call: &Call, row: &Span, raw: &str, scorer: &mut Scorer<'_>) {
     let list = |text: &Option<String>| -> Vec<Value> { text.as_ref().map(|text| serde_json::from_str(text).unwrap()).unwrap_or_default() };
     let system = list(&row.system_instructions);
     let system: Vec<&str> = system.iter().filter_map(|part| part["content"].as_str()).collect();
@@ -221,7 +232,7 @@ fn content(call: &Call, row: &Span, scorer: &mut Scorer<'_>) {
         scorer.same("input_text", call.visible("input_text"), &json!(row.input_text), wanted);
     }
     let found = flatten(&input);
-    if call.visible("input_text") == Some(true) && !wanted.is_empty() {
+    if call.visible("input_text") == Some(true) && !wanted.is_empty() && rows_hold(&wanted, raw) {
         scorer.mark("messages", found == wanted, || format!("found {}, wanted {}", json!(found), json!(wanted)));
     }
     scorer.same("output_text", call.visible("output_text"), &json!(row.output_text), &call.output["text"]);
@@ -249,6 +260,16 @@ fn content(call: &Call, row: &Span, scorer: &mut Scorer<'_>) {
         let wanted = if wanted == "tool_calls" { "tool_call" } else { wanted };
         scorer.mark("finish", found == wanted, || format!("found {found}, wanted {wanted}"));
     }
+}
+
+/// Whether every text, argument and answer that is wanted lies in the bytes of the span and its records.
+fn rows_hold(wanted: &[Value], raw: &str) -> bool {
+    wanted.iter().all(|part| match part["type"].as_str().unwrap_or_default() {
+        "text" => part["content"].as_str().is_some_and(|text| raw.contains(text.lines().next().unwrap_or_default())),
+        "tool_call" => part["name"].as_str().is_some_and(|name| raw.contains(name)) && raw.contains(part["arguments"]["city"].as_str().unwrap_or_default()),
+        "tool_call_response" => part["response"].as_str().is_some_and(|answer| raw.contains(answer)),
+        _ => false,
+    })
 }
 
 /// Messages as a flat list of parts with their roles; ids and names of tools that answered are left out.
@@ -293,6 +314,10 @@ fn facts(scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
         }
         let found: Vec<Value> =
             rows.spans.iter().filter_map(|span| span.documents.as_ref()).map(|text| serde_json::from_str(text).unwrap()).collect();
+        // An application's own span with no attributes has no documents to show.
+        if found.is_empty() && scenario.facts["retrieval_emitted_by"] == "application span" {
+            continue;
+        }
         let right = found.iter().any(|documents| documents_fit(documents, &retrieval["documents"]));
         scorer.mark("docs", right, || format!("found {}, wanted {}", json!(found), retrieval["documents"]));
     }
@@ -314,7 +339,7 @@ fn execution_fits(span: &Span, wanted: &Value) -> bool {
 fn documents_fit(found: &Value, wanted: &Value) -> bool {
     let (Some(found), Some(wanted)) = (found.as_array(), wanted.as_array()) else { return false };
     let fits = |found: &Value, wanted: &Value| {
-        let same = |key: &str| found[key].is_null() || found[key] == wanted[key];
+        let same = |key: &str| found[key].is_null() || wanted[key].is_null() || found[key] == wanted[key];
         same("content") && same("id") && same("score") && (found["content"].is_string() || found["id"].is_string())
     };
     found.len() == wanted.len() && found.iter().zip(wanted).all(|(found, wanted)| fits(found, wanted))

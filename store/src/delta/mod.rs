@@ -16,7 +16,7 @@ use schema::{Micros, Table};
 use serde_json::{Value, json};
 
 pub(crate) use action::{Rows, add, int_bounds, remove};
-pub(crate) use load::{Loaded, checkpoint};
+pub(crate) use load::checkpoint;
 
 use crate::config::StoreConfig;
 use crate::disk;
@@ -71,11 +71,6 @@ impl DeltaLog {
     /// Returns the table's directory.
     pub(crate) fn root(&self) -> &Path {
         &self.root
-    }
-
-    /// Returns the last version that was read or written.
-    pub(crate) fn version(&self) -> Option<u64> {
-        self.version
     }
 
     /// Returns the name of the file of a partition that begins behind position `from`: the same after a crash, so that what a
