@@ -4,6 +4,7 @@
 //! for one, OpenTelemetry's GenAI conventions for two); [`send`] exports them. One day may be bad, and the plan says which and how.
 
 mod agent;
+mod command;
 pub mod content;
 mod dice;
 mod digest;
@@ -18,6 +19,7 @@ mod send;
 mod support;
 mod trace;
 
+pub use command::{DemoArgs, run};
 pub use figures::Figures;
 pub use plan::{BadDay, Plan, Planted, Symptom};
 pub use queries::QUERIES;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::query_config::QueryConfig;
+
 use crate::error::Error;
 
 const MIB: usize = 1024 * 1024;
@@ -32,7 +34,7 @@ pub struct StoreConfig {
     pub decode_threads: usize,
     /// How long a body is remembered, so that its repetition is not stored again, in seconds: memory against late retries. Default 900.
     pub dedup_window_s: u64,
-    /// How many bodies are remembered at most (some 50 bytes each); the oldest go first. Default 2,000,000.
+    /// How many bodies are remembered at most (some 150 bytes each); the oldest go first. Default 1,000,000.
     pub dedup_entries_max: usize,
     /// Bytes kept of records that cannot be decoded, in `_wal/quarantine`; what does not fit is dropped with an error in the log. Default 1 GiB.
     pub quarantine_bytes_max: u64,
@@ -56,8 +58,10 @@ pub struct StoreConfig {
     pub log_retention_hours: u64,
     /// Age after which files that a compaction replaced are deleted, in hours: disk against the longest query of any reader. Default 2.
     pub deleted_file_retention_hours: u64,
-    /// Memory for filters over trace ids, in bytes: the newest files' are kept. Opening one trace among many files against memory. Default 256 MiB.
+    /// Memory for filters over trace ids, in bytes; files that do not fit go without. Opening one trace among many files against memory. Default 256 MiB.
     pub bloom_bytes_max: usize,
+    /// Settings of queries.
+    pub query: QueryConfig,
 }
 
 impl Default for StoreConfig {
@@ -73,7 +77,7 @@ impl Default for StoreConfig {
             held_bytes_max: 512 * MIB,
             decode_threads: 0,
             dedup_window_s: 900,
-            dedup_entries_max: 2_000_000,
+            dedup_entries_max: 1_000_000,
             quarantine_bytes_max: 1024 * 1024 * 1024,
             flush_interval_ms: 5_000,
             flush_bytes: 64 * MIB,
@@ -86,6 +90,7 @@ impl Default for StoreConfig {
             log_retention_hours: 6,
             deleted_file_retention_hours: 2,
             bloom_bytes_max: 256 * MIB,
+            query: QueryConfig::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use parquet::bloom_filter::Sbbf;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use schema::{Day, Table};
 
+use crate::budget::{Budget, Permit};
 use crate::error::Error;
 
 /// What one table held at one moment; each acked row is in exactly one of `files` and `held`.
@@ -43,18 +44,22 @@ pub(crate) struct DataFile {
     pub ids: Option<Arc<Bloom>>,
 }
 
+/// Size of a block of a Parquet bloom filter.
+const BLOCK_BYTES: usize = 32;
+
 /// The bloom filters over the trace ids of one file, one a row group.
 #[derive(Debug)]
 pub(crate) struct Bloom {
     groups: Vec<Sbbf>,
+    _memory: Permit,
 }
 
 impl Bloom {
     /// The column that it is over.
     pub(crate) const COLUMN: &'static str = "trace_id";
 
-    /// Reads the filters out of a Parquet file; nothing where a row group lacks one.
-    pub(crate) fn read(path: &Path) -> Result<Option<Bloom>, Error> {
+    /// Reads the filters out of a Parquet file; nothing where a row group lacks one, or where memory for them is used up.
+    pub(crate) fn read(path: &Path, memory: &Arc<Budget>) -> Result<Option<Bloom>, Error> {
         let file = File::open(path).map_err(|source| Error::io("open", path, source))?;
         let reader = SerializedFileReader::new(file.try_clone().map_err(|source| Error::io("open", path, source))?)?;
         let mut groups = Vec::with_capacity(reader.metadata().num_row_groups());
@@ -63,16 +68,12 @@ impl Bloom {
             let Some(filter) = Sbbf::read_from_column_chunk(column, &file)? else { return Ok(None) };
             groups.push(filter);
         }
-        Ok(Some(Bloom { groups }))
+        let bytes = groups.iter().map(|group| group.num_blocks() * BLOCK_BYTES).sum();
+        Ok(memory.take(bytes).map(|memory| Bloom { groups, _memory: memory }))
     }
 
     /// Tells whether the file may hold rows of the trace, given as 32 lowercase hex digits; a `false` is certain.
     pub(crate) fn may_contain(&self, trace_id: &str) -> bool {
         self.groups.iter().any(|group| group.check(trace_id))
-    }
-
-    /// Returns how much memory the filters take.
-    pub(crate) fn bytes(&self) -> usize {
-        self.groups.iter().map(|group| group.num_blocks() * 32).sum()
     }
 }

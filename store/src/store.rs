@@ -1,26 +1,84 @@
 //! The store's front door: what the other crates call.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use schema::{Clock, Micros, Row, Table, Tenant};
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::appender::{Appender, Job};
+use crate::budget::Budget;
 use crate::config::StoreConfig;
-use crate::decode::{Decode, Prepared, Signal};
+use crate::decode::{Prepared, Signal};
+use crate::dedup::{Known, Ticket, Window};
+use crate::engine::Engine;
 use crate::error::Error;
+use crate::fail::Fail;
+use crate::ipc;
+use crate::lock::DirLock;
+use crate::progress::Progress;
+use crate::quarantine::Quarantine;
 use crate::snapshot::TableSnapshot;
 use crate::status::Status;
+use crate::tables::Tables;
+use crate::wal::{Entry, Log};
+use crate::writer::flush_through;
+
+/// Bodies above this are hashed on the blocking pool.
+const HASH_INLINE_MAX: usize = 1024 * 1024;
 
 /// The tables of every tenant, and the log in front of them; cheap to clone.
+///
+/// When the last clone is dropped without [`Store::close`], the store stops as if it had crashed: nothing that was acked is lost,
+/// and the next start reads it from the log.
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
+    _stop: Arc<StopOnDrop>,
 }
 
-/// What the clones of a [`Store`] share.
+/// What the clones of a [`Store`] and its tasks share.
 pub(crate) struct Inner {
     pub(crate) config: StoreConfig,
     pub(crate) clock: Clock,
+    /// Where queries run, once there was one.
+    pub(crate) engine: OnceLock<Engine>,
+    pub(crate) tables: Arc<Tables>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) quarantine: Arc<Quarantine>,
+    pub(crate) window: Arc<Window>,
+    /// Bytes between the door and the tables.
+    pub(crate) pending: Arc<Budget>,
+    /// Bytes of filters over trace ids.
+    pub(crate) blooms: Arc<Budget>,
+    /// Hears that a table holds enough for a commit, or that memory runs short.
+    pub(crate) full: Arc<Notify>,
+    /// The log, open for writing; empty in a store that only reads.
+    pub(crate) log: OnceLock<Log>,
+    pub(crate) appender: OnceLock<Appender>,
+    pub(crate) notice: Option<String>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) lock: Mutex<Option<DirLock>>,
+    pub(crate) closed: AtomicBool,
+    /// The last record up to which every row was known to be committed when the log was last shortened; one shortens it at a time.
+    pub(crate) retired: Mutex<u64>,
+    pub(crate) fail: Fail,
+}
+
+struct StopOnDrop(Arc<Inner>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop.cancel();
+        self.0.log.get().inspect(|log| log.stop());
+        self.0.appender.get().inspect(|appender| appender.stop());
+    }
 }
 
 /// What became of an ingested body.
@@ -33,70 +91,202 @@ pub struct Receipt {
 }
 
 impl Store {
-    /// Opens the data directory to write: takes its lock, replays the log and starts the background tasks.
-    pub async fn open(_config: StoreConfig, _decode: Arc<dyn Decode>, _clock: Clock) -> Result<Store, Error> {
-        std::future::ready(Err(Error::Closed)).await
-    }
-
-    /// Opens the data directory to read: at rest with the log's tail, beside a running karat with what is committed.
-    pub async fn open_read_only(_config: StoreConfig, _decode: Arc<dyn Decode>, _clock: Clock) -> Result<Store, Error> {
-        std::future::ready(Err(Error::Closed)).await
+    pub(crate) fn of(inner: Arc<Inner>) -> Store {
+        Store { _stop: Arc::new(StopOnDrop(Arc::clone(&inner))), inner }
     }
 
     /// Returns what a reader should know about this view of the data, such as that it lacks what is not committed.
     pub fn notice(&self) -> Option<&str> {
-        None
+        self.inner.notice.as_deref()
     }
 
     /// Stores a body durably; it is on disk when this returns `Ok`.
     ///
-    /// `prepared` makes the rows of a request that was parsed already; without it the body is decoded.
+    /// `prepared` makes the rows of a request that was parsed already; without it the body is decoded. A body that the tenant sent
+    /// within the last minutes is not stored again. Nothing that follows depends on the caller waiting: a body whose sender went
+    /// away is stored or not, and its repetition is told apart from it either way.
     pub async fn ingest(
         &self,
-        _tenant: &Tenant,
-        _signal: Signal,
-        _body: Bytes,
-        _received_at: Micros,
-        _prepared: Option<Prepared>,
+        tenant: &Tenant,
+        signal: Signal,
+        body: Bytes,
+        received_at: Micros,
+        prepared: Option<Prepared>,
     ) -> Result<Receipt, Error> {
-        std::future::ready(Err(Error::Closed)).await
+        self.inner.check_open()?;
+        let limit = self.inner.config.body_bytes_max;
+        if body.len() > limit {
+            return Err(Error::TooLarge { bytes: body.len(), limit });
+        }
+        let hash = hash_of(&body).await?;
+        let ticket = loop {
+            match self.inner.window.ask(tenant, signal, hash, received_at) {
+                Known::Stored(seq) => return Ok(Receipt { seq, duplicate: true }),
+                // Whatever became of it, the window knows; ask again.
+                Known::Pending(told) => drop(told.await),
+                Known::New(ticket) => break ticket,
+            }
+        };
+        let record = NewRecord { tenant, signal, body, received_at, hash, prepared, ticket: Some(ticket), visible: None };
+        let seq = self.inner.write(record).await?;
+        Ok(Receipt { seq, duplicate: false })
     }
 
     /// Appends rows of one of karat's own tables; durable and visible to queries when this returns `Ok`.
-    pub async fn append<R: Row>(&self, _tenant: &Tenant, _rows: &[R], _now: Micros) -> Result<(), Error> {
-        std::future::ready(Err(Error::Closed)).await
+    pub async fn append<R: Row>(&self, tenant: &Tenant, rows: &[R], now: Micros) -> Result<(), Error> {
+        self.inner.check_open()?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let batch = R::encode(rows)?;
+        let body = ipc::write_rows(R::TABLE, &batch)?;
+        let limit = self.inner.config.body_bytes_max;
+        if body.len() > limit {
+            return Err(Error::TooLarge { bytes: body.len(), limit });
+        }
+        let prepared: Prepared = Box::new(move || Ok(vec![(R::TABLE, batch)]));
+        let (visible, seen) = oneshot::channel();
+        let record = NewRecord {
+            tenant,
+            signal: Signal::Rows,
+            body,
+            received_at: now,
+            hash: 0,
+            prepared: Some(prepared),
+            ticket: None,
+            visible: Some(visible),
+        };
+        self.inner.write(record).await?;
+        seen.await.map_err(|_| Error::Closed)
     }
 
     /// Commits every row that is held.
     pub async fn flush(&self) -> Result<(), Error> {
-        std::future::ready(Err(Error::Closed)).await
+        self.inner.check_open()?;
+        let seq = self.inner.durable();
+        self.inner.progress.reached(seq).await;
+        flush_through(&self.inner, seq).await
     }
 
     /// Waits until everything that was acked before the call is visible to queries.
     pub async fn settle(&self) -> Result<(), Error> {
-        std::future::ready(Err(Error::Closed)).await
+        self.inner.progress.reached(self.inner.durable()).await;
+        Ok(())
     }
 
     /// Commits every row, stops the background tasks and releases the lock.
+    ///
+    /// After an error everything is stopped too; what could not be committed is in the log.
     pub async fn close(&self) -> Result<(), Error> {
-        std::future::ready(Err(Error::Closed)).await
+        if self.inner.closed.swap(true, Ordering::AcqRel) || self.inner.log.get().is_none() {
+            return Ok(());
+        }
+        let inner = Arc::clone(&self.inner);
+        let close_log = tokio::task::spawn_blocking(move || inner.log.get().map(Log::close)).await;
+        let seq = self.inner.durable();
+        self.inner.progress.reached(seq).await;
+        let flushed = flush_through(&self.inner, seq).await;
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        let inner = Arc::clone(&self.inner);
+        let close_appender = tokio::task::spawn_blocking(move || inner.appender.get().map(Appender::close)).await;
+        drop(self.inner.lock.lock().take());
+        close_log.and(close_appender).map_err(|error| Error::Task(error.to_string()))?;
+        flushed
     }
 
     /// Lists the tenants that have data.
     pub fn tenants(&self) -> Vec<Tenant> {
-        Vec::new()
+        self.inner.tables.tenants()
     }
 
     /// Reports sizes and times, for people and for the dashboard.
     pub fn status(&self) -> Status {
-        Status::default()
+        let inner = &self.inner;
+        let (wal_segments, wal_bytes) = inner.log.get().map_or((0, 0), Log::size);
+        Status {
+            wal_bytes,
+            wal_segments,
+            last_seq: inner.durable(),
+            pending_bytes: inner.pending.used(),
+            quarantined: inner.quarantine.count(),
+            tables: inner.tables.all().iter().filter_map(|state| state.status()).collect(),
+        }
     }
+}
+
+/// A record on its way into the log.
+struct NewRecord<'a> {
+    tenant: &'a Tenant,
+    signal: Signal,
+    body: Bytes,
+    received_at: Micros,
+    hash: u128,
+    prepared: Option<Prepared>,
+    ticket: Option<Ticket>,
+    visible: Option<oneshot::Sender<()>>,
 }
 
 impl Inner {
     /// Returns what the table holds now; cheap, and consistent in itself.
     pub(crate) fn snapshot(&self, tenant: &Tenant, table: Table) -> TableSnapshot {
-        let root = self.config.data.join(tenant.as_str()).join(table.name());
-        TableSnapshot { table, root, files: Arc::from([]), held: Arc::from([]) }
+        match self.tables.find(tenant, table) {
+            Some(state) => state.snapshot(),
+            None => TableSnapshot { table, root: self.tables.root_of(tenant, table), files: Arc::from([]), held: Arc::from([]) },
+        }
     }
+
+    /// Returns the directory of the log.
+    pub(crate) fn wal_dir(&self) -> PathBuf {
+        self.config.data.join("_wal")
+    }
+
+    fn check_open(&self) -> Result<&Log, Error> {
+        match self.log.get() {
+            None => Err(Error::ReadOnly),
+            Some(_) if self.closed.load(Ordering::Acquire) => Err(Error::Closed),
+            Some(log) => Ok(log),
+        }
+    }
+
+    fn durable(&self) -> u64 {
+        self.log.get().map_or(0, Log::durable)
+    }
+
+    /// Takes a record in, if memory allows, and waits until it is durable.
+    async fn write(self: &Arc<Self>, record: NewRecord<'_>) -> Result<u64, Error> {
+        let log = self.check_open()?;
+        let (held, held_max) = (self.tables.held_bytes(), self.config.held_bytes_max);
+        if held >= held_max {
+            self.full.notify_one();
+            return Err(Error::Busy { what: "wait for a commit", bytes: held, limit: held_max });
+        }
+        let NewRecord { tenant, signal, body, received_at, hash, prepared, ticket, visible } = record;
+        let busy = || Error::Busy { what: "wait for the log", bytes: self.pending.used(), limit: self.pending.limit() };
+        let permit = Budget::take(&self.pending, body.len()).ok_or_else(busy)?;
+        let (ack, acked) = oneshot::channel();
+        let inner = Arc::clone(self);
+        let (owner, bytes) = (tenant.clone(), body.clone());
+        let done = move |result: Result<u64, Error>| {
+            if let Ok(seq) = result {
+                let _ = ticket.map(|ticket| ticket.stored(seq));
+                let job = Job { seq, signal, tenant: owner, received_at, body: bytes, prepared, visible, permit };
+                inner.appender.get().inspect(|appender| appender.push(job));
+            }
+            // A sender that went away does not wait for the answer.
+            let _ = ack.send(result);
+        };
+        log.enqueue(Entry { signal, tenant: tenant.clone(), received_at, hash, body, done: Box::new(done) });
+        acked.await.map_err(|_| Error::Closed)?
+    }
+}
+
+async fn hash_of(body: &Bytes) -> Result<u128, Error> {
+    let hash = |body: &[u8]| twox_hash::XxHash3_128::oneshot(body);
+    if body.len() <= HASH_INLINE_MAX {
+        return Ok(hash(body));
+    }
+    let body = body.clone();
+    tokio::task::spawn_blocking(move || hash(&body)).await.map_err(|error| Error::Task(error.to_string()))
 }

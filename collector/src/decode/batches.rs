@@ -7,15 +7,15 @@ use schema::{Row, RowsError, Table};
 pub const ROWS_MAX: usize = 4096;
 
 /// Collects rows, and encodes them whenever there are enough.
-pub struct Batches<R> {
+pub struct Batches<R, F> {
     rows: Vec<R>,
-    settle: fn(&mut [R]),
+    settle: F,
     done: Vec<(Table, RecordBatch)>,
 }
 
-impl<R: Row> Batches<R> {
+impl<R: Row, F: FnMut(&mut [R])> Batches<R, F> {
     /// Starts with room for `n_rows`; `settle` sees the rows of each batch together, before they are encoded.
-    pub fn new(n_rows: usize, settle: fn(&mut [R])) -> Self {
+    pub fn new(n_rows: usize, settle: F) -> Self {
         Self { rows: Vec::with_capacity(n_rows.min(ROWS_MAX)), settle, done: Vec::new() }
     }
 

@@ -5,25 +5,31 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use schema::{Micros, RowsError, SpanId, TraceId};
+use store::Rows;
+
+use crate::conventions::{self, LogInput};
 
 use super::batches::Batches;
 use super::calendar::Calendar;
 use super::fault::{self, Fault};
 use super::json;
-use super::resource::{Service, filled, scope_of};
+use super::resource::{Service, attributes_of, filled, scope_of};
 
-/// Appends every record of a request that is not rejected.
-pub fn rows(request: &ExportLogsServiceRequest, calendar: &Calendar, records: &mut Batches<schema::LogRecord>) -> Result<(), RowsError> {
+/// Makes the rows of every record of a request that is not rejected.
+pub fn rows(request: &ExportLogsServiceRequest, calendar: &Calendar) -> Result<Rows, RowsError> {
+    let mut records = Batches::new(0, |records: &mut [schema::LogRecord]| conventions::settle(&mut [], records));
     for resource in &request.resource_logs {
         let service = Service::of(resource.resource.as_ref());
         for scope in &resource.scope_logs {
             for record in &scope.log_records {
-                let Ok(row) = row(record, scope.scope.as_ref(), &service, calendar) else { continue };
+                let Ok(mut row) = row(record, scope.scope.as_ref(), &service, calendar) else { continue };
+                let input = LogInput { resource: attributes_of(resource.resource.as_ref()), scope: scope.scope.as_ref(), record };
+                conventions::interpret_log(&input, &mut row);
                 records.extend([row])?;
             }
         }
     }
-    Ok(())
+    records.finish()
 }
 
 /// Makes the row of one record, without what its dialect says.
@@ -45,7 +51,6 @@ fn row(record: &LogRecord, scope: Option<&InstrumentationScope>, service: &Servi
         environment: service.environment.clone(),
         scope_name,
         scope_version,
-        attributes: json::object_of(&record.attributes),
         resource: service.json.clone(),
         body: record.body.as_ref().and_then(body),
         ..schema::LogRecord::default()

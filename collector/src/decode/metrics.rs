@@ -7,15 +7,17 @@ use opentelemetry_proto::tonic::metrics::v1::{
     AggregationTemporality, DataPointFlags, ExponentialHistogramDataPoint, HistogramDataPoint, Metric, NumberDataPoint, SummaryDataPoint, metric,
     number_data_point,
 };
-use schema::{MetricPoint, Micros};
+use schema::{MetricPoint, Micros, RowsError};
+use store::Rows;
 
 use super::batches::Batches;
 use super::calendar::Calendar;
 use super::resource::{Service, filled, scope_of};
 use super::{fault, json};
 
-/// Appends every data point of a request that is not rejected.
-pub fn rows(request: &ExportMetricsServiceRequest, calendar: &Calendar, points: &mut Batches<MetricPoint>) -> Result<(), schema::RowsError> {
+/// Makes the rows of every data point of a request that is not rejected.
+pub fn rows(request: &ExportMetricsServiceRequest, calendar: &Calendar) -> Result<Rows, RowsError> {
+    let mut points = Points::new(0, |_| {});
     for resource in &request.resource_metrics {
         let service = Service::of(resource.resource.as_ref());
         for scope in &resource.scope_metrics {
@@ -31,12 +33,14 @@ pub fn rows(request: &ExportMetricsServiceRequest, calendar: &Calendar, points: 
                     resource: service.json.clone(),
                     ..MetricPoint::default()
                 };
-                points_of(metric, &Common { row: common, calendar }, points)?;
+                points_of(metric, &Common { row: common, calendar }, &mut points)?;
             }
         }
     }
-    Ok(())
+    points.finish()
 }
+
+type Points = Batches<MetricPoint, fn(&mut [MetricPoint])>;
 
 /// What the points of one metric share.
 struct Common<'a> {
@@ -69,7 +73,7 @@ impl Common<'_> {
     }
 }
 
-fn points_of(metric: &Metric, common: &Common<'_>, points: &mut Batches<MetricPoint>) -> Result<(), schema::RowsError> {
+fn points_of(metric: &Metric, common: &Common<'_>, points: &mut Points) -> Result<(), RowsError> {
     match &metric.data {
         Some(metric::Data::Gauge(gauge)) => {
             let common = common.of_kind("gauge", None);

@@ -9,13 +9,15 @@ mod metrics;
 mod resource;
 mod traces;
 
+use std::sync::Arc;
+
 use schema::{Micros, RowsError};
 use serde::{Deserialize, Serialize};
 use store::{Decode, DecodeError, Record, Rows};
 
 use crate::otlp::limits::{Admitted, Meter};
 use crate::otlp::{self, Request, Signal};
-use batches::Batches;
+use crate::price::PriceTable;
 use calendar::Calendar;
 
 /// Settings of the decoder.
@@ -35,40 +37,25 @@ impl Default for DecodeConfig {
 
 /// Turns the bytes of the log into rows.
 pub struct Decoder {
+    prices: Arc<PriceTable>,
     config: DecodeConfig,
 }
 
 impl Decoder {
-    /// Makes a decoder.
-    pub fn new(config: DecodeConfig) -> Self {
-        Self { config }
+    /// Makes a decoder that prices calls by `prices`.
+    pub fn new(prices: Arc<PriceTable>, config: DecodeConfig) -> Self {
+        Self { prices, config }
     }
 
     /// Makes the rows of a request that arrived at `received_at`.
     pub fn rows(&self, request: &Request, received_at: Micros) -> Result<Rows, RowsError> {
         let calendar = Calendar::new(received_at, self.config.retention_days);
         match request {
-            Request::Traces(request) => {
-                let mut spans = Batches::new(n_spans(request), |_| {});
-                traces::rows(request, &calendar, &mut spans)?;
-                spans.finish()
-            }
-            Request::Logs(request) => {
-                let mut records = Batches::new(0, |_| {});
-                logs::rows(request, &calendar, &mut records)?;
-                records.finish()
-            }
-            Request::Metrics(request) => {
-                let mut points = Batches::new(0, |_| {});
-                metrics::rows(request, &calendar, &mut points)?;
-                points.finish()
-            }
+            Request::Traces(request) => traces::rows(request, &calendar, &self.prices),
+            Request::Logs(request) => logs::rows(request, &calendar),
+            Request::Metrics(request) => metrics::rows(request, &calendar),
         }
     }
-}
-
-fn n_spans(request: &opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest) -> usize {
-    request.resource_spans.iter().flat_map(|resource| &resource.scope_spans).map(|scope| scope.spans.len()).sum()
 }
 
 impl Decode for Decoder {

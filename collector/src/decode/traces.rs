@@ -6,25 +6,53 @@ use opentelemetry_proto::tonic::trace::v1::span::{Event, Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use schema::{Micros, RowsError};
+use store::Rows;
+
+use crate::conventions::{self, SpanInput};
+use crate::price::{PriceTable, Usage};
 
 use super::batches::Batches;
 use super::calendar::Calendar;
 use super::fault::{self, Fault};
 use super::json;
-use super::resource::{Service, filled, scope_of};
+use super::resource::{Service, attributes_of, filled, scope_of};
 
-/// Appends every span of a request that is not rejected.
-pub fn rows(request: &ExportTraceServiceRequest, calendar: &Calendar, spans: &mut Batches<schema::Span>) -> Result<(), RowsError> {
+/// Makes the rows of every span of a request that is not rejected.
+pub fn rows(request: &ExportTraceServiceRequest, calendar: &Calendar, prices: &PriceTable) -> Result<Rows, RowsError> {
+    let mut spans = Batches::new(n_spans(request), |spans: &mut [schema::Span]| {
+        conventions::settle(spans, &mut []);
+        spans.iter_mut().for_each(|span| cost(span, prices));
+    });
     for resource in &request.resource_spans {
         let service = Service::of(resource.resource.as_ref());
         for scope in &resource.scope_spans {
             for span in &scope.spans {
-                let Ok(row) = row(span, scope.scope.as_ref(), &service, calendar) else { continue };
+                let Ok(mut row) = row(span, scope.scope.as_ref(), &service, calendar) else { continue };
+                let input = SpanInput { resource: attributes_of(resource.resource.as_ref()), scope: scope.scope.as_ref(), span };
+                conventions::interpret_span(&input, &mut row);
                 spans.extend([row])?;
             }
         }
     }
-    Ok(())
+    spans.finish()
+}
+
+fn n_spans(request: &ExportTraceServiceRequest) -> usize {
+    request.resource_spans.iter().flat_map(|resource| &resource.scope_spans).map(|scope| scope.spans.len()).sum()
+}
+
+/// Prices a model call, unless its sender did; after the request is settled, for until then a call may lack what another span knows of it.
+fn cost(span: &mut schema::Span, prices: &PriceTable) {
+    if !span.is_llm_call || span.cost_nanousd.is_some() {
+        return;
+    }
+    let model = span.response_model.as_deref().or(span.request_model.as_deref());
+    let price = Usage::of(span).zip(model).and_then(|(usage, model)| {
+        let (raw, family, tier) = (span.provider_raw.as_deref(), span.provider.as_deref(), span.service_tier.as_deref());
+        prices.price(&usage, raw, family, model, tier, span.start_time)
+    });
+    span.cost_nanousd = price;
+    span.cost_source = Some(if price.is_some() { "priced" } else { "unpriced" }.to_owned());
 }
 
 /// Makes the row of one span, without what its dialect says.
@@ -52,7 +80,6 @@ fn row(span: &Span, scope: Option<&InstrumentationScope>, service: &Service, cal
         status_message: span.status.as_ref().and_then(|status| filled(&status.message)),
         scope_name,
         scope_version,
-        attributes: json::object_of(&span.attributes),
         resource: service.json.clone(),
         events: events(&span.events),
         links: links(&span.links),

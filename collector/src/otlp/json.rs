@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::kind::Kind;
 use super::limits::Meter;
@@ -196,28 +197,15 @@ pub fn integer<'de, N: TryFrom<i128>, D: Deserializer<'de>>(value: D) -> Result<
 }
 
 /// Reads a floating point number, which JSON may hold as a number or as text: `"NaN"`, `"Infinity"`, `"-Infinity"`.
+///
+/// It is read from the raw text, because `serde_json` may be wrong in the last digit unless a feature says otherwise.
 pub fn float<'de, D: Deserializer<'de>>(value: D) -> Result<f64, D::Error> {
-    struct Float;
-    impl Visitor<'_> for Float {
-        type Value = f64;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a number")
-        }
-        fn visit_f64<E: Error>(self, n: f64) -> Result<f64, E> {
-            Ok(n)
-        }
-        fn visit_i64<E: Error>(self, n: i64) -> Result<f64, E> {
-            Ok(n as f64)
-        }
-        fn visit_u64<E: Error>(self, n: u64) -> Result<f64, E> {
-            Ok(n as f64)
-        }
-        fn visit_str<E: Error>(self, text: &str) -> Result<f64, E> {
-            text.parse().map_err(|_| E::custom("the text is not a number"))
-        }
+    let raw = <&RawValue>::deserialize(value)?.get();
+    let quoted = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
+    match quoted.unwrap_or(raw).parse::<f64>() {
+        Ok(number) if number.is_finite() || quoted.is_some() => Ok(number),
+        _ => Err(D::Error::custom(format_args!("{} is not a number", raw.chars().take(40).collect::<String>()))),
     }
-    value.deserialize_any(Float)
 }
 
 /// Reads hex digits of either case; an odd number of them, or another character, is nothing.

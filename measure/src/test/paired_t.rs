@@ -35,7 +35,8 @@ impl PairedT {
 
 /// Paired t-test on differences, `t = d̄ / (sd(d)/√n)` with n − 1 degrees of freedom.
 ///
-/// Differences that are all alike have no spread: all zero gives p 1 (nothing fell), all negative p 0. Errors below two differences.
+/// Differences that are all alike have no spread: all zero gives p 1 (nothing fell), others the exact p of flipping their signs,
+/// `2^−n`, for a p-value is never zero. Errors below two differences.
 /// Source: Student, "The probable error of a mean" (1908).
 pub fn paired_t(differences: &[f64]) -> Result<PairedT, Error> {
     at_least("paired_t", "differences", 2, differences.len())?;
@@ -50,7 +51,12 @@ pub fn paired_t(differences: &[f64]) -> Result<PairedT, Error> {
         f64::INFINITY.copysign(mean)
     };
     let df = n - 1.0;
-    let (p_fall, p_two_sided) = if error == 0.0 && mean == 0.0 { (1.0, 1.0) } else { (t_cdf(t, df), 2.0 * t_cdf(-t.abs(), df)) };
+    let all_alike = 0.5_f64.powf(n);
+    let (p_fall, p_two_sided) = match (error == 0.0, mean) {
+        (false, _) => (t_cdf(t, df), 2.0 * t_cdf(-t.abs(), df)),
+        (true, 0.0) => (1.0, 1.0),
+        (true, mean) => (if mean < 0.0 { all_alike } else { 1.0 }, 2.0 * all_alike),
+    };
     Ok(PairedT { mean, error, t, df, p_fall, p_two_sided })
 }
 

@@ -62,8 +62,12 @@ impl Groundedness {
 /// The score is supported over all claims. English stop words and stems; other languages are compared word by word.
 /// An own rule in the spirit of RAGAS' faithfulness (Es et al., 2023): it sees invented facts, not wrong reasoning.
 pub fn groundedness<S: AsRef<str>>(answer: &str, sources: &[S]) -> Option<Groundedness> {
-    let claims: Vec<(&str, Vec<String>)> =
-        sentences(answer).into_iter().filter(|s| is_claim(s)).map(|s| (s, content_words(s))).filter(|(_, words)| !words.is_empty()).collect();
+    let claims: Vec<(&str, Vec<String>)> = sentences(answer)
+        .into_iter()
+        .filter(|s| is_claim(s))
+        .map(|s| (s, content_words(&without_citations(s))))
+        .filter(|(_, words)| !words.is_empty())
+        .collect();
     let sources: Vec<Source> = sources.iter().map(|source| Source::new(source.as_ref())).filter(|source| !source.sentences.is_empty()).collect();
     if claims.is_empty() || sources.is_empty() {
         return None;
@@ -84,7 +88,7 @@ impl<'a> Source<'a> {
 }
 
 fn judge(text: &str, words: &[String], sources: &[Source<'_>]) -> Claim {
-    let stated = Quantities::of(text);
+    let stated = Quantities::of(&without_citations(text));
     let (numbers, plain): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
     let mut best: Option<(Rank, Claim)> = None;
     for source in sources {
@@ -118,6 +122,29 @@ fn missing_from(stated: &Quantities, window: &[(&str, HashSet<String>, Quantitie
     window.iter().for_each(|(_, _, quantities)| source.extend(quantities));
     let text: Vec<&str> = window.iter().map(|(text, _, _)| *text).collect();
     stated.missing_from(&source, &text.join(" "))
+}
+
+/// Cuts out citation marks such as `[1]`, `[kb-12]` or `[2, 5]`: their numbers name a source, they state nothing.
+fn without_citations(sentence: &str) -> String {
+    let mut kept = String::with_capacity(sentence.len());
+    let mut rest = sentence;
+    while let Some(start) = rest.find('[') {
+        let inner = &rest[start + 1..];
+        let end = inner.find(']').filter(|end| *end <= 24);
+        let is_mark =
+            |mark: &str| mark.contains(|c: char| c.is_ascii_digit()) && mark.chars().all(|c| c.is_ascii_alphanumeric() || "-_:#^,; ".contains(c));
+        match end {
+            Some(end) if is_mark(&inner[..end]) && !inner[end + 1..].starts_with('(') => {
+                kept.push_str(&rest[..start]);
+                rest = &inner[end + 1..];
+            }
+            _ => {
+                kept.push_str(&rest[..=start]);
+                rest = inner;
+            }
+        }
+    }
+    kept + rest
 }
 
 /// Whether a sentence states something: questions, greetings and good wishes do not.
@@ -187,6 +214,12 @@ mod tests {
     fn a_wrong_number_is_not() {
         check("Deleted workspaces are kept for 30 days.", Some(0.0));
         check("Deleted workspaces are kept for fourteen-ish, 14 days. Refunds take 20 business days.", Some(0.5));
+    }
+
+    #[test]
+    fn citations_are_no_statements() {
+        check("Refunds take 5 to 10 business days [kb-42].", Some(1.0));
+        check("Refunds take 5 to 10 business days [see 42](http://x).", Some(0.0));
     }
 
     #[test]

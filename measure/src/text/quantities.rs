@@ -198,7 +198,7 @@ fn month_name(word: &str) -> Option<u16> {
     const NAMES: [&str; 12] =
         ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
     let named = |name: &&str| *name == word || (word.len() == 3 && name.starts_with(word)) || (word == "sept" && *name == "september");
-    let at = NAMES.iter().position(|name| named(name))?;
+    let at = NAMES.iter().position(named)?;
     u16::try_from(at + 1).ok()
 }
 

@@ -1,0 +1,260 @@
+//! Writing rows as Parquet files: sorted by time, one file a day, durable when the call returns.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::interleave_record_batch;
+use arrow::datatypes::{Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::{ParquetMetaData, SortingColumn};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use schema::{Day, Kind, Table};
+
+use crate::budget::Budget;
+use crate::config::StoreConfig;
+use crate::conform::conform;
+use crate::delta::int_bounds;
+use crate::disk;
+use crate::error::Error;
+use crate::snapshot::{Bloom, DataFile};
+
+/// The partition column, which files do not hold.
+const DATE: &str = "date";
+/// Rows that are brought into order at once.
+const SLICE: usize = 1024;
+
+/// A file that was written, with its footer.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub file: DataFile,
+    pub footer: ParquetMetaData,
+}
+
+/// Writes files of one table, all named alike, each in the directory of its day.
+pub(crate) struct FileWriter<'a> {
+    pub table: Table,
+    pub root: &'a Path,
+    pub name: &'a str,
+    pub config: &'a StoreConfig,
+    /// Memory for the filters over trace ids.
+    pub blooms: &'a Arc<Budget>,
+}
+
+impl FileWriter<'_> {
+    /// Writes rows into one file for each day among them. Blocks, and takes CPU.
+    pub(crate) fn write_days(&self, batches: &[RecordBatch]) -> Result<Vec<Written>, Error> {
+        let mut days: BTreeMap<Day, Vec<Place>> = BTreeMap::new();
+        for (number, batch) in batches.iter().enumerate() {
+            let dates = self.column(batch, DATE)?.as_primitive_opt::<Date32Type>().ok_or_else(|| self.unreadable(DATE))?;
+            for (row, time) in self.times(batch)?.iter().enumerate() {
+                days.entry(Day(dates.value(row))).or_default().push(Place { time: *time, batch: number, row });
+            }
+        }
+        let batches = self.without_date(batches)?;
+        days.into_iter().map(|(date, places)| self.write_day(date, &batches, places)).collect()
+    }
+
+    /// Writes the rows of one day, from batches that may lack the column of the day. Blocks, and takes CPU.
+    pub(crate) fn write_one(&self, date: Day, batches: &[RecordBatch]) -> Result<Written, Error> {
+        let mut places = Vec::new();
+        for (number, batch) in batches.iter().enumerate() {
+            places.extend(self.times(batch)?.iter().enumerate().map(|(row, time)| Place { time: *time, batch: number, row }));
+        }
+        self.write_day(date, &self.without_date(batches)?, places)
+    }
+
+    fn write_day(&self, date: Day, batches: &[RecordBatch], mut places: Vec<Place>) -> Result<Written, Error> {
+        places.sort_unstable();
+        let path = format!("{DATE}={date}/{}", self.name);
+        let whole = self.root.join(&path);
+        let dir = whole.parent().unwrap_or(self.root);
+        disk::create_dirs(self.root, dir)?;
+        let file = File::create(&whole).map_err(|source| Error::io("create", &whole, source))?;
+        let buffer = BufWriter::with_capacity(256 * 1024, &file);
+        let properties = properties(self.table, places.len(), self.config)?;
+        let mut writer = ArrowWriter::try_new(buffer, file_schema(self.table), Some(properties))?;
+        let batches: Vec<&RecordBatch> = batches.iter().collect();
+        for slice in places.chunks(SLICE) {
+            let indices: Vec<(usize, usize)> = slice.iter().map(|place| (place.batch, place.row)).collect();
+            writer.write(&interleave_record_batch(&batches, &indices)?).map_err(|error| refused(error, &whole))?;
+        }
+        let footer = writer.close().map_err(|error| refused(error, &whole))?;
+        file.sync_all().map_err(|source| Error::io("sync", &whole, source))?;
+        disk::sync_dir(dir)?;
+        let bytes = file.metadata().map_err(|source| Error::io("read", &whole, source))?.len();
+        let (time_min, time_max) = int_bounds(&footer, self.table.time_column());
+        let ids = Bloom::read(&whole, self.blooms)?.map(Arc::new);
+        Ok(Written { file: DataFile { path, bytes, rows: places.len() as u64, date, time_min, time_max, ids }, footer })
+    }
+
+    fn without_date(&self, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>, Error> {
+        let schema = file_schema(self.table);
+        batches.iter().map(|batch| conform(batch.clone(), self.table, &schema)).collect()
+    }
+
+    fn times<'a>(&self, batch: &'a RecordBatch) -> Result<&'a [i64], Error> {
+        let name = self.table.time_column();
+        let times = self.column(batch, name)?.as_primitive_opt::<TimestampMicrosecondType>();
+        Ok(times.ok_or_else(|| self.unreadable(name))?.values())
+    }
+
+    fn column<'a>(&self, batch: &'a RecordBatch, name: &str) -> Result<&'a dyn Array, Error> {
+        batch.column_by_name(name).map(AsRef::as_ref).ok_or_else(|| self.unreadable(name))
+    }
+
+    fn unreadable(&self, name: &str) -> Error {
+        Error::Rows { table: self.table.name(), reason: format!("the column {name:?} is missing or of another type") }
+    }
+}
+
+/// Returns the columns that files of a table hold.
+pub(crate) fn file_schema(table: Table) -> SchemaRef {
+    let schema = table.arrow_schema();
+    Arc::new(Schema::new(schema.fields().iter().filter(|field| field.name() != DATE).cloned().collect::<Vec<_>>()))
+}
+
+/// Where a row is, in the order in which it is written: by time, then in the order of the log.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    time: i64,
+    batch: usize,
+    row: usize,
+}
+
+/// A full disk reaches us through the Parquet writer; the sender must hear of it as such.
+fn refused(error: parquet::errors::ParquetError, path: &Path) -> Error {
+    match error {
+        parquet::errors::ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+            Ok(source) => Error::io("write", path, *source),
+            Err(source) => Error::Parquet(parquet::errors::ParquetError::External(source)),
+        },
+        error => Error::Parquet(error),
+    }
+}
+
+fn properties(table: Table, rows: usize, config: &StoreConfig) -> Result<WriterProperties, Error> {
+    let schema = file_schema(table);
+    let sorted_by = schema.index_of(table.time_column()).ok().and_then(|index| i32::try_from(index).ok());
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_created_by(concat!("karat ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_max_row_group_bytes(Some(config.row_group_bytes))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_sorting_columns(sorted_by.map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]));
+    for column in table.columns() {
+        let path = ColumnPath::from(column.name);
+        match (column.kind, shape_of(column.name)) {
+            (Kind::Timestamp, _) | (_, Shape::Rising) => {
+                properties = properties
+                    .set_column_dictionary_enabled(path.clone(), false)
+                    .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
+                    .set_column_statistics_enabled(path, EnabledStatistics::Page);
+            }
+            (_, Shape::Id) => {
+                properties = properties
+                    .set_column_dictionary_enabled(path.clone(), false)
+                    .set_column_bloom_filter_enabled(path.clone(), true)
+                    .set_column_bloom_filter_fpp(path.clone(), 0.01)
+                    .set_column_bloom_filter_max_ndv(path, rows.max(1) as u64);
+            }
+            (_, Shape::Unique) => properties = properties.set_column_dictionary_enabled(path, false),
+            (_, Shape::BigText) => {
+                properties =
+                    properties.set_column_dictionary_enabled(path.clone(), false).set_column_statistics_enabled(path, EnabledStatistics::None);
+            }
+            (_, Shape::Plain) => {}
+        }
+    }
+    Ok(properties.build())
+}
+
+/// What is known of a column's values, by its name.
+enum Shape {
+    /// Values that repeat.
+    Plain,
+    /// Numbers that rise with the time of the row.
+    Rising,
+    /// Random ids that people look up.
+    Id,
+    /// Values of which hardly two are equal.
+    Unique,
+    /// Long text, that is read when a row is shown.
+    BigText,
+}
+
+fn shape_of(column: &str) -> Shape {
+    match column {
+        "start_unix_nano" | "time_unix_nano" => Shape::Rising,
+        "trace_id" | "span_id" | "session_id" => Shape::Id,
+        "parent_span_id" | "response_id" | "id" | "duration_ns" => Shape::Unique,
+        "attributes"
+        | "events"
+        | "links"
+        | "body"
+        | "buckets"
+        | "metadata"
+        | "reason"
+        | "system_instructions"
+        | "input_messages"
+        | "output_messages"
+        | "tool_definitions"
+        | "tool_arguments"
+        | "tool_result"
+        | "documents"
+        | "input_text"
+        | "output_text" => Shape::BigText,
+        _ => Shape::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use schema::{Micros, Row, Span, SpanId, TraceId};
+
+    use super::*;
+
+    const DAY: i64 = 86_400_000_000;
+
+    fn span(n: u8, at: i64) -> Span {
+        Span {
+            trace_id: TraceId([n; 16]),
+            span_id: SpanId([n; 8]),
+            start_time: Micros(at),
+            start_unix_nano: at * 1_000,
+            date: Micros(at).day(),
+            output_text: Some(format!("the answer of span {n}, which is long enough for a buffer")),
+            ..Span::default()
+        }
+    }
+
+    #[test]
+    fn rows_are_split_by_day_and_sorted_by_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let batches = [Span::encode(&[span(1, 5), span(2, DAY + 2), span(3, 4)]).unwrap(), Span::encode(&[span(4, DAY + 1), span(5, 3)]).unwrap()];
+        let (config, blooms) = (StoreConfig::default(), Budget::new(1 << 20));
+        let writer = FileWriter { table: Table::Spans, root: dir.path(), name: "x.parquet", config: &config, blooms: &blooms };
+        let files = writer.write_days(&batches).unwrap();
+        assert_eq!(files.iter().map(|w| w.file.path.as_str()).collect::<Vec<_>>(), ["date=1970-01-01/x.parquet", "date=1970-01-02/x.parquet"]);
+        assert_eq!((files[0].file.time_min, files[0].file.time_max, files[0].file.rows), (Some(3), Some(5), 3));
+
+        let file = File::open(dir.path().join(&files[0].file.path)).unwrap();
+        let batch = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap().next().unwrap().unwrap();
+        assert_eq!(batch.schema_ref().fields(), file_schema(Table::Spans).fields());
+        let nanos = batch.column_by_name("start_unix_nano").unwrap().as_primitive::<arrow::datatypes::Int64Type>();
+        assert_eq!(nanos.values(), &[3_000, 4_000, 5_000]);
+        let texts = batch.column_by_name("output_text").unwrap().as_string_view();
+        assert!(texts.value(0).contains("span 5"));
+
+        let ids = files[0].file.ids.as_ref().unwrap();
+        assert!(ids.may_contain(&TraceId([1; 16]).to_string()));
+        assert!(!ids.may_contain(&TraceId([2; 16]).to_string()));
+        assert!(blooms.used() > 0);
+    }
+}

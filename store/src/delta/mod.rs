@@ -1,0 +1,228 @@
+//! The log of one Delta table on disk: creating it, committing to it, reading it again.
+//!
+//! Commits are written by ourselves, because a commit through delta-rs reads the whole file list again, and because the local
+//! object store never syncs. What is written is the open protocol (reader 1, writer 2): any Delta reader and writer may come
+//! along, and a commit of another program that is met here is taken in.
+
+mod action;
+mod create;
+mod load;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use deltalake_core::kernel::{Action, Transaction};
+use schema::{Micros, Table};
+use serde_json::{Value, json};
+
+pub(crate) use action::{Rows, add, int_bounds, remove};
+pub(crate) use load::checkpoint;
+
+use crate::config::StoreConfig;
+use crate::disk;
+use crate::error::Error;
+use crate::fail::{Fail, FailPoint};
+use crate::tables::Change;
+
+const LOG: &str = "_delta_log";
+
+/// What a commit of ours is called in the table's history.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Operation {
+    /// Rows came.
+    Append,
+    /// Small files became one.
+    Compact,
+}
+
+/// The log of one table, as far as it was read or written.
+#[derive(Debug)]
+pub(crate) struct DeltaLog {
+    root: PathBuf,
+    table: Table,
+    app_id: String,
+    file_prefix: String,
+    fail: Fail,
+    /// The last version that was read or written; nothing while the table does not exist.
+    version: Option<u64>,
+    /// Id of a table that lacks columns which this karat knows; the next commit adds them.
+    outdated: Option<String>,
+    /// Commits since the last checkpoint.
+    pub since_checkpoint: u64,
+    /// Files that were replaced, and when, in milliseconds since 1970; oldest first. They are deleted some hours later.
+    pub replaced: Vec<(String, i64)>,
+}
+
+/// What became of a commit.
+#[derive(Debug)]
+pub(crate) enum Commit {
+    /// It is durable.
+    Done,
+    /// Another program came first with this; take it in, look again and repeat.
+    Raced(Change),
+}
+
+impl DeltaLog {
+    /// Names a table's log; nothing is read yet.
+    pub(crate) fn new(root: PathBuf, table: Table, app_id: String, file_prefix: String, fail: Fail) -> DeltaLog {
+        DeltaLog { root, table, app_id, file_prefix, fail, version: None, outdated: None, since_checkpoint: 0, replaced: Vec::new() }
+    }
+
+    /// Returns the table's directory.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the name of the file of a partition that begins behind position `from`: the same after a crash, so that what a
+    /// crashed attempt left is overwritten.
+    pub(crate) fn file_of_rows(&self, from: u64) -> String {
+        format!("wal-{}-{:020}.parquet", self.file_prefix, from + 1)
+    }
+
+    /// Returns the name of the file that a compaction which looked at this version writes.
+    pub(crate) fn file_of_compaction(&self) -> String {
+        format!("merged-{}-{:020}.parquet", self.file_prefix, self.version.unwrap_or_default())
+    }
+
+    /// Tells whether a data file bears a name of ours, of this log or an earlier one.
+    pub(crate) fn is_ours(path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        (name.starts_with("wal-") || name.starts_with("merged-")) && name.ends_with(".parquet")
+    }
+
+    /// Makes the table on disk, unless it is there.
+    pub(crate) fn create(&mut self, data: &Path, config: &StoreConfig, now: Micros) -> Result<(), Error> {
+        if self.version.is_some() {
+            return Ok(());
+        }
+        disk::create_dirs(data, &self.root.join(LOG))?;
+        let id = uuid::Uuid::new_v4().to_string();
+        let lines = [info("CREATE TABLE", now), create::protocol(), create::metadata(self.table, &id, config, now)];
+        if self.put(0, &lines.map(|line| line.to_string()).join("\n"))? {
+            self.version = Some(0);
+        }
+        Ok(())
+    }
+
+    /// Reads the commits that are there and were not read: another program's, or one of ours whose success was in doubt.
+    pub(crate) fn catch_up(&mut self) -> Result<Change, Error> {
+        let mut change = Change::default();
+        loop {
+            let next = self.version.map_or(0, |version| version + 1);
+            let path = self.path_of(next);
+            let text = match std::fs::read_to_string(&path) {
+                Ok(text) => text,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(change),
+                Err(source) => return Err(Error::io("read", &path, source)),
+            };
+            disk::sync_dir(&self.root.join(LOG))?;
+            let found = action::read_commit(&self.root, self.table, &text, &self.app_id)?;
+            if self.version.is_some() && found.changes_table && !found.ours {
+                return Err(self.error("another program changed its columns or protocol; restart karat"));
+            }
+            self.replaced.extend(found.change.removed.iter().map(|path| (path.clone(), found.at_ms)));
+            change.then(found.change);
+            self.version = Some(next);
+            self.since_checkpoint += 1;
+        }
+    }
+
+    /// Commits actions as the next version, and with them the position in our log that the table has reached. Blocks.
+    ///
+    /// After an error the commit may be there or not; [`DeltaLog::catch_up`] tells.
+    pub(crate) fn commit(
+        &mut self,
+        operation: Operation,
+        actions: &[Action],
+        through: Option<u64>,
+        config: &StoreConfig,
+        now: Micros,
+    ) -> Result<Commit, Error> {
+        let Some(version) = self.version else { return Err(self.error("it is not there yet")) };
+        let mut lines = vec![info(operation.name(), now).to_string()];
+        if let Some(id) = &self.outdated {
+            lines.push(create::metadata(self.table, id, config, now).to_string());
+        }
+        if let Some(through) = through {
+            let through = i64::try_from(through).map_err(|_| self.error("the position in the log is too large"))?;
+            let transaction = Transaction::new_with_last_update(&self.app_id, through, Some(now.0 / 1_000));
+            lines.push(self.line(&Action::Txn(transaction))?);
+        }
+        for action in actions {
+            lines.push(self.line(action)?);
+        }
+        if !self.put(version + 1, &lines.join("\n"))? {
+            return Ok(Commit::Raced(self.catch_up()?));
+        }
+        self.version = Some(version + 1);
+        self.outdated = None;
+        self.since_checkpoint += 1;
+        Ok(Commit::Done)
+    }
+
+    fn line(&self, action: &Action) -> Result<String, Error> {
+        serde_json::to_string(action).map_err(|error| self.error(&error.to_string()))
+    }
+
+    /// Writes a version unless it exists: its bytes are durable before its name is there, and its name before this returns.
+    fn put(&self, version: u64, text: &str) -> Result<bool, Error> {
+        let log = self.root.join(LOG);
+        let temporary = log.join(format!("_commit_{version}.json.tmp"));
+        let path = self.path_of(version);
+        let write = || -> io::Result<bool> {
+            let mut file = std::fs::File::create(&temporary)?;
+            file.write_all(text.as_bytes())?;
+            file.write_all(b"\n")?;
+            file.sync_all()?;
+            match std::fs::hard_link(&temporary, &path) {
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        let written = write().map_err(|source| Error::io("write", &path, source));
+        let removed = disk::remove(&temporary);
+        if written? {
+            removed?;
+            self.fail.reach(FailPoint::CommitLinked)?;
+            disk::sync_dir(&log)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn path_of(&self, version: u64) -> PathBuf {
+        self.root.join(LOG).join(format!("{version:020}.json"))
+    }
+
+    fn error(&self, reason: &str) -> Error {
+        bad(&self.root, reason)
+    }
+}
+
+fn bad(root: &Path, reason: &str) -> Error {
+    Error::Table { path: root.to_owned(), reason: reason.to_owned() }
+}
+
+impl Operation {
+    fn name(self) -> &'static str {
+        match self {
+            Operation::Append => "WRITE",
+            Operation::Compact => "OPTIMIZE",
+        }
+    }
+}
+
+fn info(operation: &str, now: Micros) -> Value {
+    let parameters = match operation {
+        "WRITE" => json!({"mode": "Append", "partitionBy": "[\"date\"]"}),
+        _ => json!({}),
+    };
+    json!({"commitInfo": {
+        "timestamp": now.0 / 1_000,
+        "operation": operation,
+        "operationParameters": parameters,
+        "isBlindAppend": operation == "WRITE",
+        "engineInfo": concat!("karat/", env!("CARGO_PKG_VERSION")),
+    }})
+}

@@ -1,0 +1,144 @@
+//! Opening a data directory, to write or to read.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use schema::Clock;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::appender::Appender;
+use crate::budget::Budget;
+use crate::config::StoreConfig;
+use crate::decode::Decode;
+use crate::dedup::Window;
+use crate::disk;
+use crate::error::Error;
+use crate::fail::Fail;
+use crate::lock::{DirLock, Shared};
+use crate::progress::Progress;
+use crate::quarantine::{Quarantine, Writes};
+use crate::replay::{load_tables, replay};
+use crate::store::{Inner, Store};
+use crate::tables::Tables;
+use crate::wal::{self, Log, LogId, Tail};
+use crate::{maintain, writer};
+
+const BESIDE_A_WRITER: &str = "another karat writes to this directory: this is what it has committed, without the rows of its last seconds";
+
+impl Store {
+    /// Opens the data directory to write: takes its lock, replays the log and starts the background tasks.
+    pub async fn open(config: StoreConfig, decode: Arc<dyn Decode>, clock: Clock) -> Result<Store, Error> {
+        config.check()?;
+        let (config, lock, id) = blocking(move || prepare(config)).await?;
+        let applied = wal::read_applied(&config.data.join("_wal"));
+        let store = Store::of(Arc::new(inner(config, clock, Some(id), applied, Some(lock), None)));
+        let inner = Arc::clone(&store.inner);
+        load_tables(&inner, Tail::Cut).await?;
+        start_appender(&inner, decode)?;
+        inner.tasks.spawn(writer::run(Arc::clone(&inner)));
+        let replaying = Arc::clone(&inner);
+        let scanned = blocking(move || match replaying.appender.get() {
+            Some(appender) => replay(&replaying, id, appender, Tail::Cut),
+            None => Err(Error::Closed),
+        });
+        let scanned = scanned.await?;
+        inner.progress.reached(scanned.next_seq - 1).await;
+        let log = Log::open(inner.wal_dir(), id, scanned, &inner.config)?;
+        inner.log.set(log).map_err(|_| Error::Closed)?;
+        inner.tasks.spawn(maintain::run(Arc::clone(&inner)));
+        Ok(store)
+    }
+
+    /// Opens the data directory to read: at rest with the log's tail, beside a running karat with what is committed.
+    ///
+    /// Nothing is written. The view is of the moment of opening.
+    pub async fn open_read_only(config: StoreConfig, decode: Arc<dyn Decode>, clock: Clock) -> Result<Store, Error> {
+        config.check()?;
+        let (config, shared) = blocking(move || look(config)).await?;
+        let wal_dir = config.data.join("_wal");
+        let id = wal::read_id(&wal_dir)?;
+        let notice = matches!(shared, Shared::Held).then(|| BESIDE_A_WRITER.to_owned());
+        let store = Store::of(Arc::new(inner(config, clock, id, wal::read_applied(&wal_dir), None, notice)));
+        let inner = Arc::clone(&store.inner);
+        load_tables(&inner, Tail::Leave).await?;
+        if let (Shared::AtRest(_), Some(id)) = (&shared, id) {
+            start_appender(&inner, decode)?;
+            let replaying = Arc::clone(&inner);
+            let replayed = blocking(move || {
+                let Some(appender) = replaying.appender.get() else { return Ok(()) };
+                let replayed = replay(&replaying, id, appender, Tail::Leave);
+                appender.close();
+                replayed.map(drop)
+            });
+            replayed.await?;
+        }
+        // The lock has kept a writer out until here; what was read does not change any more.
+        drop(shared);
+        Ok(store)
+    }
+}
+
+/// Takes the directory and finds or makes its log.
+fn prepare(config: StoreConfig) -> Result<(StoreConfig, DirLock, LogId), Error> {
+    std::fs::create_dir_all(&config.data).map_err(|source| Error::io("create", &config.data, source))?;
+    let config = absolute(config)?;
+    let lock = DirLock::exclusive(&config.data, Duration::from_millis(config.lock_wait_ms))?;
+    let wal_dir = config.data.join("_wal");
+    disk::create_dirs(&config.data, &wal_dir)?;
+    let id = wal::open_id(&wal_dir)?;
+    Ok((config, lock, id))
+}
+
+fn look(config: StoreConfig) -> Result<(StoreConfig, Shared), Error> {
+    if !config.data.is_dir() {
+        return Err(Error::NoData { path: config.data });
+    }
+    let config = absolute(config)?;
+    let shared = DirLock::shared(&config.data)?;
+    Ok((config, shared))
+}
+
+fn absolute(mut config: StoreConfig) -> Result<StoreConfig, Error> {
+    config.data = config.data.canonicalize().map_err(|source| Error::io("find", &config.data, source))?;
+    Ok(config)
+}
+
+fn inner(config: StoreConfig, clock: Clock, id: Option<LogId>, applied: u64, lock: Option<DirLock>, notice: Option<String>) -> Inner {
+    let writes = if lock.is_some() { Writes::Allowed } else { Writes::Forbidden };
+    let (app_id, prefix) = id.map(|id| (id.app_id(), id.short())).unwrap_or_default();
+    let fail = Fail::default();
+    Inner {
+        tables: Arc::new(Tables::new(config.data.clone(), app_id, prefix, fail.clone())),
+        progress: Arc::new(Progress::new(applied)),
+        quarantine: Arc::new(Quarantine::open(&config.data.join("_wal"), config.quarantine_bytes_max, writes)),
+        window: Arc::new(Window::new(&config)),
+        pending: Budget::new(config.pending_bytes_max),
+        blooms: Budget::new(config.bloom_bytes_max),
+        full: Arc::new(Notify::new()),
+        log: OnceLock::new(),
+        appender: OnceLock::new(),
+        notice,
+        stop: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+        lock: Mutex::new(lock),
+        closed: false.into(),
+        engine: OnceLock::new(),
+        retired: Mutex::default(),
+        fail,
+        config,
+        clock,
+    }
+}
+
+fn start_appender(inner: &Inner, decode: Arc<dyn Decode>) -> Result<(), Error> {
+    let (tables, progress) = (Arc::clone(&inner.tables), Arc::clone(&inner.progress));
+    let appender = Appender::start(decode, tables, progress, Arc::clone(&inner.quarantine), Arc::clone(&inner.full), &inner.config)?;
+    inner.appender.set(appender).map_err(|_| Error::Closed)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Task(error.to_string()))?
+}

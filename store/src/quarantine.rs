@@ -1,0 +1,106 @@
+//! Records that were acked and cannot be turned into rows: kept as they came, for a person to look at.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::appender::Job;
+use crate::budget::Permit;
+use crate::disk::{self, Durable};
+use crate::error::Error;
+
+/// The directory `_wal/quarantine`.
+pub(crate) struct Quarantine {
+    dir: PathBuf,
+    bytes_max: u64,
+    bytes: AtomicU64,
+    count: AtomicU64,
+    writes: Writes,
+    /// Records that the disk did not take; the log keeps them until it does.
+    unkept: Mutex<Vec<Unkept>>,
+}
+
+struct Unkept {
+    seq: u64,
+    bytes: Vec<u8>,
+    _memory: Permit,
+}
+
+/// Whether records that cannot be decoded are written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writes {
+    /// By a writer.
+    Allowed,
+    /// A reader changes nothing on disk.
+    Forbidden,
+}
+
+impl Quarantine {
+    /// Looks at what is there.
+    pub(crate) fn open(wal: &Path, bytes_max: u64, writes: Writes) -> Quarantine {
+        let dir = wal.join("quarantine");
+        let entries = std::fs::read_dir(&dir).into_iter().flatten().filter_map(Result::ok);
+        let bytes = entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum();
+        Quarantine { dir, bytes_max, bytes: AtomicU64::new(bytes), count: AtomicU64::new(0), writes, unkept: Mutex::default() }
+    }
+
+    /// Tells whether the record was put aside before, so that a replay need not try it again.
+    pub(crate) fn holds(&self, seq: u64) -> bool {
+        self.path_of(seq).exists()
+    }
+
+    /// Keeps a record: a line of JSON that says what it is, then its bytes. The log line bears no content of it.
+    pub(crate) fn put(&self, job: Job, error: &(dyn std::error::Error + Send + Sync)) {
+        self.count.fetch_add(1, Ordering::AcqRel);
+        if self.writes == Writes::Forbidden {
+            return;
+        }
+        let head = serde_json::json!({
+            "seq": job.seq,
+            "signal": format!("{:?}", job.signal).to_lowercase(),
+            "tenant": job.tenant.as_str(),
+            "received_at_us": job.received_at.0,
+            "error": error.to_string(),
+        });
+        let bytes = [head.to_string().as_bytes(), b"\n", &job.body].concat();
+        let (seq, tenant, signal, n_bytes) = (job.seq, job.tenant.as_str(), job.signal, job.body.len());
+        match self.keep(seq, &bytes) {
+            Ok(true) => tracing::error!(seq, tenant, ?signal, n_bytes, "could not decode a record; it is kept in _wal/quarantine, please report it"),
+            Ok(false) => tracing::error!(seq, tenant, ?signal, n_bytes, "could not decode a record, and _wal/quarantine is full; it is dropped"),
+            Err(error) => {
+                tracing::error!(seq, tenant, ?signal, n_bytes, %error, "could not decode a record, nor put it into _wal/quarantine yet");
+                self.unkept.lock().push(Unkept { seq, bytes, _memory: job.permit });
+            }
+        }
+    }
+
+    /// Tries again what the disk did not take. Returns the first record that is still only in the log.
+    pub(crate) fn retry(&self) -> Option<u64> {
+        let mut unkept = self.unkept.lock();
+        unkept.retain(|record| self.keep(record.seq, &record.bytes).is_err());
+        unkept.iter().map(|record| record.seq).min()
+    }
+
+    fn keep(&self, seq: u64, bytes: &[u8]) -> Result<bool, Error> {
+        let size = bytes.len() as u64;
+        if self.bytes.load(Ordering::Acquire) + size > self.bytes_max {
+            return Ok(false);
+        }
+        if let Some(wal) = self.dir.parent() {
+            disk::create_dirs(wal, &self.dir)?;
+        }
+        disk::replace(&self.path_of(seq), bytes, Durable::Yes)?;
+        self.bytes.fetch_add(size, Ordering::AcqRel);
+        Ok(true)
+    }
+
+    fn path_of(&self, seq: u64) -> PathBuf {
+        self.dir.join(format!("{seq:020}"))
+    }
+
+    /// Returns how many records could not be decoded since the start.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,137 @@
+//! What is done at open: tables are read from disk, and the log's records that are not in them become held rows again.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use schema::{Table, Tenant};
+
+use crate::appender::{Appender, Job};
+use crate::budget::{Budget, Permit};
+use crate::decode::Signal;
+use crate::dedup::Stored;
+use crate::delta::DeltaLog;
+use crate::disk;
+use crate::error::Error;
+use crate::store::Inner;
+use crate::tables::TableState;
+use crate::wal::{self, Frame, LogId, Scanned, Tail};
+
+/// Tables that are read at the same time.
+const AT_ONCE: usize = 8;
+/// How often a replay looks whether there is room again.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Reads every table that is on disk. A writer also deletes what a crash left there half made.
+pub(crate) async fn load_tables(inner: &Inner, tail: Tail) -> Result<(), Error> {
+    for tenant in tenants_in(&inner.config.data)? {
+        inner.tables.of(&tenant);
+    }
+    futures::stream::iter(inner.tables.all().into_iter().map(Ok)).try_for_each_concurrent(AT_ONCE, |state| load_table(state, tail)).await
+}
+
+async fn load_table(state: Arc<TableState>, tail: Tail) -> Result<(), Error> {
+    let mut log = Arc::clone(&state.log).lock_owned().await;
+    let Some(loaded) = log.load().await? else { return Ok(()) };
+    state.load(loaded.files, loaded.through);
+    match tail {
+        Tail::Cut => {
+            let sweep = tokio::task::spawn_blocking(move || sweep(&state, &log));
+            sweep.await.map_err(|error| Error::Task(error.to_string()))?
+        }
+        Tail::Leave => Ok(()),
+    }
+}
+
+/// Deletes files of ours that no commit knows: a crash came between writing them and committing them.
+fn sweep(state: &TableState, log: &DeltaLog) -> Result<(), Error> {
+    let live = state.files();
+    let known: HashSet<&str> = live.iter().map(|file| file.path.as_str()).chain(log.replaced.iter().map(|(path, _)| path.as_str())).collect();
+    for partition in names_in(&state.root)?.iter().filter(|name| name.starts_with("date=")) {
+        for name in names_in(&state.root.join(partition))? {
+            let path = format!("{partition}/{name}");
+            if DeltaLog::is_ours(&path) && !known.contains(path.as_str()) {
+                tracing::info!(table = %state.root.display(), path, "deleted a file that a crash left without a commit");
+                disk::remove(&state.root.join(&path))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn tenants_in(data: &Path) -> Result<Vec<Tenant>, Error> {
+    let has_table = |tenant: &Tenant| Table::ALL.iter().any(|table| data.join(tenant.as_str()).join(table.name()).is_dir());
+    Ok(names_in(data)?.iter().filter_map(|name| Tenant::new(name).ok()).filter(has_table).collect())
+}
+
+fn names_in(dir: &Path) -> Result<Vec<String>, Error> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(Error::io("read", dir, source)),
+    };
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+    names.collect::<Result<_, _>>().map_err(|source| Error::io("read", dir, source))
+}
+
+/// Reads the log from the first record that may not be in every table, and hands the records to `appender`. Blocks.
+///
+/// A record whose rows are in a table's files already is decoded again, but not held there again: the table knows up to which
+/// record it is complete.
+pub(crate) fn replay(inner: &Inner, id: LogId, appender: &Appender, tail: Tail) -> Result<Scanned, Error> {
+    let dir = inner.wal_dir();
+    let applied = inner.progress.watermark();
+    let mut expected = applied + 1;
+    if tail == Tail::Cut {
+        inner.window.load(&dir)?;
+    }
+    let scanned = wal::scan(&dir, id, applied, tail, |frame| {
+        if frame.signal != Signal::Rows {
+            let stored = Stored { seq: frame.seq, received_at: frame.received_at };
+            inner.window.note(&frame.tenant, frame.signal, frame.hash, stored);
+        }
+        if frame.seq <= applied {
+            return Ok(());
+        }
+        if frame.seq > expected {
+            inner.progress.done(expected, frame.seq - 1);
+        }
+        expected = frame.seq + 1;
+        match inner.quarantine.holds(frame.seq) {
+            true => inner.progress.done(frame.seq, frame.seq),
+            false => appender.push(job_of(inner, frame, tail)),
+        }
+        Ok(())
+    })?;
+    if scanned.next_seq > expected {
+        inner.progress.done(expected, scanned.next_seq - 1);
+    }
+    // Tables may have come further than a log whose files were lost; positions are never given twice.
+    let reached = inner.tables.all().iter().map(|state| state.through()).fold(applied, u64::max);
+    if scanned.next_seq <= reached {
+        inner.progress.done(scanned.next_seq, reached);
+    }
+    Ok(Scanned { next_seq: scanned.next_seq.max(reached + 1), ..scanned })
+}
+
+fn job_of(inner: &Inner, frame: Frame, tail: Tail) -> Job {
+    let permit = wait_for_room(inner, frame.body.len(), tail);
+    let Frame { seq, signal, tenant, received_at, body, .. } = frame;
+    Job { seq, signal, tenant, received_at, body, prepared: None, visible: None, permit }
+}
+
+/// Waits until the record has room in memory. A reader commits nothing, so it holds whatever the log has.
+fn wait_for_room(inner: &Inner, bytes: usize, tail: Tail) -> Permit {
+    while tail == Tail::Cut && inner.tables.held_bytes() > inner.config.held_bytes_max && !inner.stop.is_cancelled() {
+        inner.full.notify_one();
+        std::thread::sleep(PAUSE);
+    }
+    loop {
+        match Budget::take(&inner.pending, bytes) {
+            Some(permit) => return permit,
+            None => std::thread::sleep(PAUSE),
+        }
+    }
+}

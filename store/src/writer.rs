@@ -1,0 +1,162 @@
+//! Committing held rows: Parquet files first, then one commit that names them and the position in the log that they reach.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::datafile::FileWriter;
+use crate::delta::{Commit, DeltaLog, Operation, Rows, add};
+use crate::error::Error;
+use crate::fail::FailPoint;
+use crate::held::Sealed;
+use crate::store::Inner;
+use crate::tables::{Change, TableState};
+use crate::wal;
+
+/// Tables that are committed at the same time: one sorts and compresses while the other waits for the disk.
+const AT_ONCE: usize = 2;
+/// How often due tables are looked for.
+const TICK: Duration = Duration::from_millis(100);
+/// Longest pause after commits of a table failed.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Commits what is due until the store stops.
+pub(crate) async fn run(inner: Arc<Inner>) {
+    let mut recent = VecDeque::new();
+    loop {
+        tokio::select! {
+            () = inner.stop.cancelled() => return,
+            () = inner.full.notified() => {}
+            () = tokio::time::sleep(TICK) => {}
+        }
+        let due = due(&inner, &mut recent);
+        futures::stream::iter(due).for_each_concurrent(AT_ONCE, |state| flush_or_pause(&inner, state)).await;
+        if let Err(error) = retire(&inner).await {
+            tracing::warn!(%error, "could not shorten the log; it is tried again");
+        }
+    }
+}
+
+/// Commits every row that came from a record up to `seq`.
+pub(crate) async fn flush_through(inner: &Arc<Inner>, seq: u64) -> Result<(), Error> {
+    let results = futures::stream::iter(inner.tables.all()).map(|state| async move {
+        while state.first_held().is_some_and(|first| first <= seq) && flush_table(inner, &state).await? {}
+        Ok::<(), Error>(())
+    });
+    let results: Vec<_> = results.buffer_unordered(AT_ONCE).collect().await;
+    results.into_iter().collect::<Result<Vec<()>, Error>>()?;
+    retire(inner).await
+}
+
+/// Picks the tables to commit now: those with much, those whose rows wait for long, and the largest when memory runs short.
+///
+/// Small ones are picked oldest first and no more than so many a second, so that hundreds of quiet tenants stay cheap.
+fn due(inner: &Inner, recent: &mut VecDeque<Instant>) -> Vec<Arc<TableState>> {
+    let config = &inner.config;
+    let interval = Duration::from_millis(config.flush_interval_ms);
+    let short_of_memory = inner.tables.held_bytes() > config.held_bytes_max / 2;
+    let mut waiting: Vec<_> =
+        inner.tables.all().into_iter().filter(|state| state.may_commit()).filter_map(|state| Some((state.waiting()?, state))).collect();
+    waiting.sort_by_key(|((_, since), _)| *since);
+    while recent.front().is_some_and(|at: &Instant| at.elapsed() >= Duration::from_secs(1)) {
+        recent.pop_front();
+    }
+    let mut due = Vec::new();
+    for ((bytes, since), state) in waiting {
+        let small = bytes < config.flush_bytes && !(short_of_memory && bytes > config.flush_bytes / 8);
+        if small && (since.elapsed() < interval || recent.len() >= config.commits_per_second.max(1) as usize) {
+            continue;
+        }
+        if small {
+            recent.push_back(Instant::now());
+        }
+        due.push(state);
+    }
+    due
+}
+
+async fn flush_or_pause(inner: &Arc<Inner>, state: Arc<TableState>) {
+    match flush_table(inner, &state).await {
+        Ok(_) => state.committed_well(),
+        Err(error) => {
+            let pause = state.failed_to_commit(PAUSE_MAX);
+            let (tenant, table) = (state.tenant.as_str(), state.table.name());
+            tracing::warn!(%error, tenant, table, pause_ms = pause.as_millis(), "could not commit; the rows stay in memory and in the log");
+        }
+    }
+}
+
+/// Commits the oldest held rows of a table; `false` where it holds none.
+pub(crate) async fn flush_table(inner: &Arc<Inner>, state: &Arc<TableState>) -> Result<bool, Error> {
+    let log = Arc::clone(&state.log).lock_owned().await;
+    let (inner, state) = (Arc::clone(inner), Arc::clone(state));
+    tokio::task::spawn_blocking(move || flush(&inner, &state, log)).await.map_err(|error| Error::Task(error.to_string()))?
+}
+
+fn flush(inner: &Inner, state: &TableState, mut log: OwnedMutexGuard<DeltaLog>) -> Result<bool, Error> {
+    take_in(inner, state, &mut log)?;
+    let Some(sealed) = state.seal(inner.progress.watermark(), inner.config.flush_bytes.saturating_mul(2)) else { return Ok(false) };
+    let result = commit(inner, state, &mut log, &sealed);
+    if result.is_err() {
+        state.unseal();
+    }
+    result.map(|()| true)
+}
+
+/// Takes in commits that memory does not know of: another program's, or one of ours whose success was in doubt.
+pub(crate) fn take_in(inner: &Inner, state: &TableState, log: &mut DeltaLog) -> Result<(), Error> {
+    let change = log.catch_up()?;
+    if !change.is_empty() {
+        state.apply(&change, (inner.clock)());
+    }
+    Ok(())
+}
+
+fn commit(inner: &Inner, state: &TableState, log: &mut DeltaLog, sealed: &Sealed) -> Result<(), Error> {
+    let started = Instant::now();
+    let (config, now) = (&inner.config, (inner.clock)());
+    log.create(&config.data, config, now)?;
+    let name = log.file_of_rows(state.through());
+    let writer = FileWriter { table: state.table, root: &state.root, name: &name, config, blooms: &inner.blooms };
+    let written = writer.write_days(&sealed.batches)?;
+    inner.fail.reach(FailPoint::FilesWritten)?;
+    let actions: Vec<_> = written.iter().map(|written| add(state.table, &written.file, &written.footer, Rows::Change, now)).collect();
+    while let Commit::Raced(change) = log.commit(Operation::Append, &actions, Some(sealed.through), config, now)? {
+        state.apply(&change, now);
+    }
+    inner.fail.reach(FailPoint::Committed)?;
+    let n_rows: u64 = written.iter().map(|written| written.file.rows).sum();
+    let added = written.into_iter().map(|written| Arc::new(written.file)).collect();
+    state.apply(&Change { added, removed: Vec::new(), through: Some(sealed.through) }, now);
+    tracing::debug!(
+        tenant = state.tenant.as_str(),
+        table = state.table.name(),
+        n_rows,
+        n_files = actions.len(),
+        through = sealed.through,
+        duration_ms = started.elapsed().as_millis(),
+        "committed rows"
+    );
+    Ok(())
+}
+
+/// Deletes the log's segments whose rows are all committed.
+pub(crate) async fn retire(inner: &Arc<Inner>) -> Result<(), Error> {
+    inner.fail.reach(FailPoint::Swapped)?;
+    let inner = Arc::clone(inner);
+    let retire = move || {
+        let Some(log) = inner.log.get() else { return Ok(()) };
+        let mut retired = inner.retired.lock();
+        let applied = inner.tables.applied(inner.progress.watermark());
+        let applied = inner.quarantine.retry().map_or(applied, |unkept| applied.min(unkept - 1));
+        if applied > *retired {
+            wal::retire(&inner.wal_dir(), log, &inner.window, applied)?;
+            *retired = applied;
+        }
+        Ok(())
+    };
+    tokio::task::spawn_blocking(retire).await.map_err(|error| Error::Task(error.to_string()))?
+}
