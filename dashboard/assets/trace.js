@@ -54,8 +54,10 @@
   const money = (nano) => {
     if (nano === null) return '';
     const dollars = nano / 1e9;
-    if (dollars >= 0.995 || nano === 0) return `$${dollars.toFixed(2)}`;
-    return `$${dollars.toFixed(Math.min(9, 1 - Math.floor(Math.log10(dollars))))}`;
+    if (dollars === 0) return '$0.00';
+    if (dollars >= 999.5) return `$${Math.round(dollars).toLocaleString('en')}`;
+    const digits = [[0.0995, 2], [0.00995, 3], [0.000995, 4], [0.0000995, 5]].find(([from]) => dollars >= from)?.[1];
+    return digits ? `$${dollars.toFixed(digits)}` : '< $0.0001';
   };
 
   const makeRow = (at) => {

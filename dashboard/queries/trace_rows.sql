@@ -12,7 +12,6 @@ select
   input_tokens,
   output_tokens,
   cost_nanousd,
-  session_id,
   models,
   left(input_text, 300) as input_text,
   left(output_text, 300) as output_text

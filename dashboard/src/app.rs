@@ -79,7 +79,7 @@ pub(crate) async fn run(store: &Store, tenant: &Tenant, sql: &str, options: &Que
     let patience = options.deadline + std::time::Duration::from_secs(1);
     match tokio::time::timeout(patience, store.query(tenant, sql, options)).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(store::Error::Deadline)) | Err(_) => Err(Error::Deadline { timeout_ms: options.deadline.as_millis() }),
+        Ok(Err(store::Error::Deadline { .. })) | Err(_) => Err(Error::Deadline { timeout_ms: options.deadline.as_millis() }),
         Ok(Err(error)) => Err(Error::Store(error)),
     }
 }

@@ -12,8 +12,42 @@ const RIGHT: f64 = 6.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 20.0;
 
-/// How the values of a chart read.
-pub(crate) type Label = fn(f64) -> String;
+/// How the values of a chart read, and how high its axis goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Axis {
+    /// Writes a value.
+    pub label: fn(f64) -> String,
+    /// Writes a round value beside the axis.
+    pub tick: fn(f64) -> String,
+    /// The axis is at least this high.
+    pub floor: f64,
+    /// The axis is at most this high; what is above touches the top, and its hover title tells the value.
+    pub ceiling: f64,
+    /// Whether round values are those of a clock.
+    pub is_time: bool,
+}
+
+impl Axis {
+    /// An axis of plain numbers.
+    pub(crate) fn of(label: fn(f64) -> String) -> Self {
+        Self { label, tick: label, floor: 1.0, ceiling: f64::INFINITY, is_time: false }
+    }
+
+    /// An axis of durations in nanoseconds.
+    pub(crate) fn durations() -> Self {
+        Self { label: crate::format::duration, tick: crate::format::duration_tick, floor: 1e6, ceiling: f64::INFINITY, is_time: true }
+    }
+
+    /// Makes the axis at least this high.
+    pub(crate) fn with_floor(self, floor: f64) -> Self {
+        Self { floor, ..self }
+    }
+
+    /// Cuts the axis off above this.
+    pub(crate) fn with_ceiling(self, ceiling: f64) -> Self {
+        Self { ceiling: ceiling.max(self.floor), ..self }
+    }
+}
 
 /// One named row of values, a value a bucket.
 pub(crate) struct Series {
@@ -138,15 +172,10 @@ pub(crate) struct Scale {
 
 impl Chart {
     /// Draws series as bars that stand upon each other.
-    pub(crate) fn stacked(title: &str, grid: &Grid, series: &[Series], label: Label) -> Self {
-        Self::stacked_to(title, grid, series, label, 1.0)
-    }
-
-    /// Draws stacked bars against a value axis that is at least `floor` high.
-    pub(crate) fn stacked_to(title: &str, grid: &Grid, series: &[Series], label: Label, floor: f64) -> Self {
+    pub(crate) fn stacked(title: &str, grid: &Grid, series: &[Series], axis: Axis) -> Self {
         let sums = (0..grid.n).map(|i| series.iter().filter_map(|s| s.values.get(i).copied().flatten()).sum::<f64>());
-        let scale = Scale::up_to(sums.fold(0.0, f64::max), floor);
-        let mut chart = Self::frame(title, grid, series, &scale, label);
+        let scale = Scale::up_to(sums.fold(0.0, f64::max), &axis);
+        let mut chart = Self::frame(title, grid, series, &scale, &axis);
         let slot = chart.slot(grid);
         let gap = (slot * 0.18).min(2.0);
         for i in 0..grid.n {
@@ -162,11 +191,11 @@ impl Chart {
         chart
     }
 
-    /// Draws series as lines; a bucket without a value breaks the line. `floor` is the least height of the value axis.
-    pub(crate) fn lines(title: &str, grid: &Grid, series: &[Series], label: Label, floor: f64) -> Self {
+    /// Draws series as lines; a bucket without a value breaks the line.
+    pub(crate) fn lines(title: &str, grid: &Grid, series: &[Series], axis: Axis) -> Self {
         let values = series.iter().flat_map(|s| s.values.iter().copied().flatten());
-        let scale = Scale::up_to(values.fold(0.0, f64::max), floor);
-        let mut chart = Self::frame(title, grid, series, &scale, label);
+        let scale = Scale::up_to(values.fold(0.0, f64::max), &axis);
+        let mut chart = Self::frame(title, grid, series, &scale, &axis);
         let slot = chart.slot(grid);
         for one in series {
             let points: Vec<Option<(f64, f64)>> = (0..grid.n)
@@ -206,7 +235,7 @@ impl Chart {
         self
     }
 
-    fn frame(title: &str, grid: &Grid, series: &[Series], scale: &Scale, label: Label) -> Self {
+    fn frame(title: &str, grid: &Grid, series: &[Series], scale: &Scale, axis: &Axis) -> Self {
         let mut chart = Self {
             title: title.to_owned(),
             width: WIDTH,
@@ -217,7 +246,7 @@ impl Chart {
             top: TOP,
             ..Self::default()
         };
-        chart.y_ticks = scale.ticks().map(|value| Tick { at: chart.y(scale, value), label: label(value) }).collect();
+        chart.y_ticks = scale.ticks().map(|value| Tick { at: chart.y(scale, value), label: (axis.tick)(value) }).collect();
         let slot = chart.slot(grid);
         chart.x_ticks = grid.ticks().into_iter().map(|(i, label)| Tick { at: LEFT + slot * real_index(i), label }).collect();
         // a label that would be cut off by the edge says nothing
@@ -226,7 +255,7 @@ impl Chart {
             .map(|i| Band {
                 x: LEFT + slot * real_index(i),
                 w: slot,
-                title: band_title(grid, series, i, label),
+                title: band_title(grid, series, i, axis.label),
                 from: grid.at(i).0,
                 to: grid.at(i + 1).0,
             })
@@ -234,7 +263,7 @@ impl Chart {
         if series.len() > 1 {
             chart.legend = series.iter().map(|s| (s.name.clone(), s.class)).collect();
         }
-        chart.summary = summary(series, label);
+        chart.summary = summary(series, axis.label);
         chart
     }
 
@@ -248,11 +277,10 @@ impl Chart {
 }
 
 impl Scale {
-    /// Picks a round top at or above `value` and `floor`, with two to five round steps below it.
-    fn up_to(value: f64, floor: f64) -> Self {
-        let wanted = if value.is_finite() { value.max(floor) } else { floor };
-        let power = 10f64.powf((wanted / 3.0).log10().floor());
-        let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * power).find(|step| step * 4.0 >= wanted * 0.999).unwrap_or(wanted);
+    /// Picks a round top at or above `value`, within the bounds of the axis, with two to five round steps below it.
+    fn up_to(value: f64, axis: &Axis) -> Self {
+        let wanted = if value.is_finite() { value.clamp(axis.floor, axis.ceiling) } else { axis.floor };
+        let step = if axis.is_time && wanted > 4e9 { clock_step(wanted) } else { decimal_step(wanted) };
         Self { top: (wanted / step - 0.001).ceil() * step, step }
     }
 
@@ -261,7 +289,28 @@ impl Scale {
     }
 }
 
-fn band_title(grid: &Grid, series: &[Series], i: usize, label: Label) -> String {
+/// Finds the least of 1, 2, 2.5 and 5 times a power of ten that makes at most four steps.
+fn decimal_step(wanted: f64) -> f64 {
+    let power = 10f64.powf((wanted / 3.0).log10().floor());
+    [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|m| m * power).find(|step| step * 4.0 >= wanted * 0.999).unwrap_or(wanted)
+}
+
+/// Finds the least of the steps of a clock that makes at most four steps, in nanoseconds.
+fn clock_step(wanted: f64) -> f64 {
+    const SECONDS: [f64; 18] =
+        [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 21_600.0, 43_200.0, 86_400.0, 172_800.0];
+    let known = SECONDS.into_iter().map(|seconds| seconds * 1e9).find(|step| step * 4.0 >= wanted * 0.999);
+    known.unwrap_or_else(|| decimal_step(wanted / 86_400e9) * 86_400e9)
+}
+
+/// Returns a ceiling that leaves out what is many times the usual: `times` the median of the values.
+pub(crate) fn usual(values: &[Option<f64>], times: f64) -> f64 {
+    let mut known: Vec<f64> = values.iter().copied().flatten().filter(|value| value.is_finite()).collect();
+    known.sort_by(f64::total_cmp);
+    known.get(known.len() / 2).map_or(f64::INFINITY, |median| median * times)
+}
+
+fn band_title(grid: &Grid, series: &[Series], i: usize, label: fn(f64) -> String) -> String {
     let mut title = grid.label(i);
     for one in series {
         let value = one.values.get(i).copied().flatten().map_or_else(|| "–".to_owned(), label);
@@ -273,7 +322,7 @@ fn band_title(grid: &Grid, series: &[Series], i: usize, label: Label) -> String 
     title
 }
 
-fn summary(series: &[Series], label: Label) -> String {
+fn summary(series: &[Series], label: fn(f64) -> String) -> String {
     let parts = series.iter().filter_map(|one| {
         let values = || one.values.iter().copied().flatten();
         let (low, high) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
@@ -302,7 +351,7 @@ mod tests {
 
     #[test]
     fn the_value_axis_ends_on_a_round_number() {
-        let ticks = |value: f64, floor: f64| Scale::up_to(value, floor).ticks().collect::<Vec<_>>();
+        let ticks = |value: f64, floor: f64| Scale::up_to(value, &Axis::of(format::short).with_floor(floor)).ticks().collect::<Vec<_>>();
         assert_eq!(ticks(7.0, 1.0), [0.0, 2.0, 4.0, 6.0, 8.0]);
         assert_eq!(ticks(100.0, 1.0), [0.0, 25.0, 50.0, 75.0, 100.0]);
         assert_eq!(ticks(0.0, 1.0), [0.0, 0.25, 0.5, 0.75, 1.0]);
@@ -313,9 +362,25 @@ mod tests {
     }
 
     #[test]
+    fn durations_have_the_steps_of_a_clock() {
+        let top = |seconds: f64| Scale::up_to(seconds * 1e9, &Axis::durations()).ticks().last().map(|ns| (format::duration_tick)(ns));
+        assert_eq!([top(0.34), top(3.1), top(42.0), top(7_000.0), top(100_000.0)].map(Option::unwrap), ["400 ms", "4 s", "45 s", "2 h", "1.3 d"]);
+    }
+
+    /// One odd bucket must not press all others flat.
+    #[test]
+    fn a_ceiling_cuts_the_axis() {
+        let values: Vec<Option<f64>> = [1.0, 1.2, 0.9, 500.0, 1.1].map(Some).to_vec();
+        let axis = Axis::of(format::short).with_ceiling(usual(&values, 4.0));
+        let chart = Chart::stacked("n", &grid(5), &[Series::new("n", "a", values)], axis);
+        assert!(chart.bars.iter().all(|bar| bar.y >= chart.top - 0.01 && bar.h > 10.0), "{:?}", chart.bars);
+        assert!(chart.bands[3].title.ends_with("n: 500"));
+    }
+
+    #[test]
     fn bars_stay_inside_the_plot_and_stand_upon_each_other() {
         let series = [Series::new("ok", "a", vec![Some(3.0), None, Some(8.0)]), Series::new("error", "b", vec![Some(1.0), None, Some(0.0)])];
-        let chart = Chart::stacked("Traces", &grid(3), &series, format::short);
+        let chart = Chart::stacked("Traces", &grid(3), &series, Axis::of(format::short));
         assert_eq!(chart.bars.len(), 3);
         assert!(chart.bars.iter().all(|bar| bar.y >= chart.top - 0.01 && bar.y + bar.h <= chart.base + 0.01));
         assert!((chart.bars[1].y + chart.bars[1].h - chart.bars[0].y).abs() < 0.01);
@@ -327,7 +392,7 @@ mod tests {
     #[test]
     fn a_line_breaks_where_nothing_was_measured() {
         let values = vec![Some(1.0), Some(2.0), None, Some(f64::NAN), Some(1.0), None];
-        let chart = Chart::lines("p50", &grid(6), &[Series::new("p50", "a", values)], format::short, 1.0);
+        let chart = Chart::lines("p50", &grid(6), &[Series::new("p50", "a", values)], Axis::of(format::short));
         assert_eq!((chart.lines.len(), chart.dots.len()), (1, 1));
     }
 }

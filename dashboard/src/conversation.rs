@@ -3,10 +3,10 @@
 //! The columns hold OpenTelemetry's shapes (`{role, parts}`), but a sender may have put anything there. Whatever is not
 //! understood is shown as JSON, and nothing is dropped.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 use crate::format::cut;
-use crate::json::{pretty_or_text, value_or_text, value_text};
+use crate::json::Json;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,8 @@ pub(crate) fn conversation(source: &Source<'_>, bytes_max: usize) -> Vec<Message
     let reader = Reader { bytes_max };
     let mut messages = Vec::new();
     if let Some(system) = filled(source.system) {
-        messages.push(reader.message_of("system", reader.parts(&value_or_text(system))));
+        let parts = Json::read(system).map_or_else(|| vec![Part::Text(reader.text(system))], |json| reader.parts(json));
+        messages.push(reader.message_of("system", parts));
     }
     match (filled(source.input), filled(source.input_text)) {
         (Some(json), _) => messages.extend(reader.messages(json, "user")),
@@ -128,72 +129,70 @@ impl Reader {
         Message { role: self.text(role).shown, class: class_of(role, &parts), is_output: false, finish_reason: None, parts }
     }
 
-    fn messages(&self, json: &str, role_otherwise: &str) -> Vec<Message> {
-        match value_or_text(json) {
-            Value::Array(items) => items.iter().map(|item| self.message(item, role_otherwise)).collect(),
-            other => vec![self.message(&other, role_otherwise)],
-        }
+    fn messages(&self, text: &str, role_otherwise: &str) -> Vec<Message> {
+        let Some(json) = Json::read(text) else {
+            return vec![self.message_of(role_otherwise, vec![Part::Text(self.text(text))])];
+        };
+        let items = json.items().unwrap_or_else(|| vec![json]);
+        items.into_iter().map(|item| self.message(item, role_otherwise)).collect()
     }
 
-    fn message(&self, value: &Value, role_otherwise: &str) -> Message {
-        let Value::Object(map) = value else {
-            return self.message_of(role_otherwise, vec![Part::Text(self.text(&value_text(value)))]);
+    fn message(&self, json: Json<'_>, role_otherwise: &str) -> Message {
+        let Some(fields) = json.fields() else {
+            return self.message_of(role_otherwise, vec![Part::Text(self.text(&json.shown()))]);
         };
-        let role = map.get("role").and_then(Value::as_str).unwrap_or(role_otherwise);
-        let parts = match map.get("parts").or_else(|| map.get("content")) {
-            Some(parts) => self.parts(parts),
-            None => vec![self.other("message", value)],
+        let role = text_of(&fields, &["role"]).unwrap_or_else(|| role_otherwise.to_owned());
+        let parts = match fields.get("parts").or_else(|| fields.get("content")) {
+            Some(parts) => self.parts(*parts),
+            None => vec![self.other("message", json)],
         };
-        let mut message = self.message_of(role, parts);
-        message.finish_reason = map.get("finish_reason").and_then(Value::as_str).filter(|reason| !reason.is_empty()).map(str::to_owned);
+        let mut message = self.message_of(&role, parts);
+        message.finish_reason = text_of(&fields, &["finish_reason"]).filter(|reason| !reason.is_empty());
         message
     }
 
-    fn parts(&self, value: &Value) -> Vec<Part> {
-        match value {
-            Value::Array(items) => items.iter().map(|item| self.part(item)).collect(),
-            Value::Null => Vec::new(),
-            one => vec![self.part(one)],
+    fn parts(&self, json: Json<'_>) -> Vec<Part> {
+        match json.items() {
+            Some(items) => items.into_iter().map(|item| self.part(item)).collect(),
+            None if json.is_empty() => Vec::new(),
+            None => vec![self.part(json)],
         }
     }
 
-    fn part(&self, value: &Value) -> Part {
-        let Value::Object(map) = value else {
-            return Part::Text(self.text(&value_text(value)));
+    fn part(&self, json: Json<'_>) -> Part {
+        let Some(fields) = json.fields() else {
+            return Part::Text(self.text(&json.shown()));
         };
-        let kind = map.get("type").and_then(Value::as_str).unwrap_or_default();
-        match kind {
-            "text" | "" => match first_text(map, &["content", "text"]) {
-                Some(text) => Part::Text(self.text(text)),
-                None => self.other("part", value),
+        let kind = text_of(&fields, &["type"]).unwrap_or_default();
+        match kind.as_str() {
+            "text" | "" => match text_of(&fields, &["content", "text"]) {
+                Some(text) => Part::Text(self.text(&text)),
+                None => self.other("part", json),
             },
-            "reasoning" | "thinking" => match first_text(map, &["content", "text", "thinking"]) {
-                Some(text) => Part::Reasoning(self.text(text)),
-                None => self.other(kind, value),
+            "reasoning" | "thinking" => match text_of(&fields, &["content", "text", "thinking"]) {
+                Some(text) => Part::Reasoning(self.text(&text)),
+                None => self.other(&kind, json),
             },
-            "tool_call" => self.tool_call(map),
-            "tool_call_response" => self.tool_result(map),
-            "blob" | "uri" | "file" => Part::Media { what: self.text(&media(kind, map)).shown },
-            _ => self.other(kind, value),
+            "tool_call" => Part::ToolCall {
+                name: self.text(&text_of(&fields, &["name"]).unwrap_or_else(|| "tool".to_owned())).shown,
+                id: self.text(&text_of(&fields, &["id"]).unwrap_or_default()).shown,
+                arguments: self.shown(fields.get("arguments")),
+            },
+            "tool_call_response" => Part::ToolResult {
+                id: self.text(&text_of(&fields, &["id"]).unwrap_or_default()).shown,
+                result: self.shown(fields.get("response").or_else(|| fields.get("result"))),
+            },
+            "blob" | "uri" | "file" => Part::Media { what: self.text(&media(&kind, &fields)).shown },
+            _ => self.other(&kind, json),
         }
     }
 
-    fn tool_call(&self, map: &Map<String, Value>) -> Part {
-        let arguments = map.get("arguments").map(value_text).unwrap_or_default();
-        Part::ToolCall {
-            name: self.text(first_text(map, &["name"]).unwrap_or("tool")).shown,
-            id: self.text(first_text(map, &["id"]).unwrap_or_default()).shown,
-            arguments: self.text(&arguments),
-        }
+    fn shown(&self, json: Option<&Json<'_>>) -> Text {
+        self.text(&json.map(|json| json.shown()).unwrap_or_default())
     }
 
-    fn tool_result(&self, map: &Map<String, Value>) -> Part {
-        let result = map.get("response").or_else(|| map.get("result")).map(value_text).unwrap_or_default();
-        Part::ToolResult { id: self.text(first_text(map, &["id"]).unwrap_or_default()).shown, result: self.text(&result) }
-    }
-
-    fn other(&self, kind: &str, value: &Value) -> Part {
-        Part::Other { kind: self.text(kind).shown, json: self.text(&value_text(value)) }
+    fn other(&self, kind: &str, json: Json<'_>) -> Part {
+        Part::Other { kind: self.text(kind).shown, json: self.text(&json.shown()) }
     }
 }
 
@@ -213,27 +212,24 @@ pub(crate) struct Document {
 /// Reads the `documents` column: a JSON list of `{id, score, content, metadata}`.
 pub(crate) fn documents(json: Option<&str>, bytes_max: usize) -> Vec<Document> {
     let reader = Reader { bytes_max };
-    let items = match filled(json).map(value_or_text) {
-        Some(Value::Array(items)) => items,
-        Some(one) => vec![one],
-        None => Vec::new(),
-    };
-    items.iter().map(|item| reader.document(item)).collect()
+    let Some(text) = filled(json) else { return Vec::new() };
+    match Json::read(text) {
+        Some(json) => json.items().unwrap_or_else(|| vec![json]).into_iter().map(|item| reader.document(item)).collect(),
+        None => vec![Document { id: String::new(), score: None, content: reader.text(text), metadata: None }],
+    }
 }
 
 impl Reader {
-    fn document(&self, value: &Value) -> Document {
-        let Value::Object(map) = value else {
-            return Document { id: String::new(), score: None, content: self.text(&value_text(value)), metadata: None };
+    fn document(&self, json: Json<'_>) -> Document {
+        let Some(fields) = json.fields() else {
+            return Document { id: String::new(), score: None, content: self.text(&json.shown()), metadata: None };
         };
-        let score = map.get("score").and_then(|score| score.as_f64().or_else(|| score.as_str()?.parse().ok()));
-        let content = map.get("content").filter(|content| !content.is_null()).map(value_text).unwrap_or_default();
-        let metadata = map.get("metadata").filter(|metadata| !is_empty(metadata)).map(|metadata| self.text(&value_text(metadata)));
+        let filled = |name: &str| fields.get(name).filter(|value| !value.is_empty());
         Document {
-            id: self.text(&map.get("id").filter(|id| !id.is_null()).map(value_text).unwrap_or_default()).shown,
-            score: score.map(|score| format!("{score:.3}")),
-            content: self.text(&pretty_or_text(&content)),
-            metadata,
+            id: self.shown(filled("id")).shown,
+            score: filled("score").and_then(|score| score.number()).map(|score| format!("{score:.3}")),
+            content: self.shown(filled("content")),
+            metadata: filled("metadata").map(|metadata| self.shown(Some(metadata))),
         }
     }
 }
@@ -250,31 +246,22 @@ fn class_of(role: &str, parts: &[Part]) -> &'static str {
     }
 }
 
-fn media(kind: &str, map: &Map<String, Value>) -> String {
-    let words = ["modality", "mime_type", "uri", "file_id"].iter().filter_map(|key| map.get(*key).and_then(Value::as_str));
-    let mut what = words.map(|word| cut(word, 200).0.to_owned()).collect::<Vec<_>>();
-    if let Some(content) = map.get("content").and_then(Value::as_str) {
+fn media(kind: &str, fields: &BTreeMap<String, Json<'_>>) -> String {
+    let words = ["modality", "mime_type", "uri", "file_id"].iter().filter_map(|key| text_of(fields, &[key]));
+    let mut what = words.map(|word| cut(&word, 200).0.to_owned()).collect::<Vec<_>>();
+    if let Some(content) = text_of(fields, &["content"]) {
         what.push(format!("{} bytes of base64", content.len()));
     }
     if what.is_empty() { kind.to_owned() } else { what.join(", ") }
 }
 
-fn first_text<'a>(map: &'a Map<String, Value>, keys: &[&str]) -> Option<&'a str> {
-    keys.iter().find_map(|key| map.get(*key).and_then(Value::as_str))
+/// Returns the first of these fields that is a text.
+fn text_of(fields: &BTreeMap<String, Json<'_>>, names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| fields.get(*name)?.text())
 }
 
 fn filled(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !matches!(text.trim(), "" | "null" | "[]"))
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(map) => map.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::String(text) => text.is_empty(),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Numbers and times as people read them.
 
-use schema::{Micros, NanoUsd};
+use schema::Micros;
 
 /// Writes an integer with thousands separators: `12,345`.
 pub(crate) fn count(n: i64) -> String {
@@ -49,6 +49,20 @@ pub(crate) fn duration(ns: f64) -> String {
     }
 }
 
+/// Writes a duration on an axis, where values are round: `0`, `500 ms`, `2 s`, `15 m`, `6 h`.
+pub(crate) fn duration_tick(ns: f64) -> String {
+    match ns {
+        n if n <= 0.0 => "0".to_owned(),
+        n if n < 1e3 => format!("{} ns", trim(n, 1)),
+        n if n < 1e6 => format!("{} µs", trim(n / 1e3, 1)),
+        n if n < 1e9 => format!("{} ms", trim(n / 1e6, 1)),
+        n if n < 60e9 => format!("{} s", trim(n / 1e9, 1)),
+        n if n < 3_600e9 => format!("{} m", trim(n / 60e9, 1)),
+        n if n < 86_400e9 => format!("{} h", trim(n / 3_600e9, 1)),
+        n => format!("{} d", trim(n / 86_400e9, 1)),
+    }
+}
+
 /// Writes nanoseconds as a duration.
 pub(crate) fn nanos(ns: i64) -> String {
     duration(real(ns))
@@ -66,14 +80,23 @@ pub(crate) fn percent(share: f64) -> String {
     }
 }
 
-/// Writes an amount of money for a table: two decimals from a dollar up, two digits that matter below.
+/// Writes a share on an axis, where values are round.
+pub(crate) fn percent_tick(share: f64) -> String {
+    format!("{} %", trim(share * 100.0, 1))
+}
+
+/// Writes an amount of money for a table: whole dollars above a thousand, cents from a dollar up, two digits that matter below.
 pub(crate) fn money(nanousd: i64) -> String {
     let dollars = real(nanousd) / 1e9;
     match dollars.abs() {
-        d if d >= 100_000.0 => format!("${}", short(dollars)),
-        d if d >= 1_000.0 => format!("${}", count(nanousd / 1_000_000_000)),
-        d if (0.995..1.0).contains(&d) => "$1.00".to_owned(),
-        _ => NanoUsd(nanousd).to_string(),
+        0.0 => "$0.00".to_owned(),
+        d if d >= 99_999.5 => format!("${}", short(dollars)),
+        d if d >= 999.5 => format!("${}", count((nanousd + 500_000_000) / 1_000_000_000)),
+        d if d >= 0.0995 => format!("${dollars:.2}"),
+        d if d >= 0.00995 => format!("${dollars:.3}"),
+        d if d >= 0.000_995 => format!("${dollars:.4}"),
+        d if d >= 0.000_099_5 => format!("${dollars:.5}"),
+        _ => "< $0.0001".to_owned(),
     }
 }
 
@@ -191,7 +214,8 @@ mod tests {
     #[test]
     fn shares_and_money_and_scores() {
         assert_eq!((percent(0.0), percent(0.004), percent(0.12), percent(0.0004)), ("0 %".into(), "0.4 %".into(), "12 %".into(), "0.04 %".into()));
-        assert_eq!((money(0), money(12_340_000_000), money(12_345_000_000_000)), ("$0.00".into(), "$12.34".into(), "$12,345".into()));
+        assert_eq!((money(0), money(12_345_678_900), money(12_345_000_000_000)), ("$0.00".into(), "$12.35".into(), "$12,345".into()));
+        assert_eq!((money(4_260_000), money(199_900), money(280)), ("$0.0043".into(), "$0.00020".into(), "< $0.0001".into()));
         assert_eq!((score(0.92), score(1.0), score(f64::NAN)), ("0.92".into(), "1".into(), "–".into()));
         assert_eq!(ago(Micros(0), Micros(180_000_000)), "3 min ago");
     }

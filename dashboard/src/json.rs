@@ -1,19 +1,72 @@
 //! JSON as it came, laid out for reading: keys keep their order and numbers their digits.
 
+use std::collections::BTreeMap;
+
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// Deeper than this nobody reads, and indentation would cost more than the text.
 const DEPTH_MAX: usize = 64;
 
+/// A piece of JSON whose text was checked, and is taken apart only as far as somebody asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Json<'a>(&'a str);
+
+impl<'a> Json<'a> {
+    /// Takes a text, if it is JSON that is not nested too deeply.
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        let fits = depth(text) <= DEPTH_MAX && serde_json::from_str::<IgnoredAny>(text).is_ok();
+        fits.then_some(Self(text.trim()))
+    }
+
+    /// Returns the items of a list.
+    pub(crate) fn items(self) -> Option<Vec<Json<'a>>> {
+        let items: Vec<&'a RawValue> = serde_json::from_str(self.0).ok()?;
+        Some(items.into_iter().map(|item| Json(item.get())).collect())
+    }
+
+    /// Returns the fields of an object, by name.
+    pub(crate) fn fields(self) -> Option<BTreeMap<String, Json<'a>>> {
+        let fields: BTreeMap<String, &'a RawValue> = serde_json::from_str(self.0).ok()?;
+        Some(fields.into_iter().map(|(name, value)| (name, Json(value.get()))).collect())
+    }
+
+    /// Returns the text of a string.
+    pub(crate) fn text(self) -> Option<String> {
+        serde_json::from_str(self.0).ok()
+    }
+
+    /// Returns a number, also one that was sent as text.
+    pub(crate) fn number(self) -> Option<f64> {
+        serde_json::from_str(self.0).ok().or_else(|| self.text()?.parse().ok())
+    }
+
+    /// Returns an integer, also one that was sent as text.
+    pub(crate) fn integer(self) -> Option<i64> {
+        serde_json::from_str(self.0).ok().or_else(|| self.text()?.parse().ok())
+    }
+
+    /// Whether there is nothing in it: null, or an empty text, list or object.
+    pub(crate) fn is_empty(self) -> bool {
+        matches!(self.0, "null" | "\"\"") || self.0.strip_prefix(['[', '{']).is_some_and(|rest| matches!(rest.trim(), "]" | "}"))
+    }
+
+    /// Writes it for reading: a string as the text that it holds, anything else as JSON over several lines.
+    pub(crate) fn shown(self) -> String {
+        match self.text() {
+            Some(text) => pretty_or_text(&text),
+            None => pretty_or_text(self.0),
+        }
+    }
+}
+
 /// Lays out JSON over several lines; nothing where the text is not JSON, is a bare string or number, or is nested too deeply.
 pub(crate) fn pretty(text: &str) -> Option<String> {
     let text = text.trim();
-    if !text.starts_with(['{', '[']) || depth(text) > DEPTH_MAX {
+    if !text.starts_with(['{', '[']) {
         return None;
     }
-    serde_json::from_str::<IgnoredAny>(text).ok()?;
-    Some(lay_out(text))
+    Json::read(text).map(|json| lay_out(json.0))
 }
 
 /// Lays out JSON where the text is some, and returns it as it is otherwise.
@@ -21,19 +74,11 @@ pub(crate) fn pretty_or_text(text: &str) -> String {
     pretty(text).unwrap_or_else(|| text.to_owned())
 }
 
-/// Parses JSON, or wraps what is not JSON (or nested too deeply) as text.
-pub(crate) fn value_or_text(text: &str) -> Value {
-    if depth(text) > DEPTH_MAX {
-        return Value::String(text.to_owned());
-    }
-    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
-}
-
-/// Writes a value for reading: text as it is, everything else as JSON over several lines.
-pub(crate) fn value_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => pretty_or_text(text),
-        other => serde_json::to_string_pretty(other).unwrap_or_default(),
+/// Takes a text over into a JSON document: as the JSON that it is, or as a string where it is none.
+pub(crate) fn embed(text: &str) -> Result<Box<RawValue>, serde_json::Error> {
+    match Json::read(text) {
+        Some(json) => RawValue::from_string(json.0.to_owned()),
+        None => to_raw_value(text),
     }
 }
 
@@ -123,11 +168,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn json_is_taken_apart() {
+        let json = Json::read(r#" {"b":[1,"x"],"a":"{\"q\":1}","n":"2.5","e":[ ]} "#).unwrap();
+        let fields = json.fields().unwrap();
+        assert_eq!(fields["b"].items().unwrap()[1].text().as_deref(), Some("x"));
+        assert_eq!(fields["a"].shown(), "{\n  \"q\": 1\n}");
+        assert_eq!((fields["n"].number(), fields["n"].integer(), fields["e"].is_empty(), fields["b"].is_empty()), (Some(2.5), None, true, false));
+        assert!(json.items().is_none() && Json::read("{").is_none());
+        assert_eq!(embed("plain").unwrap().get(), "\"plain\"");
+    }
+
     /// Nesting is the sender's to choose; neither the stack nor the page may grow with it.
     #[test]
     fn deep_nesting_is_left_alone() {
         let deep = "[".repeat(200_000) + &"]".repeat(200_000);
         assert_eq!(pretty(&deep), None);
-        assert!(value_or_text(&deep).is_string());
+        assert!(embed(&deep).unwrap().get().starts_with('"'));
     }
 }

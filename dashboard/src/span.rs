@@ -1,11 +1,14 @@
 //! One span with everything in it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::app::{Params, Reader};
 use crate::error::Error;
-use crate::json::value_or_text;
+use crate::json::embed;
 use crate::trace::{Sort, span_id, trace_id};
 
 const SPAN: &str = include_str!("../queries/span.sql");
@@ -161,13 +164,21 @@ impl FullSpan {
         Sort::of(self.operation.as_deref(), &self.kind, self.is_llm_call)
     }
 
-    /// Writes the span as JSON, with the columns that hold JSON parsed, and nulls left out.
-    pub(crate) fn to_json(&self) -> Value {
-        let Ok(Value::Object(map)) = serde_json::to_value(self) else { return Value::Null };
-        let parsed = map.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| match value {
-            Value::String(text) if JSON_COLUMNS.contains(&name.as_str()) => (name, value_or_text(&text)),
-            value => (name, value),
+    /// Writes the span as JSON: the columns that hold JSON as such, exactly as they came; nulls left out.
+    pub(crate) fn to_json(&self) -> Result<String, Error> {
+        self.columns().and_then(|columns| serde_json::to_string(&columns)).map_err(|error| Error::Write(error.to_string()))
+    }
+
+    fn columns(&self) -> Result<BTreeMap<String, Box<RawValue>>, serde_json::Error> {
+        let Value::Object(columns) = serde_json::to_value(self)? else { return Ok(BTreeMap::new()) };
+        let filled = columns.into_iter().filter(|(_, value)| !value.is_null());
+        let written = filled.map(|(name, value)| {
+            let json = match &value {
+                Value::String(text) if JSON_COLUMNS.contains(&name.as_str()) => embed(text)?,
+                value => to_raw_value(value)?,
+            };
+            Ok((name, json))
         });
-        Value::Object(parsed.collect::<Map<String, Value>>())
+        written.collect()
     }
 }

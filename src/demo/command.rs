@@ -78,13 +78,14 @@ pub async fn run(mut config: Config, args: &DemoArgs) -> anyhow::Result<u8> {
 
     let from = Micros(now.0 - i64::from(args.days) * DAY);
     let walked = monitor::walk(&running.store, &tenant, &monitors, &notifiers, from, now).await?;
-    out.done(&format!("looked back with {} monitors at {} moments: {} raised", monitors.len(), walked.n_evaluations, alerts(walked.n_alerts)));
+    let fired: Vec<_> = walked.transitions.iter().filter(|transition| transition.state == "firing").collect();
+    out.done(&format!("{} monitors looked {} times, each at its own moment of those weeks, and raised {}", monitors.len(), walked.states.len(), alerts(fired.len())));
     running.store.flush().await?;
 
     if args.exit {
         let summary = serde_json::json!({
-            "n_spans": sent.n_spans, "n_llm_calls": n_calls, "n_scores": n_scored, "n_alerts": walked.n_alerts, "seconds": begin.elapsed().as_secs_f64(),
-            "planted": plan.planted(),
+            "n_spans": sent.n_spans, "n_llm_calls": n_calls, "n_scores": n_scored, "n_alerts": fired.len(), "seconds": begin.elapsed().as_secs_f64(),
+            "planted": plan.planted(), "alerts": fired.iter().map(|alert| (&alert.monitor, alert.time.to_datetime())).collect::<Vec<_>>(),
         });
         writeln!(std::io::stdout().lock(), "{summary}")?;
         running.stop().await?;
@@ -96,7 +97,7 @@ pub async fn run(mut config: Config, args: &DemoArgs) -> anyhow::Result<u8> {
     Ok(0)
 }
 
-fn alerts(n: u64) -> String {
+fn alerts(n: usize) -> String {
     if n == 1 { "1 alert".to_owned() } else { format!("{n} alerts") }
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::query_config::QueryConfig;
+
 use crate::error::Error;
 
 const MIB: usize = 1024 * 1024;
@@ -58,6 +60,8 @@ pub struct StoreConfig {
     pub deleted_file_retention_hours: u64,
     /// Memory for filters over trace ids, in bytes; files that do not fit go without. Opening one trace among many files against memory. Default 256 MiB.
     pub bloom_bytes_max: usize,
+    /// Settings of queries.
+    pub query: QueryConfig,
 }
 
 impl Default for StoreConfig {
@@ -86,6 +90,7 @@ impl Default for StoreConfig {
             log_retention_hours: 6,
             deleted_file_retention_hours: 2,
             bloom_bytes_max: 256 * MIB,
+            query: QueryConfig::default(),
         }
     }
 }

@@ -125,6 +125,48 @@ pub enum Error {
     /// Parquet failed.
     #[error(transparent)]
     Parquet(#[from] parquet::errors::ParquetError),
+    /// A query is wrong; the message says where.
+    #[error("{message}")]
+    Query {
+        /// What is wrong, where, and what was probably meant.
+        message: String,
+    },
+    /// A query took too long.
+    #[error(
+        "the query took longer than its deadline of {} s; ask for a shorter time range or fewer columns, or raise the deadline",
+        limit.as_secs_f64()
+    )]
+    Deadline {
+        /// The deadline.
+        limit: std::time::Duration,
+    },
+    /// A query wants more memory than all queries may take.
+    #[error("the query needs more memory than the {} MB that queries may take; group by fewer values, or sort fewer rows", limit / 1_000_000)]
+    QueryMemory {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// Too many queries wait for a place.
+    #[error("{waiting} queries wait already; ask again in a moment")]
+    Queries {
+        /// How many wait.
+        waiting: usize,
+    },
+    /// The answer does not hold what it was read as.
+    #[error("the answer cannot be read: {message}")]
+    Answer {
+        /// Which column, and why.
+        message: String,
+    },
+    /// One of karat's views does not fit its tables.
+    #[error("a view cannot be planned: {message}")]
+    View {
+        /// Which one, and why.
+        message: String,
+    },
+    /// The query engine failed.
+    #[error("the query engine failed: {0}")]
+    Engine(#[source] Box<datafusion::error::DataFusionError>),
     /// A task of the store died.
     #[error("a task of the store ended early: {0}")]
     Task(String),
@@ -137,9 +179,16 @@ impl Error {
             Error::Full { .. } | Error::Io { .. } | Error::Closed => ErrorKind::Retry,
             Error::Held { .. } | Error::NoData { .. } | Error::TooLarge { .. } | Error::ReadOnly | Error::Setting { .. } => ErrorKind::Input,
             Error::Rows { .. } | Error::Corrupt { .. } => ErrorKind::Input,
-            Error::Busy { .. } => ErrorKind::Busy,
+            Error::Busy { .. } | Error::Queries { .. } => ErrorKind::Busy,
+            Error::Query { .. } | Error::Deadline { .. } | Error::QueryMemory { .. } => ErrorKind::Input,
+            Error::Answer { .. } | Error::View { .. } | Error::Engine(_) => ErrorKind::Bug,
             Error::Table { .. } | Error::Encode(_) | Error::Arrow(_) | Error::Parquet(_) | Error::Task(_) => ErrorKind::Bug,
         }
+    }
+
+    /// Wraps what the query engine said.
+    pub(crate) fn engine(error: datafusion::error::DataFusionError) -> Self {
+        Error::Engine(Box::new(error))
     }
 
     /// Returns the same failure for another one who waits on the same write.

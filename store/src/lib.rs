@@ -4,34 +4,62 @@
 //! seconds they are committed to Delta tables together with the log position that they reach, so that a crash at any
 //! moment neither loses nor doubles a row.
 
+mod answer;
 mod appender;
 mod budget;
+mod catalog;
 mod config;
 mod conform;
 mod datafile;
 mod decode;
 mod dedup;
 mod delta;
+mod describe;
 mod disk;
+mod engine;
 mod error;
+mod expand;
 mod fail;
+mod functions;
 mod held;
 mod ipc;
+mod joins;
+mod latest;
 mod lock;
 mod maintain;
+mod mistake;
 mod open;
+mod param;
+mod plan;
 mod progress;
+mod provider;
+mod prune;
 mod quarantine;
+mod query;
+mod query_config;
+mod range;
+mod relations;
 mod replay;
+mod session;
 mod snapshot;
+mod statement;
 mod status;
 mod store;
 mod tables;
+mod views;
+#[cfg(test)]
+mod tests;
 mod wal;
 mod writer;
 
+pub use answer::{Answer, Format};
 pub use config::StoreConfig;
 pub use decode::{Decode, DecodeError, Prepared, Record, Rows, Signal};
+pub use describe::{Described, DescribedColumn, DescribedKind, describe};
 pub use error::{Error, ErrorKind};
+pub use functions::{Function, functions};
+pub use param::Param;
+pub use query::QueryOptions;
+pub use query_config::QueryConfig;
 pub use status::{Status, TableStatus};
 pub use store::{Receipt, Store};

@@ -61,7 +61,7 @@ impl DirLock {
 #[derive(Debug)]
 pub(crate) enum Shared {
     /// No writer is there, and none can come while the lock lives.
-    AtRest(#[expect(dead_code, reason = "held for its drop")] Option<DirLock>),
+    AtRest(Option<DirLock>),
     /// A writer holds the directory.
     Held,
 }

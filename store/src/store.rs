@@ -16,6 +16,7 @@ use crate::budget::Budget;
 use crate::config::StoreConfig;
 use crate::decode::{Prepared, Signal};
 use crate::dedup::{Known, Ticket, Window};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::fail::Fail;
 use crate::ipc;
@@ -26,7 +27,7 @@ use crate::snapshot::TableSnapshot;
 use crate::status::Status;
 use crate::tables::Tables;
 use crate::wal::{Entry, Log};
-use crate::writer::{flush_through, retire};
+use crate::writer::flush_through;
 
 /// Bodies above this are hashed on the blocking pool.
 const HASH_INLINE_MAX: usize = 1024 * 1024;
@@ -45,6 +46,8 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) config: StoreConfig,
     pub(crate) clock: Clock,
+    /// Where queries run, once there was one.
+    pub(crate) engine: OnceLock<Engine>,
     pub(crate) tables: Arc<Tables>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) quarantine: Arc<Quarantine>,
@@ -61,8 +64,10 @@ pub(crate) struct Inner {
     pub(crate) notice: Option<String>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
-    pub(crate) lock: Mutex<Option<DirLock>>,
+    pub(crate) lock: Mutex<Option<Arc<DirLock>>>,
     pub(crate) closed: AtomicBool,
+    /// The last record up to which every row was known to be committed when the log was last shortened; one shortens it at a time.
+    pub(crate) retired: Mutex<u64>,
     pub(crate) fail: Fail,
 }
 

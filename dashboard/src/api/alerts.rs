@@ -4,13 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use schema::Micros;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::format::rfc3339;
-use crate::json::value_or_text;
+use crate::json::embed;
 use crate::pages::overview::alerts;
 
 /// The answer.
@@ -38,7 +38,7 @@ struct Alert {
     window_end: Option<String>,
     runbook: Option<String>,
     actor: Option<String>,
-    details: Value,
+    details: Option<Box<RawValue>>,
 }
 
 /// Lists the open alerts, the most urgent first.
@@ -63,7 +63,7 @@ pub(crate) async fn open(State(app): State<App>, Caller(tenant): Caller) -> Resu
         window_end: row.window_end_us.map(time),
         runbook: row.runbook,
         actor: row.actor,
-        details: row.details.as_deref().map_or(Value::Null, value_or_text),
+        details: row.details.as_deref().and_then(|details| embed(details).ok()),
     });
     Ok(Json(Answer { alerts: alerts.collect() }))
 }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use schema::Micros;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -167,7 +169,7 @@ pub(crate) async fn span(
     State(app): State<App>,
     Caller(tenant): Caller,
     Path((trace, span)): Path<(String, String)>,
-) -> Result<Json<Value>, Error> {
+) -> Result<impl IntoResponse, Error> {
     let detail = crate::span::read(&app.reader(tenant), &trace, &span).await?;
-    Ok(Json(detail.span.to_json()))
+    Ok(([(CONTENT_TYPE, "application/json")], detail.span.to_json()?))
 }

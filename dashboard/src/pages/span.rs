@@ -7,7 +7,6 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use schema::Micros;
-use serde_json::Value;
 
 use super::{Frame, PageError, show};
 use crate::app::{App, Params, Reader};
@@ -15,7 +14,7 @@ use crate::caller::Visitor;
 use crate::conversation::{Document, Message, Part, Source, Text, conversation, documents};
 use crate::error::Error;
 use crate::format;
-use crate::json::{pretty_or_text, value_or_text, value_text};
+use crate::json::{Json, pretty_or_text};
 use crate::span::{Detail, FullSpan};
 use crate::trace::{Sort, Verdict};
 use crate::url::address;
@@ -138,7 +137,7 @@ impl Panel {
         let mut messages = conversation(&source, bytes_max);
         messages.truncate(ITEMS_MAX);
         let folded = if messages.len() > MESSAGES_OPEN { messages.drain(..messages.len() - MESSAGES_OPEN).collect() } else { Vec::new() };
-        let raw = serde_json::to_string_pretty(&span.to_json()).unwrap_or_default();
+        let raw = span.to_json().map(|json| pretty_or_text(&json)).unwrap_or_default();
         let mine = verdicts.iter().filter(|verdict| verdict.span_id.as_deref().is_none_or(|id| id == span.span_id));
         Self {
             trace_id: span.trace_id.clone(),
@@ -290,38 +289,34 @@ impl Score {
 }
 
 fn events(span: &FullSpan, bytes_max: usize) -> Vec<Event> {
-    let Some(json) = span.events.as_deref().filter(|json| !json.is_empty()) else { return Vec::new() };
-    let items = match value_or_text(json) {
-        Value::Array(items) => items,
-        Value::Null => Vec::new(),
-        other => vec![other],
+    let Some(text) = span.events.as_deref().filter(|text| !text.is_empty()) else { return Vec::new() };
+    let Some(json) = Json::read(text) else {
+        return vec![Event { name: "events".to_owned(), at: String::new(), body: Some(Text::new(text, bytes_max)), is_exception: false }];
     };
-    items.iter().take(ITEMS_MAX).map(|item| event(item, span.start_unix_nano, bytes_max)).collect()
+    let items = json.items().unwrap_or_else(|| if json.is_empty() { Vec::new() } else { vec![json] });
+    items.into_iter().take(ITEMS_MAX).map(|item| event(item, span.start_unix_nano, bytes_max)).collect()
 }
 
-fn event(item: &Value, span_start_ns: i64, bytes_max: usize) -> Event {
-    let name = item.get("name").and_then(Value::as_str).unwrap_or("event");
-    let at = item.get("time_unix_nano").and_then(|at| at.as_i64().or_else(|| at.as_str()?.parse().ok()));
-    let body = match item.get("attributes") {
-        Some(Value::Object(map)) if map.is_empty() => None,
-        Some(Value::Null) | None if item.is_object() => None,
-        Some(attributes) => Some(value_text(attributes)),
-        None => Some(value_text(item)),
-    };
+fn event(json: Json<'_>, span_start_ns: i64, bytes_max: usize) -> Event {
+    let fields = json.fields().unwrap_or_default();
+    let name = fields.get("name").and_then(|name| name.text()).unwrap_or_else(|| "event".to_owned());
+    let at = fields.get("time_unix_nano").and_then(|at| at.integer());
+    let body = if fields.is_empty() { Some(json) } else { fields.get("attributes").copied().filter(|attributes| !attributes.is_empty()) };
     Event {
         is_exception: name == "exception",
-        name: Text::new(name, 300).shown,
+        name: Text::new(&name, 300).shown,
         at: at.map(|at| format!("+{}", format::nanos(at.saturating_sub(span_start_ns).max(0)))).unwrap_or_default(),
-        body: body.map(|body| Text::new(&body, bytes_max)),
+        body: body.map(|body| Text::new(&body.shown(), bytes_max)),
     }
 }
 
 /// Reads a JSON object as names and values; anything else is one value without a name.
-fn pairs(json: Option<&str>, bytes_max: usize) -> Vec<(String, Text)> {
-    let Some(json) = json.filter(|json| !json.is_empty()) else { return Vec::new() };
-    match value_or_text(json) {
-        Value::Object(map) => map.iter().take(ITEMS_MAX).map(|(name, value)| (Text::new(name, 300).shown, Text::new(&value_text(value), bytes_max))).collect(),
-        Value::Null => Vec::new(),
-        other => vec![(String::new(), Text::new(&value_text(&other), bytes_max))],
+fn pairs(text: Option<&str>, bytes_max: usize) -> Vec<(String, Text)> {
+    let Some(text) = text.filter(|text| !matches!(*text, "" | "null" | "{}")) else { return Vec::new() };
+    match Json::read(text).and_then(Json::fields) {
+        Some(fields) => {
+            fields.into_iter().take(ITEMS_MAX).map(|(name, value)| (Text::new(&name, 300).shown, Text::new(&value.shown(), bytes_max))).collect()
+        }
+        None => vec![(String::new(), Text::new(&pretty_or_text(text), bytes_max))],
     }
 }

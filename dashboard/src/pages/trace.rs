@@ -34,8 +34,8 @@ struct TracePage {
     notes: Vec<String>,
     earlier_href: Option<String>,
     later_href: Option<String>,
-    ticks: Vec<(f64, String)>,
-    sorts: Vec<Sort>,
+    half: String,
+    whole: String,
     panel: Option<Panel>,
 }
 
@@ -111,8 +111,8 @@ pub(crate) async fn page(
         notes: notes(&trace),
         earlier_href: (first > 0).then(|| link(first.saturating_sub(ROWS_MAX))),
         later_href: (first + ROWS_MAX < n_spans).then(|| link(first + ROWS_MAX)),
-        ticks: (0..4).map(|i| (f64::from(i) * 25.0, format::duration(format::real(trace.duration_ns()) * f64::from(i) / 4.0))).collect(),
-        sorts: Sort::ALL.to_vec(),
+        half: format::duration(format::real(trace.duration_ns()) / 2.0),
+        whole: format::nanos(trace.duration_ns()),
         panel,
         id: id.clone(),
     };

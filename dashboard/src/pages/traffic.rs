@@ -4,12 +4,15 @@ use schema::Micros;
 use serde::Deserialize;
 
 use crate::app::{Params, Reader};
-use crate::chart::{Chart, Series};
+use crate::chart::{Axis, Chart, Series, usual};
 use crate::error::Error;
 use crate::format;
 use crate::range::Grid;
 
 const STRIP: &str = concat!(include_str!("../../queries/matched.sql"), include_str!("../../queries/traces_strip.sql"));
+
+/// Traces in a bucket from which its error rate says something.
+const ENOUGH: i64 = 10;
 
 #[derive(Debug, Deserialize)]
 struct StripRow {
@@ -73,10 +76,15 @@ fn lay_out(rows: &[StripRow], grid: &Grid, windows: &[(Micros, Micros)]) -> Traf
 
     let rate = if n > 0 { format::percent(format::real(n_failed) / format::real(n)) } else { "–".to_owned() };
     let p50_p95 = format!("{} / {}", p50_ns.map_or_else(|| "–".to_owned(), format::duration), p95_ns.map_or_else(|| "–".to_owned(), format::duration));
+    // a single slow trace, or one error among three traces at night, must not press the rest of the chart flat
+    let latency_axis = Axis::durations().with_ceiling(usual(&latency[0].values, 6.0));
+    let busy = spread(rows, grid, |row| (row.n >= ENOUGH).then(|| format::real(row.n_failed.unwrap_or(0)) / format::real(row.n)));
+    let worst = busy.iter().copied().flatten().fold(0.0, f64::max);
+    let error_axis = Axis { tick: format::percent_tick, ..Axis::of(format::percent) }.with_floor(0.04).with_ceiling(if worst > 0.0 { worst * 1.5 } else { 1.0 });
     let charts = vec![
-        Chart::stacked("Traces", grid, &volume, format::short).with_figure(format::count(n)),
-        Chart::lines("Latency p50 / p95", grid, &latency, format::duration, 1e6).with_figure(p50_p95),
-        Chart::stacked_to("Error rate", grid, &errors, format::percent, 0.04).with_figure(rate),
+        Chart::stacked("Traces", grid, &volume, Axis::of(format::short)).with_figure(format::count(n)),
+        Chart::lines("Latency p50 / p95", grid, &latency, latency_axis).with_figure(p50_p95),
+        Chart::stacked("Error rate", grid, &errors, error_axis).with_figure(rate),
     ];
     let charts = charts.into_iter().map(|chart| chart.with_shades(grid, windows)).collect();
     Traffic { n, n_failed, p50_ns, p95_ns, charts }

@@ -481,11 +481,11 @@ impl Maker {
 pub fn long_trace(id: TraceId, now: Micros, n: usize) -> Vec<Span> {
     let mut maker = Maker { rng: StdRng::seed_from_u64(7), sample: Sample::default(), bad_day: i64::MAX - DAY_US };
     let begin = now.0 - 3 * HOUR_US;
-    let mut root = maker.span(id, None, begin, 2 * 3_600_000, "invoke_agent nightly-migration", "migration-agent");
+    let mut root = maker.span(id, None, begin, 12 * 60_000, "invoke_agent nightly-migration", "migration-agent");
     root.operation = Some("invoke_agent".to_owned());
     root.agent_name = Some("nightly-migration".to_owned());
     root.input_text = Some("Move every template of the old workspace to the new one and check each.".to_owned());
-    let step_us = 2 * HOUR_US / i64::try_from(n).unwrap();
+    let step_us = 12 * MINUTE_US / i64::try_from(n).unwrap();
     let mut spans = vec![root.clone()];
     let mut turn = root.span_id;
     let mut tool = root.span_id;
@@ -511,8 +511,8 @@ pub fn long_trace(id: TraceId, now: Micros, n: usize) -> Vec<Span> {
                         output: serde_json::json!([{"role": "assistant", "parts": [{"type": "text", "content": "Moved."}]}]).to_string(),
                         input_text: "Template",
                         output_text: "Moved.",
-                        input_tokens: 900,
-                        output_tokens: 40,
+                        input_tokens: 90,
+                        output_tokens: 8,
                         duration_ms: step_us / 1_000,
                         prompt: ("migration", "1"),
                     },

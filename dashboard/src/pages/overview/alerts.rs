@@ -2,19 +2,19 @@
 
 use schema::Micros;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::traces_between;
 use crate::app::{Params, Reader};
 use crate::error::Error;
 use crate::format;
-use crate::json::value_or_text;
+use crate::json::Json;
 use crate::range::Range;
 
 const OPEN: &str = include_str!("../../../queries/alerts_open.sql");
 const WINDOWS: &str = include_str!("../../../queries/alert_windows.sql");
 const MONITORS: &str = include_str!("../../../queries/monitors.sql");
 const ALERTS_MAX: usize = 200;
+const EXAMPLES_MAX: usize = 5;
 
 /// A row of `alerts_open.sql`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -164,22 +164,17 @@ impl Alert {
 /// Finds the trace ids in the details of an alert, wherever they stand in it.
 fn examples(details: Option<&str>) -> Vec<String> {
     let mut found = Vec::new();
-    let mut waiting = vec![value_or_text(details.unwrap_or_default())];
-    while let Some(value) = waiting.pop() {
-        match value {
-            Value::String(text) => {
-                if let Ok(id) = text.parse::<schema::TraceId>().map(|id| id.to_string())
-                    && !found.contains(&id)
-                {
-                    found.push(id);
-                }
-            }
-            Value::Array(items) => waiting.extend(items.into_iter().rev()),
-            Value::Object(map) => waiting.extend(map.into_iter().map(|(_, value)| value)),
-            _ => {}
+    let mut waiting: Vec<Json<'_>> = details.and_then(Json::read).into_iter().collect();
+    while let Some(json) = waiting.pop() {
+        let inner = json.items().or_else(|| Some(json.fields()?.into_values().collect())).unwrap_or_default();
+        waiting.extend(inner.into_iter().rev());
+        if let Some(id) = json.text().and_then(|text| text.parse::<schema::TraceId>().ok()).map(|id| id.to_string())
+            && !found.contains(&id)
+        {
+            found.push(id);
         }
     }
-    found.truncate(5);
+    found.truncate(EXAMPLES_MAX);
     found
 }
 

@@ -6,7 +6,7 @@ use schema::Micros;
 use serde::Deserialize;
 
 use crate::app::{Params, Reader};
-use crate::chart::{Chart, Series};
+use crate::chart::{Axis, Chart, Series};
 use crate::error::Error;
 use crate::format;
 use crate::range::{Grid, Range};
@@ -103,8 +103,8 @@ fn lay_out(rows: &[CostRow], grid: &Grid, windows: &[(Micros, Micros)]) -> Cost 
         Series::new("output", "gold", sum(rows, grid, |row| row.output_tokens.map(format::real))),
     ];
     let n_tokens = models.values().fold(0i64, |sum, model| sum.saturating_add(model.input_tokens).saturating_add(model.output_tokens));
-    cost.chart = Chart::stacked_to("Cost", grid, &series, dollar_label, 0.001).with_figure(format::money(cost.nanousd)).with_shades(grid, windows);
-    cost.tokens_chart = Chart::stacked("Tokens", grid, &tokens, format::short).with_figure(format::short(format::real(n_tokens))).with_shades(grid, windows);
+    cost.chart = Chart::stacked("Cost", grid, &series, Axis::of(dollar_label).with_floor(0.001)).with_figure(format::money(cost.nanousd)).with_shades(grid, windows);
+    cost.tokens_chart = Chart::stacked("Tokens", grid, &tokens, Axis::of(format::short)).with_figure(format::short(format::real(n_tokens))).with_shades(grid, windows);
     cost.models = models;
     cost
 }

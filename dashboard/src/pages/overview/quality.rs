@@ -6,7 +6,7 @@ use schema::Micros;
 use serde::Deserialize;
 
 use crate::app::{Params, Reader};
-use crate::chart::{Chart, Series};
+use crate::chart::{Axis, Chart, Series};
 use crate::error::Error;
 use crate::format;
 use crate::range::{Grid, Range};
@@ -91,7 +91,9 @@ fn lay_out(rows: Vec<QualityRow>, targets: &Targets, grid: &Grid, windows: &[(Mi
             }
         }
     }
-    wholes.sort_by(|a, b| b.n_scored.cmp(&a.n_scored).then_with(|| a.evaluator.cmp(&b.evaluator)));
+    // the one that is worst off first
+    let standing = |row: &QualityRow| passed_share(row).or(row.mean).unwrap_or(f64::INFINITY);
+    wholes.sort_by(|a, b| standing(a).total_cmp(&standing(b)).then_with(|| a.evaluator.cmp(&b.evaluator)));
 
     let unit = |values: &Vec<Option<f64>>| values.iter().flatten().all(|mean| (0.0..=1.0).contains(mean));
     let charted = wholes.iter().filter_map(|whole| Some((&whole.evaluator, means.get(&whole.evaluator).filter(|values| unit(values))?)));
@@ -99,7 +101,7 @@ fn lay_out(rows: Vec<QualityRow>, targets: &Targets, grid: &Grid, windows: &[(Mi
     let chart = (!series.is_empty()).then(|| {
         let figure = wholes.iter().find(|whole| whole.evaluator == series[0].name).and_then(|whole| whole.mean);
         let figure = figure.map(|mean| format!("{} {}", series[0].name, format::score(mean))).unwrap_or_default();
-        Chart::lines("Quality", grid, &series, format::score, 1.0).with_figure(figure).with_shades(grid, windows)
+        Chart::lines("Quality", grid, &series, Axis::of(format::score)).with_figure(figure).with_shades(grid, windows)
     });
     let evaluators = wholes.iter().map(|whole| Evaluator::new(whole, targets, means.get(&whole.evaluator).map_or(&[], Vec::as_slice))).collect();
     Quality { evaluators, chart }
@@ -111,7 +113,7 @@ impl Evaluator {
         let (all, what) = if row.n_on_traces * 2 > judged { (targets.n_traces, "traces") } else { (targets.n_calls, "model calls") };
         let all = all.max(judged);
         let share = |n: i64| if all > 0 { format::real(n) / format::real(all) * 100.0 } else { 0.0 };
-        let passed = (row.n_decided > 0).then(|| 1.0 - format::real(row.n_not_passed) / format::real(row.n_decided));
+        let passed = passed_share(row);
         let coverage_title = format!(
             "{} scored, {} not applicable, {} failed, {} not judged, of {} {what}",
             format::count(row.n_scored),
@@ -133,6 +135,10 @@ impl Evaluator {
             spark: spark(means),
         }
     }
+}
+
+fn passed_share(row: &QualityRow) -> Option<f64> {
+    (row.n_decided > 0).then(|| 1.0 - format::real(row.n_not_passed) / format::real(row.n_decided))
 }
 
 /// Draws a mean over time without axes; gaps are bridged, so that the line says only which way it went.

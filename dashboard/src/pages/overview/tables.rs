@@ -26,8 +26,6 @@ pub(crate) struct ServiceLine {
     pub href: String,
     /// Number of traces.
     pub n: String,
-    /// Share of all traces, in per cent.
-    pub share: f64,
     /// Error rate.
     pub errors: String,
     /// Whether more than one in twenty fails.
@@ -98,7 +96,6 @@ pub(crate) async fn services(reader: &Reader, filter: &Filter) -> Result<Vec<Ser
     let (rows, costs): (Vec<ServiceRow>, Vec<ServiceCostRow>) =
         tokio::try_join!(reader.rows(SERVICES, filter.params(), 200), reader.rows(SERVICE_COST, cost_params, 1_000))?;
     let costs: BTreeMap<Option<String>, i64> = costs.into_iter().map(|row| (row.service_name, row.cost_nanousd.unwrap_or(0))).collect();
-    let all: i64 = rows.iter().map(|row| row.n).sum();
     let pairs = filter.range.pairs();
     let line = |row: ServiceRow| {
         let cost = costs.get(&row.service_name).copied();
@@ -107,7 +104,6 @@ pub(crate) async fn services(reader: &Reader, filter: &Filter) -> Result<Vec<Ser
         ServiceLine {
             href: address("/traces", pairs.iter().map(|(name, value)| (*name, value.as_str())).chain([("service", name.as_str())])),
             n: format::count(row.n),
-            share: share(row.n, all),
             errors: format::percent(rate),
             is_bad: rate > 0.05,
             p50: latency(row.p50_ns),

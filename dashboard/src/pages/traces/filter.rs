@@ -111,11 +111,6 @@ impl Filter {
         Self { range, text: None, service: None, model: None, status: None, session: None, place: None }
     }
 
-    /// Whether anything but the range is filtered by.
-    pub(crate) fn is_set(&self) -> bool {
-        self.text.is_some() || self.service.is_some() || self.model.is_some() || self.status.is_some() || self.session.is_some()
-    }
-
     /// Writes the parameters of `matched.sql`.
     pub(crate) fn params(&self) -> Params {
         let params = Params::new()

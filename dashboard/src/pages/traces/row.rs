@@ -20,7 +20,6 @@ pub(crate) struct TraceRow {
     input_tokens: Option<i64>,
     output_tokens: Option<i64>,
     cost_nanousd: Option<i64>,
-    session_id: Option<String>,
     models: Option<String>,
     input_text: Option<String>,
     output_text: Option<String>,
@@ -58,8 +57,8 @@ pub(crate) struct Row {
     pub(crate) n_spans: String,
     pub(crate) models: Vec<String>,
     pub(crate) n_more_models: usize,
-    pub(crate) session: Option<String>,
     pub(crate) scores: Vec<Badge>,
+    pub(crate) n_more_scores: usize,
 }
 
 /// A score of a trace.
@@ -72,7 +71,7 @@ pub(crate) struct Badge {
 }
 
 const MODELS_SHOWN: usize = 2;
-const SCORES_SHOWN: usize = 4;
+const SCORES_SHOWN: usize = 2;
 
 impl Row {
     /// Lays a trace out; `slowest` is the longest duration on the page.
@@ -80,6 +79,8 @@ impl Row {
         let start = Micros(trace.start_us);
         let names = trace.models.as_deref().unwrap_or_default();
         let mut models: Vec<String> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        // what answered says more than what embedded
+        models.sort_by_key(|name| name.contains("embed"));
         let n_more_models = models.len().saturating_sub(MODELS_SHOWN);
         models.truncate(MODELS_SHOWN);
         let (input_tokens, output_tokens) = (trace.input_tokens, trace.output_tokens);
@@ -104,14 +105,21 @@ impl Row {
             n_spans: spans(trace.n_spans, trace.n_llm_calls.unwrap_or(0), trace.n_errors.unwrap_or(0)),
             models,
             n_more_models,
-            session: trace.session_id,
-            scores: scores.into_iter().take(SCORES_SHOWN).filter_map(Badge::new).collect(),
+            n_more_scores: scores.len().saturating_sub(SCORES_SHOWN),
+            scores: badges(scores),
         }
     }
 }
 
+/// Shows the scores that need a look first: those that did not pass, then the lowest.
+fn badges(mut scores: Vec<ScoreRow>) -> Vec<Badge> {
+    let rank = |score: &ScoreRow| (score.n_failed.unwrap_or(0) == 0, score.mean.unwrap_or(f64::INFINITY));
+    scores.sort_by(|a, b| rank(a).partial_cmp(&rank(b)).unwrap_or(std::cmp::Ordering::Equal));
+    scores.into_iter().take(SCORES_SHOWN).map(Badge::new).collect()
+}
+
 impl Badge {
-    fn new(score: ScoreRow) -> Option<Self> {
+    fn new(score: ScoreRow) -> Self {
         let failed = score.n_failed.unwrap_or(0);
         let value = match score.mean {
             Some(mean) => format::score(mean),
@@ -119,12 +127,12 @@ impl Badge {
             None => "pass".to_owned(),
         };
         let verdict = if failed > 0 { format!(", {failed} did not pass") } else { String::new() };
-        Some(Self {
+        Self {
             title: format!("{}: {value} over {} scored{verdict}", score.evaluator, score.n),
             name: score.evaluator,
             value,
             class: if failed > 0 { "bad" } else { "good" },
-        })
+        }
     }
 }
 

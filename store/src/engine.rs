@@ -1,0 +1,159 @@
+//! Where queries run: threads of their own, a bounded number at once, each with a deadline.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use datafusion::execution::runtime_env::RuntimeEnv;
+use schema::Clock;
+use tokio::runtime::Runtime;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::answer::Answer;
+use crate::catalog::Source;
+use crate::error::Error;
+use crate::expand::Views;
+use crate::query::{Job, QueryOptions};
+use crate::query_config::QueryConfig;
+use crate::session;
+
+/// Stack of a thread that runs queries: a deep expression is walked by recursion, and freed by it.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
+
+/// Runs the queries of every tenant.
+pub(crate) struct Engine {
+    config: QueryConfig,
+    data: PathBuf,
+    clock: Clock,
+    runtime: Arc<RuntimeEnv>,
+    views: &'static Views,
+    /// Nothing once the engine is dropped.
+    threads: Option<Runtime>,
+    places: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+impl Engine {
+    /// Starts the threads; the files of every table stand under `data`.
+    pub(crate) fn open(config: QueryConfig, data: &Path, clock: Clock) -> Result<Engine, Error> {
+        let data = std::fs::canonicalize(data).map_err(|source| Error::io("open", data, source))?;
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(config.threads())
+            .thread_name("karat-query")
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()
+            .map_err(|source| Error::io("start threads for", &data, source))?;
+        Ok(Engine {
+            runtime: session::runtime(&config, &data)?,
+            views: Views::planned()?,
+            threads: Some(threads),
+            places: Arc::new(Semaphore::new(config.running_max)),
+            waiting: AtomicUsize::new(0),
+            config,
+            data,
+            clock,
+        })
+    }
+
+    /// Answers one query over the tables of `source`.
+    ///
+    /// A file that a compaction replaced and deleted in the meantime is no reason to fail: the query begins again, once, with the
+    /// files that took its place.
+    pub(crate) async fn query(&self, source: &Source, sql: &str, options: &QueryOptions) -> Result<Answer, Error> {
+        let deadline = Instant::now() + options.deadline;
+        let place = Arc::new(self.place(deadline, options.deadline).await?);
+        let job = || Job {
+            place: Arc::clone(&place),
+            sql: sql.to_owned(),
+            options: options.clone(),
+            source: Arc::clone(source),
+            config: self.config.clone(),
+            data: self.data.clone(),
+            views: self.views,
+            runtime: Arc::clone(&self.runtime),
+            now: (self.clock)(),
+        };
+        match self.run(job(), deadline).await {
+            Err(Error::Engine(error)) if is_vanished_file(error.as_ref()) => self.run(job(), deadline).await,
+            answer => answer,
+        }
+    }
+
+    async fn run(&self, job: Job, deadline: Instant) -> Result<Answer, Error> {
+        let limit = job.options.deadline;
+        let Some(threads) = &self.threads else { return Err(Error::Closed) };
+        let task = AbortOnDropHandle::new(threads.spawn(job.run()));
+        match timeout_at(deadline, task).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) if error.is_panic() => Err(Error::Task(format!("a query panicked: {}", panic_message(error.into_panic().as_ref())))),
+            Ok(Err(_)) => Err(Error::Closed),
+            Err(_) => Err(Error::Deadline { limit }),
+        }
+    }
+
+    /// Waits for a place among the running queries.
+    async fn place(&self, deadline: Instant, limit: Duration) -> Result<OwnedSemaphorePermit, Error> {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Ok(place);
+        }
+        let waiting = Waiting::enter(&self.waiting);
+        if waiting.others >= self.config.waiting_max {
+            return Err(Error::Queries { waiting: waiting.others });
+        }
+        match timeout_at(deadline, Arc::clone(&self.places).acquire_owned()).await {
+            Ok(place) => place.map_err(|_| Error::Closed),
+            Err(_) => Err(Error::Deadline { limit }),
+        }
+    }
+}
+
+impl Drop for Engine {
+    /// Ends the threads without waiting for what they do, because the last handle of a store may go in an async task.
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
+/// Counts a query among those that wait, until it is dropped.
+struct Waiting<'a> {
+    count: &'a AtomicUsize,
+    others: usize,
+}
+
+impl<'a> Waiting<'a> {
+    fn enter(count: &'a AtomicUsize) -> Self {
+        Self { count, others: count.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Tells whether a file was gone when the query came to read it.
+fn is_vanished_file(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. })) {
+            return true;
+        }
+        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("no message").chars().take(200).collect()
+}
