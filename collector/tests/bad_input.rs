@@ -347,7 +347,8 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn compressed_bodies_are_kept_and_bombs_are_not() {
     let server = Server::start(small(), Keys::default()).await;
-    let packers: [(&'static str, fn(&[u8]) -> Vec<u8>); 3] = [("gzip", gzip), ("zstd", zstd), ("deflate", zlib)];
+    type Pack = fn(&[u8]) -> Vec<u8>;
+    let packers: [(&'static str, Pack); 3] = [("gzip", gzip), ("zstd", zstd), ("deflate", zlib)];
     let too_large = "the body has more than 4194304 bytes once it is decompressed; send smaller batches".to_owned();
     for (id, (coding, pack)) in (1..).zip(packers) {
         let send = |body: Vec<u8>| post(TRACES, PROTOBUF, body).with("content-encoding", coding).send(&server);
