@@ -167,7 +167,8 @@ fn text_that_is_not_utf8_is_repaired() {
 
 #[track_caller]
 fn check_json(value: &str, expect: Option<Value>) {
-    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{{"key":"k","value":{value}}}]}}]}}]}}],"new":{{"x":[1]}}}}"#);
+    let body =
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{{"key":"k","value":{value}}}]}}]}}]}}],"new":{{"x":[1]}}}}"#);
     let read = json(Signal::Traces, body.as_bytes());
     assert_eq!(read.unwrap().request, Request::Traces(request_with(AnyValue { value: expect })));
 }

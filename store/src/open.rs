@@ -46,7 +46,8 @@ impl Store {
         });
         let scanned = scanned.await?;
         inner.progress.reached(scanned.next_seq - 1).await;
-        let log = Log::open(inner.wal_dir(), id, scanned, &inner.config)?;
+        let lock = inner.lock.lock().clone();
+        let log = Log::open(inner.wal_dir(), id, scanned, &inner.config, lock)?;
         inner.log.set(log).map_err(|_| Error::Closed)?;
         inner.tasks.spawn(maintain::run(Arc::clone(&inner)));
         Ok(store)
@@ -123,7 +124,7 @@ fn inner(config: StoreConfig, clock: Clock, id: Option<LogId>, applied: u64, loc
         notice,
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
-        lock: Mutex::new(lock),
+        lock: Mutex::new(lock.map(Arc::new)),
         closed: false.into(),
         engine: OnceLock::new(),
         retired: Mutex::default(),

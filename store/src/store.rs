@@ -64,7 +64,7 @@ pub(crate) struct Inner {
     pub(crate) notice: Option<String>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
-    pub(crate) lock: Mutex<Option<DirLock>>,
+    pub(crate) lock: Mutex<Option<Arc<DirLock>>>,
     pub(crate) closed: AtomicBool,
     /// The last record up to which every row was known to be committed when the log was last shortened; one shortens it at a time.
     pub(crate) retired: Mutex<u64>,
