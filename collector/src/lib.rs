@@ -1,1 +1,24 @@
-//! karat's collector.
+//! Takes OTLP in: over gRPC and HTTP, checks it, hands the bytes to the store, and turns them into rows.
+//!
+//! A request comes by [`grpc`] or [`http`] through the [`door`] into the [`intake`], which reads it with [`otlp`], has the store make its
+//! bytes durable, and answers. [`decode`] turns the same request into rows afterwards; after a crash it does so from the bytes.
+
+mod answer;
+mod compression;
+mod config;
+mod connections;
+pub mod conventions;
+pub mod decode;
+mod door;
+mod grpc;
+mod http;
+mod inlet;
+mod intake;
+pub mod otlp;
+pub mod price;
+mod refusal;
+mod server;
+
+pub use config::CollectorConfig;
+pub use decode::{DecodeConfig, Decoder};
+pub use server::{Error, serve};

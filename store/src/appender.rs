@@ -178,7 +178,7 @@ impl Shared {
 fn by_table(rows: Rows) -> Result<Vec<(Table, Vec<RecordBatch>)>, Error> {
     let mut tables: Vec<(Table, Vec<RecordBatch>)> = Vec::new();
     for (table, batch) in rows.into_iter().filter(|(_, batch)| batch.num_rows() > 0) {
-        let batch = compact(conform(&batch, table, &table.arrow_schema())?)?;
+        let batch = compact(conform(batch, table, &table.arrow_schema())?)?;
         match tables.iter_mut().find(|(known, _)| *known == table) {
             Some((_, batches)) => batches.push(batch),
             None => tables.push((table, vec![batch])),

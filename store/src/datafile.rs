@@ -53,7 +53,7 @@ impl FileWriter<'_> {
         for (number, batch) in batches.iter().enumerate() {
             let dates = self.column(batch, DATE)?.as_primitive_opt::<Date32Type>().ok_or_else(|| self.unreadable(DATE))?;
             for (row, time) in self.times(batch)?.iter().enumerate() {
-                days.entry(Day(dates.value(row))).or_default().push(Place { time: *time, batch: number, row });
+                days.entry(partition(dates.value(row))).or_default().push(Place { time: *time, batch: number, row });
             }
         }
         let batches = self.without_date(batches)?;
@@ -75,27 +75,33 @@ impl FileWriter<'_> {
         let whole = self.root.join(&path);
         let dir = whole.parent().unwrap_or(self.root);
         disk::create_dirs(self.root, dir)?;
-        let file = File::create(&whole).map_err(|source| Error::io("create", &whole, source))?;
+        // On a full disk, a part of a file would take the room that is missing.
+        let footer = self.write_file(&whole, batches, &places).inspect_err(|_| drop(disk::remove(&whole)))?;
+        disk::sync_dir(dir)?;
+        let bytes = std::fs::metadata(&whole).map_err(|source| Error::io("read", &whole, source))?.len();
+        let (time_min, time_max) = int_bounds(&footer, self.table.time_column());
+        let ids = Bloom::read(&whole, self.blooms)?.map(Arc::new);
+        Ok(Written { file: DataFile { path, bytes, rows: places.len() as u64, date, time_min, time_max, ids }, footer })
+    }
+
+    fn write_file(&self, whole: &Path, batches: &[RecordBatch], places: &[Place]) -> Result<ParquetMetaData, Error> {
+        let file = File::create(whole).map_err(|source| Error::io("create", whole, source))?;
         let buffer = BufWriter::with_capacity(256 * 1024, &file);
         let properties = properties(self.table, places.len(), self.config)?;
         let mut writer = ArrowWriter::try_new(buffer, file_schema(self.table), Some(properties))?;
         let batches: Vec<&RecordBatch> = batches.iter().collect();
         for slice in places.chunks(SLICE) {
             let indices: Vec<(usize, usize)> = slice.iter().map(|place| (place.batch, place.row)).collect();
-            writer.write(&interleave_record_batch(&batches, &indices)?).map_err(|error| refused(error, &whole))?;
+            writer.write(&interleave_record_batch(&batches, &indices)?).map_err(|error| refused(error, whole))?;
         }
-        let footer = writer.close().map_err(|error| refused(error, &whole))?;
-        file.sync_all().map_err(|source| Error::io("sync", &whole, source))?;
-        disk::sync_dir(dir)?;
-        let bytes = file.metadata().map_err(|source| Error::io("read", &whole, source))?.len();
-        let (time_min, time_max) = int_bounds(&footer, self.table.time_column());
-        let ids = Bloom::read(&whole, self.blooms)?.map(Arc::new);
-        Ok(Written { file: DataFile { path, bytes, rows: places.len() as u64, date, time_min, time_max, ids }, footer })
+        let footer = writer.close().map_err(|error| refused(error, whole))?;
+        file.sync_all().map_err(|source| Error::io("sync", whole, source))?;
+        Ok(footer)
     }
 
     fn without_date(&self, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>, Error> {
         let schema = file_schema(self.table);
-        batches.iter().map(|batch| conform(batch, self.table, &schema)).collect()
+        batches.iter().map(|batch| conform(batch.clone(), self.table, &schema)).collect()
     }
 
     fn times<'a>(&self, batch: &'a RecordBatch) -> Result<&'a [i64], Error> {
@@ -125,6 +131,13 @@ struct Place {
     time: i64,
     batch: usize,
     row: usize,
+}
+
+/// Days that a directory cannot be named after, which no real row has, share one partition.
+fn partition(days: i32) -> Day {
+    const FIRST: i32 = -719_162; // 0001-01-01
+    const LAST: i32 = 2_932_896; // 9999-12-31
+    Day(if (FIRST..=LAST).contains(&days) { days } else { 0 })
 }
 
 /// A full disk reaches us through the Parquet writer; the sender must hear of it as such.
@@ -232,6 +245,14 @@ mod tests {
             output_text: Some(format!("the answer of span {n}, which is long enough for a buffer")),
             ..Span::default()
         }
+    }
+
+    /// Two days with one name would write over each other.
+    #[test]
+    fn every_partition_has_a_name_of_its_own() {
+        assert_eq!(partition(-719_162).to_string(), "0001-01-01");
+        assert_eq!(partition(2_932_896).to_string(), "9999-12-31");
+        assert_eq!([i32::MIN, -719_163, 2_932_897, i32::MAX].map(partition), [Day(0); 4]);
     }
 
     #[test]

@@ -48,6 +48,8 @@ mod status;
 mod store;
 mod tables;
 mod views;
+#[cfg(test)]
+mod tests;
 mod wal;
 mod writer;
 

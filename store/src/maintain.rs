@@ -22,6 +22,8 @@ use crate::writer::take_in;
 const TICK: Duration = Duration::from_secs(2);
 /// A file joins smaller ones only if it is not much larger than all of them, so that each row is written again a few times at most.
 const STEP_BYTES: u64 = 64 * 1024;
+/// While much comes in, so many times as many small files are left to lie: the CPU is wanted elsewhere.
+const PATIENCE: usize = 16;
 /// Rows that are read at once.
 const SLICE: usize = 8 * 1024;
 
@@ -47,7 +49,10 @@ pub(crate) async fn run(inner: Arc<Inner>) {
 
 /// Joins small files, writes a checkpoint and deletes replaced files, each where it is time for it.
 pub(crate) async fn look_after(inner: &Arc<Inner>, state: &Arc<TableState>) -> Result<(), Error> {
-    while let Some((date, files)) = pick(&state.files(), inner.config.compact_files, inner.config.compact_small_bytes)
+    let _tidying = state.tidying.lock().await;
+    let busy = inner.tables.held_bytes() > inner.config.flush_bytes / 4;
+    let at_least = inner.config.compact_files * if busy { PATIENCE } else { 1 };
+    while let Some((date, files)) = pick(&state.files(), at_least, inner.config.compact_small_bytes)
         && !inner.stop.is_cancelled()
     {
         let (inner, state) = (Arc::clone(inner), Arc::clone(state));
@@ -65,7 +70,7 @@ pub(crate) async fn look_after(inner: &Arc<Inner>, state: &Arc<TableState>) -> R
     }
     let retention_ms = i64::try_from(inner.config.deleted_file_retention_hours.saturating_mul(3_600_000)).unwrap_or(i64::MAX);
     let before_ms = ((inner.clock)().0 / 1_000).saturating_sub(retention_ms);
-    delete_replaced(&mut *state.log.lock().await, before_ms)
+    delete_replaced(state, &mut *state.log.lock().await, before_ms)
 }
 
 /// Picks files of one day that should be one file: the smallest, as many as are of a size.
@@ -137,7 +142,7 @@ fn swap(inner: &Inner, state: &TableState, files: &[Arc<DataFile>], written: Wri
         }
         match log.commit(Operation::Compact, &actions, None, &inner.config, now)? {
             Commit::Done => break,
-            Commit::Raced(change) => state.apply(change, now),
+            Commit::Raced(change) => state.apply(&change, now),
         }
     }
     let removed: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
@@ -149,14 +154,18 @@ fn swap(inner: &Inner, state: &TableState, files: &[Arc<DataFile>], written: Wri
         n_rows = written.file.rows,
         "joined small files"
     );
-    state.apply(Change { added: vec![Arc::new(written.file)], removed, through: None }, now);
+    state.apply(&Change { added: vec![Arc::new(written.file)], removed, through: None }, now);
     Ok(true)
 }
 
 /// Deletes files that were replaced before a time; a reader that began after it does not know of them.
-fn delete_replaced(log: &mut DeltaLog, before_ms: i64) -> Result<(), Error> {
+fn delete_replaced(state: &TableState, log: &mut DeltaLog, before_ms: i64) -> Result<(), Error> {
+    let files = state.files();
     while let Some((path, _)) = log.replaced.first().filter(|(_, at_ms)| *at_ms < before_ms) {
-        disk::remove(&log.root().join(path))?;
+        // Another program can bring a file back, by restoring an earlier version of the table.
+        if !files.iter().any(|file| file.path == *path) {
+            disk::remove(&state.root.join(path))?;
+        }
         log.replaced.remove(0);
     }
     Ok(())

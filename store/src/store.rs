@@ -27,7 +27,7 @@ use crate::snapshot::TableSnapshot;
 use crate::status::Status;
 use crate::tables::Tables;
 use crate::wal::{Entry, Log};
-use crate::writer::{flush_through, retire};
+use crate::writer::flush_through;
 
 /// Bodies above this are hashed on the blocking pool.
 const HASH_INLINE_MAX: usize = 1024 * 1024;
@@ -64,8 +64,10 @@ pub(crate) struct Inner {
     pub(crate) notice: Option<String>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
-    pub(crate) lock: Mutex<Option<DirLock>>,
+    pub(crate) lock: Mutex<Option<Arc<DirLock>>>,
     pub(crate) closed: AtomicBool,
+    /// The last record up to which every row was known to be committed when the log was last shortened; one shortens it at a time.
+    pub(crate) retired: Mutex<u64>,
     pub(crate) fail: Fail,
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct TableState {
     /// Bytes held over all tables.
     held_bytes: Arc<AtomicUsize>,
     retry: Mutex<Retry>,
+    /// Files are joined by one at a time.
+    pub tidying: tokio::sync::Mutex<()>,
 }
 
 /// When commits of a table may be tried again after they failed.
@@ -86,6 +88,7 @@ impl TableState {
             joining: Mutex::default(),
             held_bytes,
             retry: Mutex::default(),
+            tidying: tokio::sync::Mutex::default(),
         }
     }
 
@@ -148,7 +151,7 @@ impl TableState {
     }
 
     /// Swaps files and held rows, in one step for every reader.
-    pub(crate) fn apply(&self, change: Change, now: Micros) {
+    pub(crate) fn apply(&self, change: &Change, now: Micros) {
         let mut contents = self.contents.lock();
         let stays = |file: &&Arc<DataFile>| !change.removed.contains(&file.path) && !change.added.iter().any(|added| added.path == file.path);
         let files: Vec<_> = contents.files.iter().filter(stays).cloned().chain(change.added.iter().cloned()).collect();

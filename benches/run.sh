@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Measures ingest against the bars of benches/README.md, on this machine, in one run: karat, and a peer where it is installed.
+#   benches/run.sh [karat|phoenix|all]      KARAT_BENCH_SPANS=200000 spans for karat, PHOENIX_BENCH_SPANS=20000 for the peer
+# Prints one JSON line a measurement. Needs a release build (made here), python3 and curl.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$HOME/.cache/karat/target}
+spans=${KARAT_BENCH_SPANS:-200000} peer_spans=${PHOENIX_BENCH_SPANS:-20000}
+what=${1:-all}
+cargo build --release --quiet --bin karat --example loadgen
+bin=$CARGO_TARGET_DIR/release
+work=$(mktemp -d)
+pids=()
+trap 'for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; rm -rf "$work"' EXIT
+
+echo "{\"machine\": {\"cores\": $(nproc), \"load\": \"$(cut -d' ' -f1-3 /proc/loadavg)\", \"cpu\": \"$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)\"}}"
+
+cpu_s() { # user and system seconds of a process and its ended children
+  awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($12 + $13 + $14 + $15) / hz}' "/proc/$1/stat"
+}
+rss_mb() { awk '/VmHWM/ {print $2 / 1024}' "/proc/$1/status"; }
+field() { python3 -c 'import json,sys; print(json.loads(sys.argv[1])[sys.argv[2]])' "$1" "$2"; }
+
+karat_sql() {
+  curl -s --noproxy '*' "http://$http/api/v1/sql?format=csv" -H 'content-type: application/json' -d "{\"sql\": \"$1\"}" | tail -n 1
+}
+
+start_karat() { # sets pid, http, grpc
+  data=$work/karat-$RANDOM
+  "$bin/karat" serve --data "$data" --otlp-grpc 127.0.0.1:0 --otlp-http 127.0.0.1:0 --http 127.0.0.1:0 >"$work/ready" 2>"$work/karat.log" &
+  pid=$!; pids+=("$pid")
+  until [ -s "$work/ready" ]; do sleep 0.05; done
+  ready=$(head -n 1 "$work/ready")
+  http=$(field "$ready" http) grpc=$(field "$ready" otlp_grpc)
+}
+
+karat_ingest() { # spans, extra flags of the load generator...
+  local n=$1; shift
+  start_karat
+  local cpu_0 cpu_1 began report visible
+  cpu_0=$(cpu_s "$pid") began=$(date +%s.%N)
+  report=$("$bin/examples/loadgen" --endpoint "http://$grpc" --spans "$n" "$@")
+  until visible=$(karat_sql 'select count(*) from spans') && [ "$visible" = "$n" ]; do sleep 0.1; done
+  local queryable_s; queryable_s=$(python3 -c "import time; print(time.time() - $began)")
+  # The commit to Parquet is part of the price: wait until nothing is held, then read the CPU clock.
+  kill -TERM "$pid"; while kill -0 "$pid" 2>/dev/null; do cpu_1=$(cpu_s "$pid" 2>/dev/null || echo "$cpu_1"); rss=$(rss_mb "$pid" 2>/dev/null || echo "$rss"); sleep 0.02; done
+  python3 - "$report" "$n" "$queryable_s" "$cpu_0" "$cpu_1" "$rss" "$(du -sb --exclude=_wal "$data" | cut -f1)" "$*" <<'PY'
+import json, sys
+report, n, queryable_s, cpu_0, cpu_1, rss, disk = json.loads(sys.argv[1]), *map(float, sys.argv[2:8])
+cpu = cpu_1 - cpu_0
+print(json.dumps({"karat": {"flags": sys.argv[8], "acked_and_queryable_spans_per_s": round(n / queryable_s), "spans_per_cpu_s": round(n / cpu), "cpu_s": round(cpu, 2),
+  "mb_per_cpu_s": round(n * report["bytes_per_span"] / 1e6 / cpu, 1), "rss_mb": round(rss), "disk_bytes_per_span": round(disk / n), **{k: round(v, 2) for k, v in report.items()}}}))
+PY
+}
+
+visibility() { # seconds from the ack of one span until SQL returns it, 100 times beside a light load
+  start_karat
+  "$bin/examples/loadgen" --endpoint "http://$grpc" --spans 20000 --rate 1000 --first 100000000 >/dev/null &
+  local load=$!
+  python3 - "$http" "$grpc" "$bin/examples/loadgen" <<'PY'
+import json, subprocess, sys, time, urllib.request
+http, grpc, loadgen = sys.argv[1:4]
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def count(first):
+    body = json.dumps({"sql": f"select count(*) as n from spans where span_id = '{first:016x}'"}).encode()
+    request = urllib.request.Request(f"http://{http}/api/v1/sql?format=jsonl", body, {"content-type": "application/json"})
+    return json.loads(opener.open(request).read())["n"]
+waits = []
+for i in range(100):
+    first = 1 + i * 10
+    subprocess.run([loadgen, "--endpoint", f"http://{grpc}", "--spans", "1", "--batch", "1", "--first", str(first)], check=True, stdout=subprocess.DEVNULL)
+    acked = time.time()
+    while count(first) != 1: time.sleep(0.002)
+    waits.append((time.time() - acked) * 1000)
+waits.sort()
+print(json.dumps({"karat_visibility": {"p50_ms": round(waits[49], 1), "p99_ms": round(waits[98], 1), "max_ms": round(waits[99], 1)}}))
+PY
+  wait "$load"; kill -TERM "$pid"; wait "$pid" || true
+}
+
+case $what in
+karat | all)
+  karat_ingest "$spans" --clients 8
+  rate=$(python3 -c "print($(karat_ingest "$spans" --clients 8 | python3 -c 'import json,sys; print(json.loads(sys.stdin.read())["karat"]["spans_per_s"])') // 2)")
+  karat_ingest "$spans" --clients 8 --rate "${rate%.*}"
+  karat_ingest "$spans" --clients 8 --compression gzip
+  karat_ingest "$spans" --clients 8 --compression zstd
+  visibility
+  ;;
+esac
+case $what in
+phoenix | all)
+  LOADGEN=$bin/examples/loadgen bash benches/peers/phoenix.sh "$peer_spans"
+  ;;
+esac

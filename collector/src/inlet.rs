@@ -1,0 +1,136 @@
+//! Receives bodies: memory is asked for before it is used, and a sender may hold little more than it has sent.
+
+use axum::body::HttpBody;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use tokio::time::{Duration, Instant, timeout_at};
+
+use crate::door::{Door, Hold};
+use crate::otlp::limits::Lender;
+use crate::refusal::Refusal;
+
+/// What is held for a body before its first byte is here.
+const FIRST_BYTES: usize = 64 * 1024;
+
+/// How long the rest of a refused body is read and thrown away, so that the sender reads the answer instead of a reset connection.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// What bounds the receiving of a body.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Largest body.
+    pub bytes_max: usize,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// A body that is being received.
+pub struct Inlet<B> {
+    body: B,
+    bounds: Bounds,
+    deadline: Instant,
+    received: Received,
+    hold: Hold,
+}
+
+/// What has been received: a single chunk is not copied.
+enum Received {
+    One(Bytes),
+    Many(BytesMut),
+}
+
+impl<B: HttpBody<Data = Bytes, Error: std::fmt::Display> + Unpin> Inlet<B> {
+    /// Starts to receive a body of which the sender may have told the length. Nothing has been read when this refuses.
+    pub fn open(body: B, len: Option<usize>, door: &Door, bounds: Bounds) -> Result<Self, (Refusal, B)> {
+        if len.is_some_and(|len| len > bounds.bytes_max) {
+            return Err((Refusal::TooLarge { bytes_max: bounds.bytes_max }, body));
+        }
+        let hold = match len {
+            Some(len) if !door.has_room(len) => None,
+            len => door.admit(len.unwrap_or(FIRST_BYTES).min(FIRST_BYTES)),
+        };
+        match hold {
+            None => Err((Refusal::Busy, body)),
+            Some(hold) => Ok(Self { body, bounds, deadline: Instant::now() + bounds.timeout, received: Received::One(Bytes::new()), hold }),
+        }
+    }
+
+    /// Receives until there are `len` bytes or the body ends.
+    pub async fn receive(&mut self, len: usize) -> Result<(), Refusal> {
+        while self.received.len() < len {
+            let Ok(frame) = timeout_at(self.deadline, self.body.frame()).await else {
+                return Err(Refusal::Slow { seconds: self.bounds.timeout.as_secs_f64() });
+            };
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|error| Refusal::Broken(error.to_string()))?;
+            if let Ok(chunk) = frame.into_data() {
+                self.keep(chunk)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives the whole body.
+    pub async fn receive_all(&mut self) -> Result<(), Refusal> {
+        self.receive(usize::MAX).await
+    }
+
+    /// The bytes received so far.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.received {
+            Received::One(chunk) => chunk,
+            Received::Many(chunks) => chunks,
+        }
+    }
+
+    /// Ends the receiving.
+    pub fn close(self) -> (Bytes, Hold) {
+        let bytes = match self.received {
+            Received::One(chunk) => chunk,
+            Received::Many(chunks) => chunks.freeze(),
+        };
+        (bytes, self.hold)
+    }
+
+    /// Gives the rest of the body back.
+    pub fn into_rest(self) -> B {
+        self.body
+    }
+
+    /// Keeps a chunk, and holds as much memory again as is here.
+    fn keep(&mut self, chunk: Bytes) -> Result<(), Refusal> {
+        let len = self.received.len() + chunk.len();
+        if len > self.bounds.bytes_max {
+            return Err(Refusal::TooLarge { bytes_max: self.bounds.bytes_max });
+        }
+        if len > self.hold.bytes() && !self.hold.lend(2 * len - self.hold.bytes()) {
+            return Err(Refusal::Busy);
+        }
+        match &mut self.received {
+            Received::One(first) if first.is_empty() => self.received = Received::One(chunk),
+            Received::One(first) => {
+                let mut chunks = BytesMut::with_capacity(2 * len);
+                chunks.extend_from_slice(first);
+                chunks.extend_from_slice(&chunk);
+                self.received = Received::Many(chunks);
+            }
+            Received::Many(chunks) => chunks.extend_from_slice(&chunk),
+        }
+        Ok(())
+    }
+}
+
+impl Received {
+    fn len(&self) -> usize {
+        match self {
+            Received::One(chunk) => chunk.len(),
+            Received::Many(chunks) => chunks.len(),
+        }
+    }
+}
+
+/// Reads the rest of a refused body and throws it away, for a while.
+pub async fn drain<B: HttpBody + Unpin>(mut body: B) {
+    let deadline = Instant::now() + DRAIN_TIME;
+    while let Ok(Some(Ok(_))) = timeout_at(deadline, body.frame()).await {}
+}

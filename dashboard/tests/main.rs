@@ -1,0 +1,3 @@
+//! The router over a real store.
+
+mod support;

@@ -1,0 +1,26 @@
+# `just` lists these; `just check` is what CI runs.
+
+default:
+    @just --list
+
+# Sample data, a server on it, and the dashboard's address.
+demo:
+    cargo run --release -- demo
+
+test:
+    cargo test --workspace
+
+# Everything that CI checks, on what is installed here.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo test --workspace
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    cargo deny check bans licenses sources
+
+# The tests that need real servers too; installs what is missing under ~/.cache/karat.
+test-services:
+    KARAT_SERVICE_TESTS=1 cargo test --workspace
+
+bench:
+    bash benches/run.sh

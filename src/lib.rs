@@ -1,0 +1,12 @@
+//! karat: the wiring of the parts into one binary.
+//!
+//! Stages do not know each other; here they are opened, looped and stopped. This is the only crate that reads the
+//! environment, the clock and signals, and the only one that prints.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod eval;
+pub mod serve;
+pub mod sql;

@@ -1,0 +1,202 @@
+//! Starts the parts, loops the stages, and stops in reverse.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use collector::{Decoder, price::PriceTable};
+use schema::Tenant;
+use serde::Serialize;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::config::Config;
+
+/// A server that runs: its store, its addresses, and what it takes to stop it.
+pub struct Running {
+    /// The tables.
+    pub store: Store,
+    /// Where it listens, after port 0 was resolved.
+    pub addresses: Addresses,
+    config: Config,
+    stop: CancellationToken,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+/// The bound addresses, which the ready line on stdout names.
+#[derive(Debug, Clone, Serialize)]
+pub struct Addresses {
+    /// OTLP over gRPC.
+    pub otlp_grpc: String,
+    /// OTLP over HTTP.
+    pub otlp_http: String,
+    /// Dashboard and API.
+    pub http: String,
+}
+
+/// Runs the server until SIGINT or SIGTERM.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let mut running = start(config).await?;
+    running.start_stages()?;
+    print_ready(&running.addresses)?;
+    running.until_signal().await
+}
+
+/// Opens the store and starts the three servers; the stages are not looped yet.
+pub async fn start(config: Config) -> anyhow::Result<Running> {
+    let keys = Arc::new(config.keys(|name| std::env::var(name).ok())?);
+    let prices = prices(&config)?;
+    let listen = &config.listen;
+    let grpc = bind(listen.otlp_grpc, "otlp_grpc").await?;
+    let otlp = bind(listen.otlp_http, "otlp_http").await?;
+    let http = bind(listen.http, "http").await?;
+    let addresses = Addresses {
+        otlp_grpc: grpc.local_addr()?.to_string(),
+        otlp_http: otlp.local_addr()?.to_string(),
+        http: http.local_addr()?.to_string(),
+    };
+
+    let store = open_store(&config, prices).await?;
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    tasks.spawn({
+        let (config, store, keys, stop) = (config.collector.clone(), store.clone(), Arc::clone(&keys), stop.clone());
+        async move { collector::serve(config, store, keys, clock::wall_clock(), grpc, otlp, stop).await.context("the collector stopped") }
+    });
+    tasks.spawn({
+        let router = dashboard::router(config.dashboard.clone(), store.clone(), keys, clock::wall_clock());
+        let stop = stop.clone();
+        async move {
+            let server = axum::serve(http, router.into_make_service()).with_graceful_shutdown(stop.cancelled_owned());
+            server.await.context("the dashboard stopped")
+        }
+    });
+    Ok(Running { store, addresses, config, stop, tasks })
+}
+
+/// Opens the store for writing, with the decoder that prices spans as they land.
+async fn open_store(config: &Config, prices: Arc<PriceTable>) -> anyhow::Result<Store> {
+    let decoder = Arc::new(Decoder::new(prices, config.collector.decode.clone()));
+    Ok(Store::open(config.store.clone(), decoder, clock::wall_clock()).await?)
+}
+
+/// Reads the price table: the shipped one, and over it the user's, where karat.toml names one.
+pub fn prices(config: &Config) -> anyhow::Result<Arc<PriceTable>> {
+    let file = &config.prices;
+    if file.as_os_str().is_empty() {
+        return Ok(Arc::new(PriceTable::shipped()));
+    }
+    Ok(Arc::new(PriceTable::load(file).with_context(|| format!("cannot read the prices in {}", file.display()))?))
+}
+
+async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    let flag = key.replace('_', "-");
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({key}); is another karat running? --{flag} takes another address"))
+}
+
+/// Prints one JSON line with the bound addresses, for people and programs that wait for it.
+fn print_ready(addresses: &Addresses) -> anyhow::Result<()> {
+    let line = serde_json::json!({"ready": true, "otlp_grpc": addresses.otlp_grpc, "otlp_http": addresses.otlp_http, "http": addresses.http});
+    writeln!(std::io::stdout().lock(), "{line}")?;
+    Ok(())
+}
+
+impl Running {
+    /// Starts the loops that score landing spans and look at the monitors.
+    pub fn start_stages(&mut self) -> anyhow::Result<()> {
+        let monitors = self.config.monitor.monitors()?;
+        let notifiers = self.config.monitor.notifiers(&monitors, |name| std::env::var(name).ok())?;
+        let stages = &self.config.stages;
+        let (store, rules) = (self.store.clone(), self.config.evaluator.rules.clone());
+        self.spawn_stage(stages.score_every_s, "scoring", {
+            let store = store.clone();
+            move |tenant| {
+                let (store, rules) = (store.clone(), rules.clone());
+                async move {
+                    evaluator::online::score_new(&store, &tenant, &rules, clock::now()).await?;
+                    Ok(())
+                }
+            }
+        });
+        let (monitors, notifiers) = (Arc::new(monitors), Arc::new(notifiers));
+        self.spawn_stage(self.config.stages.inspect_every_s, "monitoring", move |tenant| {
+            let (store, monitors, notifiers) = (store.clone(), Arc::clone(&monitors), Arc::clone(&notifiers));
+            async move {
+                monitor::inspect(&store, &tenant, &monitors, &notifiers, clock::now()).await?;
+                Ok(())
+            }
+        });
+        Ok(())
+    }
+
+    /// Runs `stage` for every tenant, every `every_s` seconds, until the server stops. A failure is logged and tried again.
+    fn spawn_stage<F, R>(&mut self, every_s: u64, name: &'static str, stage: F)
+    where
+        F: Fn(Tenant) -> R + Send + 'static,
+        R: Future<Output = anyhow::Result<()>> + Send,
+    {
+        if every_s == 0 {
+            return;
+        }
+        let (store, stop) = (self.store.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_secs(every_s));
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return Ok(()),
+                    _ = ticks.tick() => {}
+                }
+                for tenant in store.tenants() {
+                    let outcome = tokio::select! {
+                        () = stop.cancelled() => return Ok(()),
+                        outcome = stage(tenant.clone()) => outcome,
+                    };
+                    if let Err(error) = outcome {
+                        tracing::warn!(%tenant, error = format!("{error:#}"), "{name} failed; it is tried again at the next pass");
+                    }
+                }
+            }
+        });
+    }
+
+    /// Waits for SIGINT or SIGTERM, or for a server to fail, and then stops everything.
+    pub async fn until_signal(mut self) -> anyhow::Result<()> {
+        let failed = tokio::select! {
+            () = signal() => None,
+            Some(ended) = self.tasks.join_next() => Some(ended),
+        };
+        self.stop().await?;
+        match failed {
+            Some(Ok(Err(error))) => Err(error),
+            Some(Err(error)) => Err(anyhow::Error::new(error).context("a part of the server panicked")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Stops the servers and the stages, commits what is held, and releases the data directory.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        tracing::info!("stopping: what is held is committed first");
+        self.stop.cancel();
+        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(Duration::from_secs(10), drained).await.is_err() {
+            self.tasks.abort_all();
+        }
+        self.store.close().await.context("cannot close the store")
+    }
+}
+
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

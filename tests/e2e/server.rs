@@ -1,0 +1,133 @@
+//! The real binary as a child process, and the few calls that the tests make of it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// A running `karat serve`; killed when dropped.
+pub struct Server {
+    child: Child,
+    /// OTLP over gRPC, as `host:port`.
+    pub otlp_grpc: String,
+    /// OTLP over HTTP, as `host:port`.
+    pub otlp_http: String,
+    /// Dashboard and API, as `host:port`.
+    pub http: String,
+}
+
+/// The two tenants of a server with keys: token and name.
+pub const TENANTS: [(&str, &str); 2] = [("token-of-a", "team-a"), ("token-of-b", "team-b")];
+
+/// A command that runs the binary with the environment of the tests.
+pub fn karat() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_karat"));
+    command.env("TOKEN_A", TENANTS[0].0).env("TOKEN_B", TENANTS[1].0);
+    command
+}
+
+/// Writes settings for two tenants, with a store that commits often, and returns the file.
+pub fn settings_for_two_tenants(dir: &Path) -> PathBuf {
+    let file = dir.join("karat.toml");
+    let text = format!(
+        "[[keys]]\ntoken_env = \"TOKEN_A\"\ntenant = \"{}\"\n[[keys]]\ntoken_env = \"TOKEN_B\"\ntenant = \"{}\"\n[dashboard]\nsql_rows_max = 10000000\nsql_timeout_ms_max = 300000\n[log]\nfilter = \"warn\"\n[stages]\nscore_every_s = 0\ninspect_every_s = 0\n",
+        TENANTS[0].1, TENANTS[1].1
+    );
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+impl Server {
+    /// Starts the server and waits for its ready line; `None` if it ended before.
+    pub fn try_start(data: &Path, settings: Option<&Path>) -> Option<Self> {
+        Self::ready(Self::spawn(data, settings))
+    }
+
+    /// Starts the server, which must come up.
+    pub fn start(data: &Path, settings: Option<&Path>) -> Self {
+        Self::try_start(data, settings).expect("the server did not come up")
+    }
+
+    /// Starts the process without waiting for it.
+    pub fn spawn(data: &Path, settings: Option<&Path>) -> Child {
+        let mut command = karat();
+        if let Some(settings) = settings {
+            command.arg("--config").arg(settings);
+        }
+        command.args(["serve", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]).arg(data);
+        command.stdout(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Waits for the ready line of a process.
+    pub fn ready(mut child: Child) -> Option<Self> {
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Ok(ready) = serde_json::from_str::<Value>(&line) else {
+            let _ = child.wait();
+            return None;
+        };
+        let address = |key: &str| ready[key].as_str().unwrap().to_owned();
+        Some(Self { otlp_grpc: address("otlp_grpc"), otlp_http: address("otlp_http"), http: address("http"), child })
+    }
+
+    /// Ends the server as a crash would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Ends the server as an operator would, and expects exit code 0.
+    pub fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "the server ended with {status}");
+    }
+
+    /// Runs a query over the API, and returns the rows as JSON objects.
+    pub async fn sql(&self, token: Option<&str>, sql: &str) -> Vec<Value> {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let body = serde_json::json!({"sql": sql, "max_rows": 10_000_000, "timeout_ms": 120_000});
+        let mut request = client.post(format!("http://{}/api/v1/sql?format=jsonl", self.http)).json(&body);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "{sql}\n{status}: {text}");
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs `karat sql --data` and returns the rows.
+pub fn sql_at_rest(data: &Path, tenant: &str, sql: &str) -> Vec<Value> {
+    let output = karat()
+        .args(["sql", "--format", "jsonl", "--max-rows", "10000000", "--timeout", "120", "--tenant", tenant, "--data"])
+        .arg(data)
+        .arg(sql)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Runs a script of `tests/services` that this machine may not have installed; `None`, with a line that says how, where it is absent.
+pub fn service(script: &str, args: &[&str]) -> Option<String> {
+    if std::env::var("KARAT_SERVICE_TESTS").is_err() {
+        eprintln!("SKIPPED: needs tests/services/{script}; run with KARAT_SERVICE_TESTS=1 (it installs what is missing)");
+        return None;
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services").join(script);
+    let output = Command::new("bash").arg(path).args(args).output().unwrap();
+    assert!(output.status.success(), "{script} {args:?}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
