@@ -604,3 +604,14 @@ async fn silent_connections_make_room() {
     drop(silent);
     server.stop().await;
 }
+
+/// A stop does not wait for ever for a sender that does not finish.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_in_time() {
+    let config = CollectorConfig { body_timeout_ms: 600_000, stop_grace_ms: 200, ..small() };
+    let server = Server::start(config, Keys::default()).await;
+    let mut stream = TcpStream::connect(server.http).await.unwrap();
+    stream.write_all(b"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{").await.unwrap();
+    assert_eq!(call(EXPORT_TRACES, &traces(vec![span(1)])).send(&server).await.partial(), None);
+    tokio::time::timeout(Duration::from_secs(60), server.stop()).await.unwrap();
+}
