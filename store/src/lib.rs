@@ -23,9 +23,11 @@ mod expand;
 mod fail;
 mod functions;
 mod held;
+mod ingest;
 mod ipc;
 mod joins;
 mod latest;
+mod layout;
 mod lock;
 mod maintain;
 mod mistake;
@@ -46,10 +48,11 @@ mod snapshot;
 mod statement;
 mod status;
 mod store;
+mod table_state;
 mod tables;
-mod views;
 #[cfg(test)]
 mod tests;
+mod views;
 mod wal;
 mod writer;
 

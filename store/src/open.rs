@@ -47,7 +47,7 @@ impl Store {
         let scanned = scanned.await?;
         inner.progress.reached(scanned.next_seq - 1).await;
         let lock = inner.lock.lock().clone();
-        let log = Log::open(inner.wal_dir(), id, scanned, &inner.config, lock)?;
+        let log = Log::open(inner.wal_dir(), id, scanned, &inner.config, lock, inner.fail.clone())?;
         inner.log.set(log).map_err(|_| Error::Closed)?;
         inner.tasks.spawn(maintain::run(Arc::clone(&inner)));
         Ok(store)
