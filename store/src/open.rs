@@ -65,7 +65,7 @@ impl Store {
         let store = Store::of(Arc::new(inner(config, clock, id, wal::read_applied(&wal_dir), None, notice)));
         let inner = Arc::clone(&store.inner);
         load_tables(&inner, Tail::Leave).await?;
-        if let (Shared::AtRest(_), Some(id)) = (&shared, id) {
+        if let (Shared::AtRest { .. }, Some(id)) = (&shared, id) {
             start_appender(&inner, decode)?;
             let replaying = Arc::clone(&inner);
             let replayed = blocking(move || {
