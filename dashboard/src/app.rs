@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::Fields;
 use schema::{Clock, Keys, Micros, Tenant};
 use serde::de::DeserializeOwned;
 use store::{Answer, Param, QueryOptions, Store};
@@ -65,12 +64,6 @@ impl Reader {
     pub(crate) async fn first<T: DeserializeOwned>(&self, sql: &str, params: Params) -> Result<Option<T>, Error> {
         Ok(self.rows(sql, params, 1).await?.into_iter().next())
     }
-
-    /// Asks for the columns that a query would give.
-    pub(crate) async fn fields(&self, sql: &str, params: Params) -> Result<Fields, Error> {
-        let options = QueryOptions { params: params.0, max_rows: 0, deadline: self.app.config.page_timeout() };
-        Ok(run(&self.app.store, &self.tenant, sql, &options).await?.schema.fields().clone())
-    }
 }
 
 /// Runs a query to its deadline.
@@ -79,7 +72,7 @@ pub(crate) async fn run(store: &Store, tenant: &Tenant, sql: &str, options: &Que
     let patience = options.deadline + std::time::Duration::from_secs(1);
     match tokio::time::timeout(patience, store.query(tenant, sql, options)).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(store::Error::Deadline)) | Err(_) => Err(Error::Deadline { timeout_ms: options.deadline.as_millis() }),
+        Ok(Err(store::Error::Deadline { .. })) | Err(_) => Err(Error::Deadline { timeout_ms: options.deadline.as_millis() }),
         Ok(Err(error)) => Err(Error::Store(error)),
     }
 }
