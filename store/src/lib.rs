@@ -15,6 +15,7 @@ mod decode;
 mod dedup;
 mod delta;
 mod describe;
+mod dialect;
 mod disk;
 mod engine;
 mod error;
