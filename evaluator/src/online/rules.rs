@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::online::check::OnlineCheck;
 
 /// Model calls whose answer is a text: not embeddings, not reranking.
-const ANSWERS: &str = "select trace_id, span_id from llm_calls where coalesce(operation, 'chat') not in ('embeddings', 'rerank')";
+const ANSWERS: &str =
+    "select trace_id, span_id from llm_calls where ingested_at >= $since and coalesce(operation, 'chat') not in ('embeddings', 'rerank')";
 
 /// The checks on landing spans, and their bounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +28,8 @@ pub struct Rules {
 pub struct Rule {
     /// The check.
     pub check: OnlineCheck,
-    /// A select of `trace_id, span_id`: the calls that get the check. Default: every answer that is a text.
+    /// A select of `trace_id, span_id`: the calls that get the check. Default: every answer that is a text. Write `ingested_at >= $since` into
+    /// it, which is where a pass begins to look, or each pass reads the whole history.
     #[serde(default = "answers")]
     pub spans: String,
     /// Share of the traces that are looked at, from 0 to 1; less is cheaper, and sees less. The same traces for every check. Default 1.
