@@ -391,7 +391,11 @@ fn finish<'a>(gathered: &Gathered<'a>, input: &SpanInput<'_>, mut draft: Draft, 
     let told = draft.output.iter().find_map(|message| message.finish_reason.clone());
     row.finish_reason = draft.finish_reason.take().or(told);
     let calls = |message: &Message| !message.parts.is_empty() && message.parts.iter().all(|part| part["type"] == "tool_call");
-    if row.provider.as_deref() == Some("openai") && row.finish_reason.as_deref() == Some("stop") && draft.output.iter().all(calls) && !draft.output.is_empty() {
+    if row.provider.as_deref() == Some("openai")
+        && row.finish_reason.as_deref() == Some("stop")
+        && draft.output.iter().all(calls)
+        && !draft.output.is_empty()
+    {
         row.finish_reason = Some("tool_call".to_owned());
     }
     if matches!(role, Some(Role::Tool)) {
@@ -552,7 +556,8 @@ fn answered_call(answer: &Value, depth: usize) -> Option<String> {
 fn call_arguments(found: Value) -> Value {
     let Value::Object(map) = &found else { return found };
     let around = map.contains_key("args") || map.contains_key("input_str") || map.contains_key("inputs");
-    let inner = value::first(map, &["kwargs", "inputs", "arguments"]).filter(|inner| around && inner.as_object().is_some_and(|inner| !inner.is_empty()));
+    let inner =
+        value::first(map, &["kwargs", "inputs", "arguments"]).filter(|inner| around && inner.as_object().is_some_and(|inner| !inner.is_empty()));
     match (map.contains_key("input_str"), inner) {
         (true, _) => map.get("inputs").filter(|inner| inner.is_object()).cloned().unwrap_or(found),
         (false, Some(inner)) => inner.clone(),

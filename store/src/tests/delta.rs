@@ -7,7 +7,7 @@ use url::Url;
 use super::*;
 use crate::delta::remove;
 use crate::maintain::look_after;
-use crate::tables::TableState;
+use crate::table_state::TableState;
 
 async fn delta(store: &Store, table: Table) -> DeltaTable {
     let root = store.inner.snapshot(&Tenant::default(), table).root;

@@ -27,7 +27,8 @@ pub(super) fn refine(seen: &Seen<'_, '_>, row: &mut schema::Span) {
 
 /// Routes end at a slash: `openai/gpt-4o`, `bedrock/converse/anthropic.claude-..`.
 fn without_route(model: &str) -> &str {
-    const ROUTES: &[&str] = &["openai", "azure", "anthropic", "bedrock", "converse", "invoke", "vertex_ai", "gemini", "mistral", "groq", "cohere", "xai"];
+    const ROUTES: &[&str] =
+        &["openai", "azure", "anthropic", "bedrock", "converse", "invoke", "vertex_ai", "gemini", "mistral", "groq", "cohere", "xai"];
     let mut model = model;
     while let Some((route, rest)) = model.split_once('/')
         && ROUTES.contains(&route)
