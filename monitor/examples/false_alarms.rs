@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic, clippy::cast_possible_truncation, reason = "a measurement for the terminal")]
 
-#[path = "../tests/traffic/mod.rs"]
+#[path = "../tests/monitor/traffic/mod.rs"]
 mod traffic;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -426,7 +426,7 @@ baseline: {same_hours_of_days: 14}
 
     #[test]
     fn the_example_of_the_design_reads() {
-        let rule = Rule::parse(include_str!("../tests/fixtures/monitor.yaml")).unwrap();
+        let rule = Rule::parse(include_str!("../tests/monitor/fixtures/monitor.yaml")).unwrap();
         assert_eq!((rule.watch, rule.window, rule.hold, rule.no_data.hold), (Detector::Drift, Duration::parse("6h").unwrap(), 2, 4));
         assert_eq!(rule.baseline, Baseline { same_hours_of_weeks: Some(4), min_n: 200, ..Baseline::default() });
         assert_eq!(rule.slices, ["service_name", "prompt_version"]);

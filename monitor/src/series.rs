@@ -37,7 +37,7 @@ pub enum SeriesError {
         wanted: &'static str,
     },
     /// The window and its baseline hold more rows than may be held in memory.
-    #[error("select gives more than {rows_max} rows for one window and its baseline; aggregate in it, or raise monitor.rows_max")]
+    #[error("select gives more than {rows_max} rows for one window and its baseline; aggregate in it, or raise monitor.limits.rows_max")]
     TooManyRows {
         /// The bound.
         rows_max: usize,

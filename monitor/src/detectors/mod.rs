@@ -112,11 +112,11 @@ fn enough(rule: &Rule, sample: &Sample) -> Result<(), Blind> {
     if is_unusual(n, sample) { Err(Blind::TooFew { n, min_n }) } else { Err(Blind::Quiet { n, min_n }) }
 }
 
-/// Whether a window with so few observations is no quiet night: nothing at all where there was always something, or less
-/// than a quarter of what nine of ten windows had.
+/// Whether a window with so few observations is no quiet night: nothing at all where nine of ten windows had something, or
+/// less than a quarter of what nine of ten had.
 fn is_unusual(n: u64, sample: &Sample) -> bool {
     if n == 0 {
-        return sample.n_empty == 0;
+        return 10 * sample.n_empty < sample.n_empty + sample.past.len();
     }
     let mut counts: Vec<u64> = sample.past.iter().map(|window| window.len() as u64).collect();
     counts.sort_unstable();

@@ -21,7 +21,10 @@ pub(super) fn read(rule: &Rule, sample: &Sample) -> Result<Reading, Blind> {
     counts.sort_unstable_by(f64::total_cmp);
     let quartile = counts[counts.len() / 4];
     let dispersion = (mad_sd(&counts, usual).powi(2) / usual).max(1.0);
-    // Rounding up works against the alarm.
-    let p = tail::poisson_below(whole((n as f64 / dispersion).ceil()) as u64, quartile / dispersion);
-    Ok(Reading { value: n as f64, baseline: Some(usual), effect: n as f64 / usual - 1.0, evidence: Evidence::P(p) })
+    let p_of = |n: u64| tail::poisson_below(whole((n as f64 / dispersion).ceil()) as u64, quartile / dispersion);
+    // At an hour at which even nothing at all would be no surprise, the monitor cannot tell.
+    if n < rule.min_n && p_of(0) > rule.q {
+        return Err(Blind::Quiet { n, min_n: rule.min_n });
+    }
+    Ok(Reading { value: n as f64, baseline: Some(usual), effect: n as f64 / usual - 1.0, evidence: Evidence::P(p_of(n)) })
 }

@@ -3,6 +3,10 @@
 //! Traffic has hours and weekdays; calls come in sessions whose members are alike; latency follows load and has days of its own;
 //! tails are heavy. A bad day may be planted in it.
 
+#![allow(dead_code, reason = "each test and example takes what it needs")]
+
+pub mod rows;
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
