@@ -114,7 +114,8 @@ pub struct Usage(pub String);
 
 fn start_log(config: &Config, quiet: bool) -> anyhow::Result<()> {
     let filter = if quiet && config.log.filter == "info" { "warn" } else { &config.log.filter };
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)?;
+    // delta-rs' kernel tells of every snapshot at level info.
+    let filter = tracing_subscriber::EnvFilter::try_new(format!("buoyant_kernel=warn,{filter}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
     let _ = if config.log.json { log.json().try_init() } else { log.with_ansi(false).try_init() };
     Ok(())

@@ -30,7 +30,7 @@ pub(crate) fn read_rows(body: &Bytes) -> Result<Rows, Error> {
     let reader = StreamReader::try_new(body.as_ref(), None)?;
     let name = reader.schema().metadata().get(TABLE).cloned().unwrap_or_default();
     let table = Table::from_name(&name).ok_or_else(|| Error::Rows { table: "?", reason: format!("there is no table {name:?}") })?;
-    reader.map(|batch| Ok((table, conform(&batch?, table, &table.arrow_schema())?))).collect()
+    reader.map(|batch| Ok((table, conform(batch?, table, &table.arrow_schema())?))).collect()
 }
 
 #[cfg(test)]

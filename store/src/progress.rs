@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn the_watermark_waits_for_the_slowest() {
         let progress = Progress::new(4);
-        let mut done = |first, last| {
+        let done = |first, last| {
             progress.done(first, last);
             progress.watermark()
         };

@@ -5,4 +5,5 @@ mod faults;
 mod floors;
 mod kill;
 mod lake;
+mod sdk;
 mod server;

@@ -168,12 +168,16 @@ fn one(map: &Map<String, Value>, speaker: &str) -> Vec<Message> {
 
 fn one_within(map: &Map<String, Value>, speaker: &str, depth: usize) -> Vec<Message> {
     if depth < 4 {
-        if let Some(inner) = map.get("message").and_then(Value::as_object) {
+        if let Some(inner) = map.get("message").and_then(Value::as_object).filter(|_| !map.contains_key("function")) {
             let mut messages = one_within(inner, speaker, depth + 1);
             if let (Some(last), Some(reason)) = (messages.last_mut(), reason(map)) {
                 last.finish_reason.get_or_insert(reason);
             }
             return messages;
+        }
+        if let Some(Value::Array(answers)) = map.get("function") {
+            let answers = answers.iter().map(|answer| opened(answer.clone()));
+            return answers.filter_map(|answer| Some(Message::new("tool", vec![parts::tool_response(answer.as_object()?)]))).collect();
         }
         if let (true, Some(kwargs)) = (is_constructor(map), map.get("kwargs").and_then(Value::as_object)) {
             let class = map.get("id").and_then(Value::as_array).and_then(|id| id.last()).and_then(Value::as_str).unwrap_or_default();
@@ -232,10 +236,12 @@ fn plain_message(map: &Map<String, Value>, speaker: &str) -> Message {
     let content = first(map, &["parts", "contents", "content", "blocks", "text", "_content"]);
     let answered = first_text(map, &["tool_call_id", "toolCallId", "tool_use_id"]).or_else(|| first_text(map, &["id"]).filter(|_| sender == "tool"));
     match (sender.as_str(), content, answered) {
-        ("tool", Some(content), Some(id)) if !has_responses(content) => {
+        ("tool", Some(content), id) if !has_responses(content) => {
             let mut part = Map::new();
             part.insert("type".into(), "tool_call_response".into());
-            part.insert("id".into(), id.into());
+            if let Some(id) = id {
+                part.insert("id".into(), id.into());
+            }
             part.insert("response".into(), parts::response_of(content));
             message.parts.push(Value::Object(part));
         }
@@ -256,7 +262,16 @@ fn plain_message(map: &Map<String, Value>, speaker: &str) -> Message {
 
 /// Whether the content already consists of answers to tool calls.
 fn has_responses(content: &Value) -> bool {
-    let Value::Array(items) = content else { return false };
+    let parsed;
+    let items = match content {
+        Value::Array(items) => items,
+        Value::String(text) if text.starts_with('[') => {
+            parsed = parse(text);
+            let Some(Value::Array(items)) = &parsed else { return false };
+            items
+        }
+        _ => return false,
+    };
     items.iter().any(|item| {
         let kind = item["type"].as_str().unwrap_or_default();
         matches!(kind, "tool_call_response" | "tool-result" | "tool_result")

@@ -4,6 +4,7 @@
 //! responses by their fields ([`payload`]). What that cannot know stands in one file a dialect.
 
 mod dialect;
+mod dialects;
 mod documents;
 mod draft;
 mod events;
@@ -18,6 +19,7 @@ mod parts;
 mod payload;
 mod provider;
 mod python;
+mod score;
 mod settle;
 mod span;
 mod tools;
@@ -25,6 +27,7 @@ mod usage;
 mod value;
 
 pub use log::{LogInput, interpret_log};
+pub use score::{scores_of_log, scores_of_span};
 pub use settle::settle;
 pub use span::{SpanInput, interpret_span};
 

@@ -20,7 +20,8 @@ pub(super) fn of_content(content: &Value, out: &mut Vec<Value>) {
 
 /// A text part; the repr of a block of an SDK, which some senders put there, is that block.
 fn spoken(text: &str) -> Value {
-    const REPRS: &[&str] = &["ResponseFunctionToolCall(", "ResponseOutputText(", "ResponseReasoningItem(", "{'annotations':", "{'type': '", "{'text':"];
+    const REPRS: &[&str] =
+        &["ResponseFunctionToolCall(", "ResponseOutputText(", "ResponseReasoningItem(", "{'annotations':", "{'type': '", "{'text':"];
     let block = REPRS.iter().any(|start| text.starts_with(start)).then(|| super::python::parse(text)).flatten();
     if let Some(Value::Object(map)) = block
         && let Some(kind) = first_text(&map, &["type"])
@@ -44,7 +45,7 @@ fn list_in(text: &str) -> Option<Vec<Value>> {
     (!items.is_empty() && items.iter().all(block)).then_some(items)
 }
 
-fn is_block(map: &Map<String, Value>) -> bool {
+pub(super) fn is_block(map: &Map<String, Value>) -> bool {
     const KEYS: &[&str] = &["text", "toolUse", "toolResult", "image", "reasoningContent", "functionCall", "functionResponse", "inlineData"];
     first_text(map, &["type"]).is_some() || KEYS.iter().any(|key| map.contains_key(*key))
 }
@@ -172,6 +173,8 @@ pub(super) fn response_of(answer: &Value) -> Value {
                 _ => answer.clone(),
             }
         }
+        Value::Object(map) if map.contains_key("output") && map.contains_key("kwargs") => response_of(&map["output"]),
+        Value::Object(map) if map.contains_key("raw_output") => response_of(&map["raw_output"]),
         Value::Object(map) if map.len() == 2 && map.contains_key("type") && map.contains_key("value") => map["value"].clone(),
         Value::Object(map) if map.len() == 1 => match map.iter().next() {
             Some((key, value)) if matches!(key.as_str(), "result" | "output" | "content" | "data" | "text") => response_of(value),

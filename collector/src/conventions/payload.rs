@@ -44,7 +44,7 @@ fn request_within(value: &Value, draft: &mut Draft, depth: usize) {
 
 /// A list of content blocks is one message.
 fn content_list(items: &[Value], role: &str, out: &mut Vec<Message>) {
-    if items.iter().all(|item| item.as_object().is_some_and(|map| map.contains_key("type") || map.contains_key("text"))) && !items.is_empty() {
+    if items.iter().all(|item| item.as_object().is_some_and(parts::is_block)) && !items.is_empty() {
         let mut message = Message { role: role.to_owned(), parts: Vec::new(), name: None, finish_reason: None };
         parts::of_content(&Value::Array(items.to_vec()), &mut message.parts);
         out.push(message);
@@ -205,7 +205,8 @@ fn answer(found: Vec<Message>, draft: &mut Draft) {
         return;
     }
     let after = found.iter().rposition(|message| message.role != "assistant").map_or(0, |at| at + 1);
-    draft.output = found.into_iter().skip(after).filter(|message| !message.parts.is_empty() || message.finish_reason.is_some()).collect();
+    let answers = found.into_iter().skip(after).inspect(|message| put(&mut draft.finish_reason, message.finish_reason.clone()));
+    draft.output = answers.filter(|message| !message.parts.is_empty()).collect();
 }
 
 fn response_object(map: &Map<String, Value>, draft: &mut Draft, depth: usize) {
@@ -351,6 +352,9 @@ fn response_facts(map: &Map<String, Value>, draft: &mut Draft) {
     }
     put(&mut draft.finish_reason, first_text(map, &["stop_reason", "stopReason", "finishReason", "finish_reason"]).map(messages::finish_reason));
     put(&mut draft.service_tier, first_text(map, &["service_tier"]).map(str::to_owned));
+    if let Some(Value::Object(inner)) = map.get("kwargs").and_then(|kwargs| kwargs.get("inputs")) {
+        message_facts(inner, draft, 0);
+    }
     for key in ["llm_output", "response_metadata", "meta", "raw"] {
         if let Some(Value::Object(inner)) = map.get(key) {
             message_metadata(inner, draft);

@@ -5,6 +5,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use serde_json::{Value, json};
 
+use super::dialects::{self, Seen};
 use super::draft::{Draft, put};
 use super::gather::{Gathered, Source};
 use super::keys::{self, Slot};
@@ -47,9 +48,10 @@ pub(super) fn interpret(input: &SpanInput<'_>, disabled: Option<&str>, row: &mut
     let mut used = Vec::new();
     content(&gathered, told, &mut draft, &mut used);
     infer_role(&gathered, row, &mut draft);
-    let _ = disabled;
     streaming(&gathered, &input.span.events, row, &mut draft);
     finish(&gathered, input, draft, &mut used, row);
+    let scope = input.scope.map_or("", |scope| scope.name.as_str());
+    dialects::refine(&Seen { input, gathered: &gathered, scope }, disabled, row);
     row.attributes = leftover::write(&input.span.attributes, &used);
 }
 
@@ -220,7 +222,11 @@ fn content<'a>(gathered: &Gathered<'a>, told: events::Told, draft: &mut Draft, u
         }
     }
     match draft.role {
-        Some(Role::Embedding) => input_content(gathered, draft, used),
+        Some(Role::Embedding) => {
+            input_content(gathered, draft, used);
+            output_content(gathered, draft, &mut Vec::new());
+            draft.output.clear();
+        }
         Some(Role::Tool | Role::Retrieval | Role::Memory | Role::Guardrail | Role::Evaluation | Role::Rerank) => {}
         _ => {
             input_content(gathered, draft, used);
@@ -280,6 +286,7 @@ fn output_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec
         if source.prefix.is_some() {
             if draft.output.is_empty() {
                 draft.output = messages::read_loose(&found, "assistant");
+                draft.output.retain(|message| !message.parts.is_empty());
             }
         } else {
             payload::response(&found, draft);
@@ -383,6 +390,14 @@ fn finish<'a>(gathered: &Gathered<'a>, input: &SpanInput<'_>, mut draft: Draft, 
     put(&mut row.output_text, draft.output_text());
     let told = draft.output.iter().find_map(|message| message.finish_reason.clone());
     row.finish_reason = draft.finish_reason.take().or(told);
+    let calls = |message: &Message| !message.parts.is_empty() && message.parts.iter().all(|part| part["type"] == "tool_call");
+    if row.provider.as_deref() == Some("openai")
+        && row.finish_reason.as_deref() == Some("stop")
+        && draft.output.iter().all(calls)
+        && !draft.output.is_empty()
+    {
+        row.finish_reason = Some("tool_call".to_owned());
+    }
     if matches!(role, Some(Role::Tool)) {
         return;
     }
@@ -410,7 +425,8 @@ fn providers(gathered: &Gathered<'_>, draft: &mut Draft, row: &mut schema::Span)
         let model = draft.request_model.as_deref().or(draft.model.as_deref()).or(draft.response_model.as_deref());
         let by_model = model.and_then(provider::of_model);
         let by_name = || provider::hinted(row.scope_name.as_deref().unwrap_or_default()).or_else(|| provider::hinted(&row.name));
-        draft.provider = by_model.or_else(by_name).map(str::to_owned);
+        let mut kinds = gathered.of(Slot::Kind).filter_map(|source| gathered.value(source.at).and_then(value::text));
+        draft.provider = by_model.or_else(by_name).or_else(|| kinds.find_map(provider::hinted)).map(str::to_owned);
     }
     row.provider = draft.provider.take();
     row.provider_raw = draft.provider_raw.take().or(first);
@@ -511,6 +527,8 @@ fn tool<'a>(gathered: &Gathered<'a>, draft: &Draft, used: &mut Vec<Source<'a>>, 
         Some(name.to_owned())
     });
     row.tool_call_id = gathered.text(Slot::ToolCallId).map(String::from);
+    let answer = gathered.of(Slot::ToolResult).chain(gathered.of(Slot::Output)).find_map(|source| gathered.json(source));
+    put(&mut row.tool_call_id, answer.as_ref().and_then(|answer| answered_call(answer, 0)));
     let mut take = |slot, other| {
         let all = gathered.of(slot).chain(gathered.of(other));
         let (source, found) = all.filter_map(|source| Some((source, gathered.json(source)?))).find(|(_, found)| !is_schema(found))?;
@@ -527,11 +545,19 @@ fn tool<'a>(gathered: &Gathered<'a>, draft: &Draft, used: &mut Vec<Source<'a>>, 
     row.tool_result = result.or_else(|| told(&draft.output));
 }
 
+/// The id of the call that a tool's message answers.
+fn answered_call(answer: &Value, depth: usize) -> Option<String> {
+    let map = answer.as_object().filter(|_| depth < 4)?;
+    let own = map.get("tool_call_id").and_then(Value::as_str).map(str::to_owned);
+    own.or_else(|| ["output", "kwargs", "data", "outputs"].iter().filter_map(|key| map.get(*key)).find_map(|inner| answered_call(inner, depth + 1)))
+}
+
 /// Arguments out of what frameworks record around them: `{"args": [], "kwargs": {..}}`, `{"input_str", "inputs"}`.
 fn call_arguments(found: Value) -> Value {
     let Value::Object(map) = &found else { return found };
     let around = map.contains_key("args") || map.contains_key("input_str") || map.contains_key("inputs");
-    let inner = value::first(map, &["kwargs", "inputs", "arguments"]).filter(|inner| around && inner.as_object().is_some_and(|inner| !inner.is_empty()));
+    let inner =
+        value::first(map, &["kwargs", "inputs", "arguments"]).filter(|inner| around && inner.as_object().is_some_and(|inner| !inner.is_empty()));
     match (map.contains_key("input_str"), inner) {
         (true, _) => map.get("inputs").filter(|inner| inner.is_object()).cloned().unwrap_or(found),
         (false, Some(inner)) => inner.clone(),

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use collector::conventions::{Conventions, LogInput, SpanInput, interpret_log, settle};
+use collector::conventions::{Conventions, LogInput, SpanInput, interpret_log, scores_of_log, scores_of_span, settle};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use schema::{LogRecord, Span, SpanId, TraceId};
+use schema::{LogRecord, Micros, Score, Span, SpanId, TraceId};
 use serde_json::Value;
 
 use crate::expected::Scenario;
@@ -18,6 +18,8 @@ pub struct Rows {
     pub calls: Vec<Span>,
     /// Rows of `spans`.
     pub spans: Vec<Span>,
+    /// Rows of `scores`, each id once.
+    pub scores: Vec<Score>,
     /// What came for each span, as text to search.
     raw: HashMap<SpanId, String>,
 }
@@ -31,27 +33,30 @@ impl Rows {
 
 pub fn load(folder: &Path, scenario: &Scenario, alone: bool) -> Rows {
     let (mut spans, mut logs, mut raw) = (Vec::new(), Vec::new(), HashMap::<SpanId, String>::new());
+    let mut scores: Vec<Score> = Vec::new();
     let disabled = alone.then_some("*");
     for file in scenario.files.iter().filter(|file| file.ends_with(".bin")) {
         let bytes = std::fs::read(folder.join(file)).unwrap();
         let (mut new_spans, mut new_logs) = (Vec::new(), Vec::new());
         if file.contains(".traces.") {
-            new_spans = read_spans(&ExportTraceServiceRequest::decode(&*bytes).unwrap(), disabled, &mut raw);
+            new_spans = read_spans(&ExportTraceServiceRequest::decode(&*bytes).unwrap(), disabled, &mut raw, &mut scores);
         } else if file.contains(".logs.") {
-            new_logs = read_logs(&ExportLogsServiceRequest::decode(&*bytes).unwrap(), &mut raw);
+            new_logs = read_logs(&ExportLogsServiceRequest::decode(&*bytes).unwrap(), &mut raw, &mut scores);
         }
         settle(&mut new_spans, &mut new_logs);
         spans.extend(new_spans);
         logs.extend(new_logs);
     }
-    settle(&mut spans, &mut logs);
+    if std::env::var("CORPUS_SETTLE_ALL").is_ok() { settle(&mut spans, &mut logs); }
     let mut calls: Vec<Span> = spans.iter().filter(|span| span.is_llm_call).cloned().collect();
     calls.sort_by_key(|call| call.start_unix_nano);
     calls.iter_mut().for_each(|call| join(call, &logs));
-    Rows { calls, spans, raw }
+    scores.sort_by(|a, b| a.id.cmp(&b.id));
+    scores.dedup_by(|a, b| a.id == b.id);
+    Rows { calls, spans, raw, scores }
 }
 
-fn read_spans(request: &ExportTraceServiceRequest, disabled: Option<&str>, raw: &mut HashMap<SpanId, String>) -> Vec<Span> {
+fn read_spans(request: &ExportTraceServiceRequest, disabled: Option<&str>, raw: &mut HashMap<SpanId, String>, scores: &mut Vec<Score>) -> Vec<Span> {
     let mut rows = Vec::new();
     for resource in &request.resource_spans {
         let attributes = resource.resource.as_ref().map_or(&[] as &[_], |resource| &resource.attributes);
@@ -72,6 +77,7 @@ fn read_spans(request: &ExportTraceServiceRequest, disabled: Option<&str>, raw: 
                 let input = SpanInput { resource: attributes, scope: scope.scope.as_ref(), span };
                 raw.entry(row.span_id).or_default().push_str(&serde_json::to_string(span).unwrap());
                 Conventions { disabled }.interpret_span(&input, &mut row);
+                scores.extend(scores_of_span(&input, &row));
                 rows.push(row);
             }
         }
@@ -79,7 +85,7 @@ fn read_spans(request: &ExportTraceServiceRequest, disabled: Option<&str>, raw: 
     rows
 }
 
-fn read_logs(request: &ExportLogsServiceRequest, raw: &mut HashMap<SpanId, String>) -> Vec<LogRecord> {
+fn read_logs(request: &ExportLogsServiceRequest, raw: &mut HashMap<SpanId, String>, scores: &mut Vec<Score>) -> Vec<LogRecord> {
     let mut rows = Vec::new();
     for resource in &request.resource_logs {
         let attributes = resource.resource.as_ref().map_or(&[] as &[_], |resource| &resource.attributes);
@@ -95,7 +101,9 @@ fn read_logs(request: &ExportLogsServiceRequest, raw: &mut HashMap<SpanId, Strin
                 if let Some(id) = row.span_id {
                     raw.entry(id).or_default().push_str(&serde_json::to_string(record).unwrap());
                 }
-                interpret_log(&LogInput { resource: attributes, scope: scope.scope.as_ref(), record }, &mut row);
+                let input = LogInput { resource: attributes, scope: scope.scope.as_ref(), record };
+                interpret_log(&input, &mut row);
+                scores.extend(scores_of_log(&input, &row));
                 rows.push(row);
             }
         }
