@@ -178,7 +178,7 @@
   const zoom = (index) => {
     const row = index === null ? null : tree.rows[index];
     frame = row && row[LONG] > 0 ? { start: row[START], length: row[LONG] } : { start: 0, length: Math.max(tree.duration_ns, 1) };
-    const offset = row ? `+${duration(frame.start)}` : '0';
+    const offset = frame.start ? `+${duration(frame.start)}` : '0';
     [offset, `+${duration(frame.start + frame.length / 2)}`, `+${duration(frame.start + frame.length)}`].forEach((text, i) => {
       document.querySelector(`.ticks span:nth-child(${i + 1})`).textContent = row ? text : text.replace('+', '');
     });

@@ -142,7 +142,7 @@ async fn a_query_that_runs_for_ever_is_ended() {
 async fn a_large_body_is_refused() {
     let dashboard = with_spans().await;
     let answer = dashboard.sql(&json!({"sql": format!("select '{}'", "x".repeat(2_000_000))})).await;
-    assert_eq!(answer.status.as_u16(), 413);
+    assert_eq!(answer.problem(), (413, "too_large".to_owned()));
 }
 
 #[tokio::test]

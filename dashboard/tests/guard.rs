@@ -67,7 +67,7 @@ async fn every_answer_binds_the_browser() {
         }
         assert!(!policy.contains("unsafe"), "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
     }
     assert_eq!(dashboard.get("/").await.header("cache-control"), "no-store");
@@ -105,6 +105,9 @@ async fn unknown_paths_and_methods_are_told_apart() {
     let dashboard = Dashboard::open().await;
     assert_eq!(dashboard.get("/api/v1/nothing").await.problem(), (404, "not_found".to_owned()));
     assert_eq!(dashboard.get("/api/v1/sql").await.problem(), (405, "method".to_owned()));
+    assert_eq!(dashboard.get("/api/v1/traces/%ff").await.problem(), (400, "input".to_owned()));
+    let twice = dashboard.post("/api/v1/sql?format=csv&format=json", &[("content-type", "application/json")], r#"{"sql":"select 1"}"#).await;
+    assert_eq!(twice.problem(), (400, "input".to_owned()));
     let page = dashboard.get("/nothing/%3Cscript%3E").await;
     assert_eq!(page.status, StatusCode::NOT_FOUND);
     assert!(page.text().contains("there is no page") && !page.text().contains("<script>"));

@@ -94,7 +94,7 @@ pub(crate) async fn page(
         None => trace.opening().map(|span| span.span_id.clone()),
     };
     let panel = match &chosen {
-        Some(span) => Some(Panel::read(&reader, &trace.id.to_string(), span, Some(trace.tree.start_ns)).await?),
+        Some(span) => Some(Panel::of(&reader, &trace, span).await?),
         None => None,
     };
     let id = trace.id.to_string();
