@@ -62,7 +62,7 @@ fn request_object(map: &Map<String, Value>, draft: &mut Draft, depth: usize) {
         request_object_settings(config, draft);
     }
     let spoken =
-        ["messages", "contents", "chat_messages", "message_history", "prompt_messages", "input_messages", "message", "prompt", "prompts", "input"];
+        ["messages", "contents", "chat_messages", "message_history", "prompt_messages", "input_messages", "message", "items", "prompt", "prompts", "input"];
     for key in spoken {
         let Some(found) = map.get(key).filter(|found| !found.is_null()) else { continue };
         if draft.input.is_empty() {
@@ -204,9 +204,29 @@ fn answer(found: Vec<Message>, draft: &mut Draft) {
     if !draft.output.is_empty() {
         return;
     }
+    if !found.is_empty() && found.iter().all(|message| message.role == "system") {
+        draft.output = vec![chunked(found)];
+        return;
+    }
     let after = found.iter().rposition(|message| message.role != "assistant").map_or(0, |at| at + 1);
     let answers = found.into_iter().skip(after).inspect(|message| put(&mut draft.finish_reason, message.finish_reason.clone()));
     draft.output = answers.filter(|message| !message.parts.is_empty()).collect();
+}
+
+/// Joins an answer that came as one message of the system a chunk.
+fn chunked(found: Vec<Message>) -> Message {
+    let finish_reason = found.iter().rev().find_map(|message| message.finish_reason.clone());
+    let mut joined = Message { role: "assistant".to_owned(), parts: Vec::new(), name: None, finish_reason };
+    for part in found.into_iter().flat_map(|message| message.parts) {
+        match joined.parts.last_mut() {
+            Some(last) if last["type"] == part["type"] && part["content"].is_string() && last["content"].is_string() => {
+                let text = format!("{}{}", last["content"].as_str().unwrap_or_default(), part["content"].as_str().unwrap_or_default());
+                last["content"] = text.into();
+            }
+            _ => joined.parts.push(part),
+        }
+    }
+    joined
 }
 
 fn response_object(map: &Map<String, Value>, draft: &mut Draft, depth: usize) {
@@ -355,7 +375,7 @@ fn response_facts(map: &Map<String, Value>, draft: &mut Draft) {
     if let Some(Value::Object(inner)) = map.get("kwargs").and_then(|kwargs| kwargs.get("inputs")) {
         message_facts(inner, draft, 0);
     }
-    for key in ["llm_output", "response_metadata", "meta", "raw"] {
+    for key in ["llm_output", "response_metadata", "meta", "raw", "custom", "raw_response", "rawResponse"] {
         if let Some(Value::Object(inner)) = map.get(key) {
             message_metadata(inner, draft);
         }

@@ -23,6 +23,7 @@ pub fn rows(request: &ExportTraceServiceRequest, calendar: &Calendar, prices: &P
         conventions::settle(spans, &mut []);
         spans.iter_mut().for_each(|span| cost(span, prices));
     });
+    let mut scores = Batches::new(0, |_: &mut [schema::Score]| {});
     for resource in &request.resource_spans {
         let service = Service::of(resource.resource.as_ref());
         for scope in &resource.scope_spans {
@@ -30,11 +31,14 @@ pub fn rows(request: &ExportTraceServiceRequest, calendar: &Calendar, prices: &P
                 let Ok(mut row) = row(span, scope.scope.as_ref(), &service, calendar) else { continue };
                 let input = SpanInput { resource: attributes_of(resource.resource.as_ref()), scope: scope.scope.as_ref(), span };
                 conventions::interpret_span(&input, &mut row);
+                scores.extend(conventions::scores_of_span(&input, &row))?;
                 spans.extend([row])?;
             }
         }
     }
-    spans.finish()
+    let mut rows = spans.finish()?;
+    rows.extend(scores.finish()?);
+    Ok(rows)
 }
 
 fn n_spans(request: &ExportTraceServiceRequest) -> usize {
