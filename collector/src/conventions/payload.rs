@@ -16,7 +16,7 @@ pub(super) fn request(value: &Value, draft: &mut Draft) {
 }
 
 fn request_within(value: &Value, draft: &mut Draft, depth: usize) {
-    let value = &opened(value.clone());
+    let value = &*opened(value);
     if depth > WRAPPERS_MAX {
         return;
     }
@@ -46,7 +46,7 @@ fn request_within(value: &Value, draft: &mut Draft, depth: usize) {
 fn content_list(items: &[Value], role: &str, out: &mut Vec<Message>) {
     if items.iter().all(|item| item.as_object().is_some_and(parts::is_block)) && !items.is_empty() {
         let mut message = Message { role: role.to_owned(), parts: Vec::new(), name: None, finish_reason: None };
-        parts::of_content(&Value::Array(items.to_vec()), &mut message.parts);
+        parts::of_blocks(items, &mut message.parts);
         out.push(message);
     }
 }
@@ -99,19 +99,19 @@ fn request_object_settings(map: &Map<String, Value>, draft: &mut Draft) {
 
 /// Reads a system prompt: text, a message, or blocks.
 pub(super) fn system_parts(system: &Value, out: &mut Vec<Value>) {
-    match opened(system.clone()) {
+    match &*opened(system) {
         Value::Object(map) if map.contains_key("parts") || map.contains_key("content") && !map.contains_key("type") => {
-            parts::of_content(first(&map, &["parts", "content"]).unwrap_or(&Value::Null), out);
+            parts::of_content(first(map, &["parts", "content"]).unwrap_or(&Value::Null), out);
         }
         Value::Array(items) => {
-            for item in &items {
+            for item in items {
                 match messages::read(item, "system") {
                     Some(messages) => messages.into_iter().for_each(|message| out.extend(message.parts)),
                     None => out.extend(parts::part(item)),
                 }
             }
         }
-        other => parts::of_content(&other, out),
+        other => parts::of_content(other, out),
     }
     out.retain(|part| part["content"].as_str() != Some(""));
 }
@@ -145,7 +145,7 @@ pub(super) fn response(value: &Value, draft: &mut Draft) {
 }
 
 fn response_within(value: &Value, draft: &mut Draft, depth: usize) {
-    let value = &opened(value.clone());
+    let value = &*opened(value);
     if depth > WRAPPERS_MAX {
         return;
     }
@@ -164,7 +164,7 @@ fn response_list(items: &[Value], draft: &mut Draft, depth: usize) {
     if let [Value::Object(_) | Value::Array(_)] = items {
         return response_within(&items[0], draft, depth + 1);
     }
-    if let Some(found) = messages::read(&Value::Array(items.to_vec()), "assistant") {
+    if let Some(found) = messages::read_list(items, "assistant") {
         let facts = items.iter().rev().find_map(Value::as_object);
         if let Some(map) = facts {
             message_facts(map, draft, 0);
@@ -260,7 +260,7 @@ fn response_object(map: &Map<String, Value>, draft: &mut Draft, depth: usize) {
         draft.output.push(found);
         return;
     }
-    if let Some(found) = messages::read(&Value::Object(map.clone()), "assistant") {
+    if let Some(found) = messages::read_object(map, "assistant") {
         message_facts(map, draft, 0);
         return answer(found, draft);
     }

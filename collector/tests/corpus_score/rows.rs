@@ -110,14 +110,14 @@ impl Rows {
     }
 }
 
-/// Interprets the requests of a scenario with no file of any dialect, and joins records to spans as the view does.
-pub fn of_general_families(folder: &Path, scenario: &Scenario) -> Rows {
+/// Interprets the requests of a scenario with one dialect's file switched off, or all, and joins records to spans as the view does.
+pub fn interpreted(folder: &Path, scenario: &Scenario, disabled: Option<&str>) -> Rows {
     let (mut spans, mut logs, mut rows) = (Vec::new(), Vec::new(), Rows::default());
     for file in scenario.requests() {
         let bytes = std::fs::read(folder.join(file)).unwrap();
         let (mut new_spans, mut new_logs) = (Vec::new(), Vec::new());
         if file.contains(".traces.") {
-            new_spans = read_spans(&ExportTraceServiceRequest::decode(&*bytes).unwrap(), &mut rows);
+            new_spans = read_spans(&ExportTraceServiceRequest::decode(&*bytes).unwrap(), disabled, &mut rows);
         } else if file.contains(".logs.") {
             new_logs = read_logs(&ExportLogsServiceRequest::decode(&*bytes).unwrap(), &mut rows);
         }
@@ -135,10 +135,10 @@ pub fn of_general_families(folder: &Path, scenario: &Scenario) -> Rows {
 
 /// Everything that came for each span of a scenario, as text.
 pub fn raw(folder: &Path, scenario: &Scenario) -> HashMap<String, String> {
-    of_general_families(folder, scenario).raw
+    interpreted(folder, scenario, Some("*")).raw
 }
 
-fn read_spans(request: &ExportTraceServiceRequest, rows: &mut Rows) -> Vec<Span> {
+fn read_spans(request: &ExportTraceServiceRequest, disabled: Option<&str>, rows: &mut Rows) -> Vec<Span> {
     let mut spans = Vec::new();
     for resource in &request.resource_spans {
         let attributes = resource.resource.as_ref().map_or(&[] as &[_], |resource| &resource.attributes);
@@ -158,7 +158,7 @@ fn read_spans(request: &ExportTraceServiceRequest, rows: &mut Rows) -> Vec<Span>
                 };
                 rows.raw.entry(row.span_id.to_string()).or_default().push_str(&serde_json::to_string(span).unwrap());
                 let input = SpanInput { resource: attributes, scope: scope.scope.as_ref(), span };
-                Conventions { disabled: Some("*") }.interpret_span(&input, &mut row);
+                Conventions { disabled }.interpret_span(&input, &mut row);
                 rows.scores.extend(scores_of_span(&input, &row).iter().map(Verdict::from));
                 spans.push(row);
             }
