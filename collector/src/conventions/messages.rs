@@ -98,9 +98,14 @@ fn is_constructor(map: &Map<String, Value>) -> bool {
 pub(super) fn read(value: &Value, speaker: &str) -> Option<Vec<Message>> {
     match value {
         Value::Array(items) => read_list(items, speaker),
-        Value::Object(map) if is_message(map) => Some(one(map, speaker)),
+        Value::Object(map) => read_object(map, speaker),
         _ => None,
     }
+}
+
+/// Reads an object that is a message; nothing if it is something else.
+pub(super) fn read_object(map: &Map<String, Value>, speaker: &str) -> Option<Vec<Message>> {
+    is_message(map).then(|| one(map, speaker))
 }
 
 /// Reads a list that is known to hold messages, also where they name no role.
@@ -118,13 +123,14 @@ pub(super) fn read_loose(value: &Value, speaker: &str) -> Vec<Message> {
         .collect()
 }
 
-fn read_list(items: &[Value], speaker: &str) -> Option<Vec<Message>> {
+/// Reads messages out of the items of a list; nothing if one of them is something else.
+pub(super) fn read_list(items: &[Value], speaker: &str) -> Option<Vec<Message>> {
     if let [Value::Array(inner)] = items {
         return read_list(inner, speaker);
     }
     let mut messages = Vec::new();
     for item in items.iter().take(MESSAGES_MAX) {
-        let item = &opened(item.clone());
+        let item = &*opened(item);
         match item {
             Value::Object(map) if is_message(map) => messages.extend(one(map, speaker)),
             Value::Object(map) if matches!(map.get("type").and_then(Value::as_str), Some("reasoning")) && messages.len() < items.len() => {
@@ -176,7 +182,7 @@ fn one_within(map: &Map<String, Value>, speaker: &str, depth: usize) -> Vec<Mess
             return messages;
         }
         if let Some(Value::Array(answers)) = map.get("function") {
-            let answers = answers.iter().map(|answer| opened(answer.clone()));
+            let answers = answers.iter().map(opened);
             return answers.filter_map(|answer| Some(Message::new("tool", vec![parts::tool_response(answer.as_object()?)]))).collect();
         }
         if let (true, Some(kwargs)) = (is_constructor(map), map.get("kwargs").and_then(Value::as_object)) {
@@ -287,7 +293,7 @@ pub(super) fn add_calls(calls: &Value, out: &mut Vec<Value>) {
     };
     let Value::Array(calls) = calls else { return };
     for call in &calls {
-        let call = opened(call.clone());
+        let call = opened(call);
         let Some(map) = call.as_object() else { continue };
         let map = map.get("tool_call").and_then(Value::as_object).unwrap_or(map);
         let part = parts::tool_call(map);

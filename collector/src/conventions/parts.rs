@@ -1,5 +1,7 @@
 //! Brings parts of messages to OpenTelemetry's: text, tool calls, their answers, reasoning, media.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::value::{first, first_text, opened, parse, plain};
@@ -12,10 +14,15 @@ pub(super) fn of_content(content: &Value, out: &mut Vec<Value>) {
             Some(items) => items.iter().for_each(|item| out.extend(part(item))),
             None => out.push(spoken(text)),
         },
-        Value::Array(items) => items.iter().for_each(|item| out.extend(part(item))),
+        Value::Array(items) => of_blocks(items, out),
         Value::Object(map) if map.contains_key("parts") => of_content(&map["parts"], out),
         other => out.extend(part(other)),
     }
+}
+
+/// Reads a list of blocks.
+pub(super) fn of_blocks(items: &[Value], out: &mut Vec<Value>) {
+    items.iter().for_each(|item| out.extend(part(item)));
 }
 
 /// A text part; the repr of a block of an SDK, which some senders put there, is that block.
@@ -61,16 +68,20 @@ pub(super) fn part(value: &Value) -> Option<Value> {
     for wrapper in ["tool_call", "tool_call_result", "message_content"] {
         if let Some(Value::Object(inner)) = map.get(wrapper) {
             return match wrapper {
-                "message_content" => part(&Value::Object(inner.clone())),
+                "message_content" => Some(of_object(inner)),
                 "tool_call" => Some(tool_call(inner)),
                 _ => Some(tool_response(inner)),
             };
         }
     }
-    Some(match first_text(map, &["type"]) {
+    Some(of_object(map))
+}
+
+fn of_object(map: &Map<String, Value>) -> Value {
+    match first_text(map, &["type"]) {
         Some(kind) => typed(kind, map),
         None => untyped(map),
-    })
+    }
 }
 
 fn typed(kind: &str, map: &Map<String, Value>) -> Value {
@@ -130,10 +141,15 @@ pub(super) fn tool_call(map: &Map<String, Value>) -> Value {
 
 /// Arguments as an object where the text holds one; an empty text is no argument.
 pub(super) fn arguments_of(arguments: Value) -> Value {
-    match opened(arguments) {
-        Value::String(text) if text.is_empty() => Value::Object(Map::new()),
-        other => other,
-    }
+    let parsed = match &arguments {
+        Value::String(text) if text.is_empty() => Some(Value::Object(Map::new())),
+        Value::String(_) => match opened(&arguments) {
+            Cow::Owned(parsed) => Some(parsed),
+            Cow::Borrowed(_) => None,
+        },
+        _ => None,
+    };
+    parsed.unwrap_or(arguments)
 }
 
 /// An answer to a tool call in any shape.

@@ -71,7 +71,7 @@ fn is_genai(gathered: &Gathered<'_>, told: &events::Told) -> bool {
         | Slot::Documents
         | Slot::OutputToolCalls => true,
         Slot::Provider | Slot::Agent | Slot::ToolName | Slot::Workflow => source.rank <= 1,
-        Slot::Kind => gathered.value(source.at).and_then(value::scalar_text).is_some_and(|kind| operation::role(&kind).is_some()),
+        Slot::Kind => gathered.value(source.at).and_then(value::scalar_text).is_some_and(|kind| operation::role_of_kind(&kind).is_some()),
         Slot::Input | Slot::Output => source.rank <= 4 || gathered.key(source.at).starts_with("llm."),
         _ => false,
     };
@@ -209,8 +209,9 @@ fn role_of(gathered: &Gathered<'_>, row: &schema::Span) -> Option<Role> {
         return (method == "tools/call").then_some(Role::Tool);
     }
     let kinds = gathered.of(Slot::Kind).chain(gathered.of(Slot::Operation));
-    let named = kinds.filter_map(|source| gathered.value(source.at).and_then(value::scalar_text)).filter_map(|name| operation::role(&name));
-    operation::pick(named).or_else(|| operation::role(&row.name).filter(|_| !gathered.has(Slot::McpMethod)))
+    let named = kinds.filter_map(|source| gathered.value(source.at).and_then(value::scalar_text)).filter_map(|name| operation::role_of_kind(&name));
+    // A name alone does not make a call of a model; evidence may (see `infer_role`).
+    operation::pick(named).or_else(|| operation::role(&row.name).filter(|role| !role.is_call()))
 }
 
 /// Reads messages and other content, by what the role makes of it.
@@ -333,6 +334,12 @@ fn infer_role(gathered: &Gathered<'_>, row: &schema::Span, draft: &mut Draft) {
     if draft.role.is_some() || gathered.has(Slot::McpMethod) {
         return;
     }
+    if draft.usage.is_known()
+        && let Some(role) = operation::role(&row.name)
+    {
+        draft.role = Some(role);
+        return;
+    }
     let model = draft.request_model.as_ref().or(draft.model.as_ref()).or(draft.response_model.as_ref());
     let tool = gathered.of(Slot::ToolName).any(|source| source.rank <= 1);
     if tool && model.is_none() {
@@ -364,7 +371,7 @@ fn finish<'a>(gathered: &Gathered<'a>, input: &SpanInput<'_>, mut draft: Draft, 
     let sent = gathered.text(Slot::Operation).map(String::from);
     row.operation = role.as_ref().map(|role| role.operation().to_owned()).or(draft.operation.take()).or(sent);
     providers(gathered, &mut draft, row);
-    models(&draft, row);
+    models(&draft, gathered, row);
     row.response_id = draft.response_id.take();
     row.streaming = draft.streaming;
     row.ttft_ns = draft.ttft_ns;
@@ -423,6 +430,7 @@ fn providers(gathered: &Gathered<'_>, draft: &mut Draft, row: &mut schema::Span)
     }
     if draft.provider.is_none() && row.is_llm_call {
         let model = draft.request_model.as_deref().or(draft.model.as_deref()).or(draft.response_model.as_deref());
+        let model = model.or_else(|| gathered.exact("genkit:name").and_then(value::text));
         let by_model = model.and_then(provider::of_model);
         let by_name = || provider::hinted(row.scope_name.as_deref().unwrap_or_default()).or_else(|| provider::hinted(&row.name));
         let mut kinds = gathered.of(Slot::Kind).filter_map(|source| gathered.value(source.at).and_then(value::text));
@@ -433,15 +441,21 @@ fn providers(gathered: &Gathered<'_>, draft: &mut Draft, row: &mut schema::Span)
 }
 
 /// A model that is only said to be the model was asked for, and answered if anything did.
-fn models(draft: &Draft, row: &mut schema::Span) {
+fn models(draft: &Draft, gathered: &Gathered<'_>, row: &mut schema::Span) {
     let answered = draft.usage.is_known() || !draft.output.is_empty();
-    row.request_model = draft.request_model.clone();
+    let gateway = row.provider_raw.as_deref().is_some_and(|provider| provider.contains("router"));
+    let routed = |model: &String| if gateway { model.clone() } else { provider::without_route(model).to_owned() };
+    row.request_model = draft.request_model.as_ref().map(routed);
     row.response_model = draft.response_model.clone();
     if answered && row.is_llm_call {
-        put(&mut row.response_model, draft.model.clone());
+        put(&mut row.response_model, draft.model.as_ref().map(routed));
     }
-    let known = draft.model.as_ref().or(draft.response_model.as_ref());
-    put(&mut row.request_model, known.map(|model| if answered { undated(model).to_owned() } else { model.clone() }));
+    let known = draft.model.as_ref().or(draft.response_model.as_ref()).map(routed);
+    put(&mut row.request_model, known.map(|model| if answered { undated(&model).to_owned() } else { model }));
+    if row.is_llm_call && row.request_model.is_none() {
+        let named = gathered.exact("genkit:name").and_then(value::text);
+        row.request_model = named.map(|model| provider::without_route(model).to_owned());
+    }
     if !answered && row.status == "error" && row.response_model == row.request_model {
         row.response_model = None;
     }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use schema::Span;
 use serde_json::{Value, json};
 
 use crate::expected::{Call, Scenario};
-use crate::rows::Rows;
+use crate::rows::{Row, Rows, Verdict};
 
 /// Fields in the order of the table.
 pub const FIELDS: &[&str] = &[
@@ -105,7 +104,7 @@ pub fn scenario(dialect: &str, scenario: &Scenario, rows: &Rows, tally: &mut Tal
     let manual = scenario.facts["manual_calls"].as_array().map_or(0, Vec::len);
     let most = scenario.llm_calls.len() + manual;
     scorer.mark("count", rows.calls.len() <= most, || {
-        let names: Vec<String> = rows.calls.iter().map(|call| format!("{} {} {:?}", call.name, call.span_id, call.scope_name)).collect();
+        let names: Vec<String> = rows.calls.iter().map(|call| format!("{} {} {:?}", call.name, call.span_id, call.dialect)).collect();
         format!("{} rows for {most} calls: {names:?}", rows.calls.len())
     });
     let mut free: Vec<usize> = (0..rows.calls.len()).collect();
@@ -146,7 +145,7 @@ fn choose(call: &Call, scenario: &Scenario, rows: &Rows, free: &[usize]) -> Opti
         shared.iter().any(|other| other.output["text"].is_string() && other.output["text"].as_str() == rows.calls[**row].output_text.as_deref())
     };
     let own = |row: &&usize| call.output["text"].as_str() == rows.calls[**row].output_text.as_deref();
-    let carried = |row: &&usize| call.carriers().any(|id| rows.calls[**row].span_id.to_string() == id) && (own(row) || !others(row));
+    let carried = |row: &&usize| call.carriers().any(|id| rows.calls[**row].span_id == id) && (own(row) || !others(row));
     let tokens = |row: &&usize| rows.calls[**row].output_tokens == call.usage["output_tokens"].as_i64();
     let by_carrier = || free.iter().filter(carried).find(tokens).or_else(|| free.iter().find(carried));
     let counts = |row: &&usize| {
@@ -172,7 +171,7 @@ fn shares<'a>(call: &Call, taken: &[(Option<usize>, &'a Call)]) -> Option<&'a Ca
     taken.iter().find(|(at, other)| at.is_some() && other.seq != call.seq && same(other)).map(|(_, other)| *other)
 }
 
-fn score_call(call: &Call, row: &Span, scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
+fn score_call(call: &Call, row: &Row, scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
     let text = |text: &Option<String>| json!(text);
     let operation = match row.operation.as_deref() {
         Some("generate_content" | "text_completion") => json!("chat"),
@@ -206,7 +205,7 @@ fn score_call(call: &Call, row: &Span, scenario: &Scenario, rows: &Rows, scorer:
     }
 }
 
-fn usage(call: &Call, row: &Span, scorer: &mut Scorer<'_>) {
+fn usage(call: &Call, row: &Row, scorer: &mut Scorer<'_>) {
     let counts = [
         ("input_tok", "input_tokens", row.input_tokens),
         ("output_tok", "output_tokens", row.output_tokens),
@@ -226,7 +225,7 @@ fn usage(call: &Call, row: &Span, scorer: &mut Scorer<'_>) {
     }
 }
 
-fn content(call: &Call, row: &Span, raw: &str, scorer: &mut Scorer<'_>) {
+fn content(call: &Call, row: &Row, raw: &str, scorer: &mut Scorer<'_>) {
     let list = |text: &Option<String>| -> Vec<Value> { text.as_ref().map(|text| serde_json::from_str(text).unwrap()).unwrap_or_default() };
     let system = list(&row.system_instructions);
     let system: Vec<&str> = system.iter().filter_map(|part| part["content"].as_str()).collect();
@@ -326,7 +325,7 @@ fn flatten(messages: &[Value]) -> Vec<Value> {
 /// Tool executions, documents and the agent, in the rows of `spans`.
 fn facts(scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
     let executions = scenario.facts["tool_executions"].as_array().cloned().unwrap_or_default();
-    let mut tools: Vec<&Span> = rows.spans.iter().filter(|span| span.operation.as_deref() == Some("execute_tool")).collect();
+    let mut tools: Vec<&Row> = rows.spans.iter().filter(|span| span.operation.as_deref() == Some("execute_tool")).collect();
     let shown = scenario.visible["tool_results"] == true && !tools.is_empty();
     for wanted in executions.iter().filter(|_| shown) {
         let at = tools.iter().position(|span| execution_fits(span, wanted));
@@ -362,8 +361,8 @@ fn facts(scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
 fn scores(scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
     let given = scenario.facts["scores"].as_array().cloned().unwrap_or_default();
     for wanted in given.iter().filter(|_| scenario.visible["scores_in_otlp"] == true) {
-        let named: Vec<&schema::Score> = rows.scores.iter().filter(|score| Some(score.evaluator.as_str()) == wanted["name"].as_str()).collect();
-        let fits = |score: &&schema::Score| {
+        let named: Vec<&Verdict> = rows.scores.iter().filter(|score| Some(score.evaluator.as_str()) == wanted["name"].as_str()).collect();
+        let fits = |score: &&Verdict| {
             let value = wanted["value"].as_f64().or_else(|| wanted["value"].as_bool().map(f64::from));
             let label = wanted["label"].as_str().or_else(|| wanted["value"].as_str());
             let reason = wanted["explanation"].as_str().or_else(|| wanted["comment"].as_str());
@@ -378,7 +377,7 @@ fn scores(scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
     }
 }
 
-fn execution_fits(span: &Span, wanted: &Value) -> bool {
+fn execution_fits(span: &Row, wanted: &Value) -> bool {
     let value = |text: &Option<String>| text.as_ref().map(|text| serde_json::from_str(text).unwrap_or_else(|_| json!(text))).unwrap_or_default();
     let result: Value = value(&span.tool_result);
     let named = span.tool_name.as_deref() == wanted["name"].as_str();

@@ -1,6 +1,7 @@
 //! LiteLLM names models with their route, makes up response ids, and repeats each call in a raw child span.
 
 use super::Seen;
+use crate::conventions::provider::without_route;
 use crate::conventions::value;
 
 pub(super) fn speaks(seen: &Seen<'_, '_>) -> bool {
@@ -23,19 +24,6 @@ pub(super) fn refine(seen: &Seen<'_, '_>, row: &mut schema::Span) {
     if row.response_model == row.request_model && seen.scope != "litellm" {
         row.response_model = None;
     }
-}
-
-/// Routes end at a slash: `openai/gpt-4o`, `bedrock/converse/anthropic.claude-..`.
-fn without_route(model: &str) -> &str {
-    const ROUTES: &[&str] =
-        &["openai", "azure", "anthropic", "bedrock", "converse", "invoke", "vertex_ai", "gemini", "mistral", "groq", "cohere", "xai"];
-    let mut model = model;
-    while let Some((route, rest)) = model.split_once('/')
-        && ROUTES.contains(&route)
-    {
-        model = rest;
-    }
-    model
 }
 
 /// LiteLLM's own ids are UUIDs, bare or after `chatcmpl-`.
