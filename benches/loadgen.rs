@@ -3,6 +3,16 @@
 //! `cargo run --release --example loadgen -- --help`. The same program drives karat and its peers, so that a ratio compares the
 //! servers and nothing else. Bodies are encoded before the clock starts; only the ids inside are changed between two sends.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a measurement stops at the first surprise"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -4,6 +4,16 @@
 //! own file, and every other dialect's, switched off. `CORPUS_ONLY=a,b` runs some dialects; `CORPUS_ALONE=1` prints what the general
 //! families miss.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a test stops at the first surprise"
+)]
+
 #[path = "corpus_score/expected.rs"]
 mod expected;
 #[path = "corpus_score/rows.rs"]

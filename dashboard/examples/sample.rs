@@ -1,5 +1,15 @@
 //! Serves the dashboard over sample data, for whoever works on it: `cargo run -p karat-dashboard --example sample [port] [empty|TOKEN]`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a test stops at the first surprise"
+)]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 

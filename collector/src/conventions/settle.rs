@@ -89,8 +89,8 @@ fn same_kind(a: &Span, b: &Span) -> bool {
     embeds(a) == embeds(b)
 }
 
-fn differ<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
-    a.is_some() && b.is_some() && a != b
+fn differ<T: PartialEq + Copy>(a: Option<T>, b: Option<T>) -> bool {
+    a.zip(b).is_some_and(|(a, b)| a != b)
 }
 
 fn is_same_call(a: &Span, b: &Span) -> bool {

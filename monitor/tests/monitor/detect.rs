@@ -111,7 +111,7 @@ fn a_bad_day_in_the_past_drags_nothing_along() {
 #[test]
 fn a_change_of_mix_is_no_change_of_level() {
     let mut n = noise(4);
-    let slow = |row: usize| if is_current(row) { row % 10 != 0 } else { row % 10 == 0 };
+    let slow = |row: usize| is_current(row) != row.is_multiple_of(10);
     let value = numbers(|row| n() + if slow(row) { 20.0 } else { 1.0 });
     let model = texts(|row| if slow(row) { "slow" } else { "fast" }.to_owned());
     check("watch: anomaly, effect_floor: 1", &[("value", value.clone()), ("model", model.clone())], "ALERT");

@@ -1,5 +1,15 @@
 //! The store from outside: rows in, SQL out. One binary, because each links the whole engine.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a test stops at the first surprise"
+)]
+
 mod answers;
 mod fixture;
 mod hostile;
