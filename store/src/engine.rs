@@ -142,14 +142,12 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Tells whether a file was gone when the query came to read it.
+/// Tells whether a file was gone when the query came to read it; the reader of footers hands on what it was told as text.
 fn is_vanished_file(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. })) {
-            return true;
-        }
-        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        let is_not_found = matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. }));
+        if is_not_found || error.to_string().contains("Object Store error: Object at location") {
             return true;
         }
         next = error.source();

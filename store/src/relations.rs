@@ -106,7 +106,11 @@ impl Visitor for Walk<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Error> {
-        let TableFactor::Table { name, args: None, .. } = factor else { return ControlFlow::Continue(()) };
+        let TableFactor::Table { name, args: None, sample, version, .. } = factor else { return ControlFlow::Continue(()) };
+        if sample.is_some() || version.is_some() {
+            let message = "a table is read as it is now and in whole; write a condition on its rows instead";
+            return ControlFlow::Break(mistake::at(self.sql, mistake::find_word(self.sql, &name.to_string()), message));
+        }
         let n_relations = match self.known(name) {
             Ok(n_relations) => n_relations,
             Err(error) => return ControlFlow::Break(error),
@@ -174,6 +178,8 @@ mod tests {
         assert!(error("select * from \"/etc/passwd\"").unwrap().contains("show tables"));
         assert!(error("select * from other.public.spans.x").is_some());
         assert!(error("describe span").unwrap().contains("\"spans\""));
+        // The engine would read the whole table, and say nothing.
+        assert!(error("select * from spans tablesample (10)").unwrap().contains("in whole"));
     }
 
     /// Thirty levels of parts that each name the one before twice are a plan of a billion nodes.

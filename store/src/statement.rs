@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn mistakes_have_a_place() {
-        assert!(error("select 1\norder from").contains("at line 2, column 7"), "{}", error("select 1\nfrom from"));
+        assert!(error("select 1\norder from").contains("at line 2, column 1"), "{}", error("select 1\norder from"));
         assert!(error("select 'abc").contains("line 1, column 8"), "{}", error("select 'abc"));
         assert!(error("select 1 +").contains("the end of the query"), "{}", error("select 1 +"));
     }
