@@ -30,7 +30,7 @@ fn digits(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 {
         "0".to_owned()
-    } else if size >= 1e6 || size < 1e-5 {
+    } else if !(1e-5..1e6).contains(&size) {
         format!("{value:.2e}")
     } else if size >= 100.0 {
         format!("{value:.0}")
