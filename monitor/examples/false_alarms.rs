@@ -68,7 +68,8 @@ fn report(title: &str, weather: &Weather, kind: Option<Kind>, seeds: std::ops::R
     }
     let ids = |month: &Month| month.fired.iter().map(|alert| alert.id.clone()).collect::<std::collections::BTreeSet<_>>();
     let right = |bad: &BadDay, month: &Month| {
-        ids(month).len() == 1 && month.fired.iter().all(|alert| alert.monitor == name_of(bad.kind) && alert.time.0 > bad.start && alert.time.0 <= bad.end + 6 * HOUR)
+        ids(month).len() == 1
+            && month.fired.iter().all(|alert| alert.monitor == name_of(bad.kind) && alert.time.0 > bad.start && alert.time.0 <= bad.end + 6 * HOUR)
     };
     let exactly_one = months.iter().filter(|(bad, month)| right(&bad.unwrap(), month)).count();
     let missed: Vec<_> = months.iter().filter(|(_, month)| month.fired.is_empty()).collect();

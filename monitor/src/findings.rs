@@ -198,9 +198,13 @@ fn unseen(rule: &Rule, sample: &Sample, blind: &Blind) -> Finding {
     let (expected, reason) = match blind {
         Blind::TooFew { n, min_n } => (true, format!("{n} observations in the last {}, {min_n} are needed; earlier windows had them", rule.window)),
         Blind::Quiet { n, min_n } => (false, format!("{n} observations in the last {}, {min_n} are needed; a quiet hour, as before", rule.window)),
-        Blind::Learning { n_past, n_windows } => {
-            (false, format!("learning: {n_past} observations in {n_windows} earlier windows, {} in {} are needed", rule.baseline.min_n, rule.baseline.min_windows))
-        }
+        Blind::Learning { n_past, n_windows } => (
+            false,
+            format!(
+                "learning: {n_past} observations in {n_windows} earlier windows, {} in {} are needed",
+                rule.baseline.min_n, rule.baseline.min_windows
+            ),
+        ),
     };
     // The size of the baseline is given where data was to be expected: that is what tells blindness from a quiet hour.
     Finding { state: State::NoData, n: sample.n(), n_baseline: expected.then(|| sample.n_past()), reason, ..Finding::blank() }
@@ -208,7 +212,8 @@ fn unseen(rule: &Rule, sample: &Sample, blind: &Blind) -> Finding {
 
 /// The traces whose values lie furthest out in the direction that is watched.
 fn worst_traces(rule: &Rule, series: &Series, sample: &Sample, limits: &Limits) -> Vec<TraceId> {
-    let mut rows: Vec<usize> = sample.current.iter().copied().filter(|row| series.traces.get(*row).is_some_and(|trace| *trace != TraceId::default())).collect();
+    let mut rows: Vec<usize> =
+        sample.current.iter().copied().filter(|row| series.traces.get(*row).is_some_and(|trace| *trace != TraceId::default())).collect();
     let down = rule.direction() == Direction::Down;
     rows.sort_by(|a, b| {
         let by_value = series.number(*a).total_cmp(&series.number(*b));

@@ -37,13 +37,7 @@ pub struct Inspected {
 /// that was made before is not made again. Rows go to `monitor_states` and `alerts`, transitions that matter to the
 /// notifiers, and what could not be delivered since yesterday is tried again. A monitor that cannot look is a row in state ERROR; an error
 /// is returned only where nothing could be written.
-pub async fn inspect(
-    store: &Store,
-    tenant: &Tenant,
-    monitors: &[Monitor],
-    notifiers: &[Arc<dyn Notifier>],
-    now: Micros,
-) -> Result<Inspected, Error> {
+pub async fn inspect(store: &Store, tenant: &Tenant, monitors: &[Monitor], notifiers: &[Arc<dyn Notifier>], now: Micros) -> Result<Inspected, Error> {
     let turns = |rule: &Rule| vec![turn_at(rule, now)];
     let earliest = monitors.iter().map(|monitor| turn_at(&monitor.rule, now)).min().unwrap_or(now);
     let mut inspected = look_and_write(store, tenant, monitors, turns, (earliest, now)).await?;

@@ -206,8 +206,7 @@ impl Track {
         };
         let same = self.standing.as_ref().filter(|standing| standing.id == transition.id);
         let fired = phase == Phase::Firing || same.is_some_and(|standing| standing.fired);
-        self.standing =
-            Some(Standing { id: transition.id.clone(), slice: transition.slice.clone(), phase, fired, since: transition.time.0 });
+        self.standing = Some(Standing { id: transition.id.clone(), slice: transition.slice.clone(), phase, fired, since: transition.time.0 });
     }
 
     /// What the alert does after the last evaluation of `history`; nothing where it stays as it is.

@@ -342,7 +342,9 @@ impl Rule {
     fn check_watch(&self) -> Result<(), RuleError> {
         let wrong = |key: &'static str, problem: &str| Err(RuleError::Value { key, problem: problem.to_owned() });
         match self.watch {
-            Detector::Threshold if self.above.is_none() && self.below.is_none() => return wrong("above", "watch: threshold needs above, below or both"),
+            Detector::Threshold if self.above.is_none() && self.below.is_none() => {
+                return wrong("above", "watch: threshold needs above, below or both");
+            }
             Detector::Budget if self.limit.is_none() => return wrong("limit", "watch: budget needs a limit"),
             Detector::Anomaly if !matches!(self.level, Level::Mean | Level::Median) => {
                 return wrong("level", "watch: anomaly compares a mean or a median");
@@ -392,8 +394,7 @@ fn refuse_unknown_keys(value: &Value) -> Result<(), RuleError> {
         return Err(RuleError::Yaml { problem: "a monitor is a YAML mapping; begin with name: and select:".to_owned() });
     };
     let nested = [("baseline", BASELINE_KEYS), ("no_data", NO_DATA_KEYS)];
-    let levels = std::iter::once((Some(mapping), KEYS))
-        .chain(nested.map(|(key, known)| (mapping.get(key).and_then(Value::as_mapping), known)));
+    let levels = std::iter::once((Some(mapping), KEYS)).chain(nested.map(|(key, known)| (mapping.get(key).and_then(Value::as_mapping), known)));
     for (level, known) in levels {
         if let Some((key, nearest)) = level.and_then(|level| keys::unknown_key(level, known)) {
             return Err(RuleError::UnknownKey { key, nearest });
@@ -417,7 +418,8 @@ baseline: {same_hours_of_days: 14}
 
     #[track_caller]
     fn refused(lines: &str, words: &str) {
-        let mut yaml: String = LATENCY.lines().filter(|line| !lines.contains(line.split(':').next().unwrap_or("?")) || line.is_empty()).collect::<Vec<_>>().join("\n");
+        let mut yaml: String =
+            LATENCY.lines().filter(|line| !lines.contains(line.split(':').next().unwrap_or("?")) || line.is_empty()).collect::<Vec<_>>().join("\n");
         yaml.push('\n');
         yaml.push_str(lines);
         let error = Rule::parse(&yaml).unwrap_err().to_string();
@@ -459,7 +461,9 @@ baseline: {same_hours_of_days: 14}
         refused("baseline: {min_n: 3}", "same_hours_of_weeks: 4");
         refused("baseline: {trailing: 300d, same_hours_of_weeks: 90}", "400 days");
         refused("select: delete from spans", "write one SELECT");
-        assert!(Rule::parse("- a").unwrap_err().to_string().contains("a mapping") || Rule::parse("- a").unwrap_err().to_string().contains("YAML mapping"));
+        assert!(
+            Rule::parse("- a").unwrap_err().to_string().contains("a mapping") || Rule::parse("- a").unwrap_err().to_string().contains("YAML mapping")
+        );
         assert!(Rule::parse("name: [").is_err());
     }
 

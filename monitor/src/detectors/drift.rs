@@ -81,14 +81,7 @@ fn distinct(values: &[f64]) -> usize {
     seen.len()
 }
 
-fn numbers_shift(
-    rule: &Rule,
-    series: &Series,
-    sample: &Sample,
-    past: &[usize],
-    current: &[f64],
-    reference: &[f64],
-) -> Result<Shift, measure::Error> {
+fn numbers_shift(rule: &Rule, series: &Series, sample: &Sample, past: &[usize], current: &[f64], reference: &[f64]) -> Result<Shift, measure::Error> {
     let distance = wasserstein(reference, current)?;
     let sd = deviation(reference);
     let effect = ((distance - wasserstein_by_chance(reference, current)) / sd).max(0.0);

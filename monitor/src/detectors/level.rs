@@ -146,8 +146,6 @@ fn compare(rule: &Rule, series: &Series, rows: &[usize], mut residuals: Vec<f64>
     let p = tail::student(change / variance.sqrt(), df, rule.direction());
     match rule.scale {
         Scale::Linear => Reading { value: actual, baseline: Some(actual - change), effect: change, evidence: Evidence::P(p) },
-        Scale::Log => {
-            Reading { value: actual.exp(), baseline: Some((actual - change).exp()), effect: change.exp() - 1.0, evidence: Evidence::P(p) }
-        }
+        Scale::Log => Reading { value: actual.exp(), baseline: Some((actual - change).exp()), effect: change.exp() - 1.0, evidence: Evidence::P(p) },
     }
 }

@@ -102,7 +102,18 @@ fn nothing_to_see_is_a_state() {
 #[test]
 fn a_bad_day_in_the_past_drags_nothing_along() {
     let mut n = noise(3);
-    let mut bad = |last: f64| numbers(|row| 10.0 + n() + if (600..744).contains(&row) { 8.0 } else if is_current(row) { last } else { 0.0 });
+    let mut bad = |last: f64| {
+        numbers(|row| {
+            10.0 + n()
+                + if (600..744).contains(&row) {
+                    8.0
+                } else if is_current(row) {
+                    last
+                } else {
+                    0.0
+                }
+        })
+    };
     check("watch: anomaly, effect_floor: 1", &[("value", bad(0.0))], "OK");
     check("watch: anomaly, effect_floor: 1", &[("value", bad(2.0))], "ALERT");
 }
@@ -111,7 +122,7 @@ fn a_bad_day_in_the_past_drags_nothing_along() {
 #[test]
 fn a_change_of_mix_is_no_change_of_level() {
     let mut n = noise(4);
-    let slow = |row: usize| is_current(row) != row.is_multiple_of(10);
+    let slow = |row: usize| if is_current(row) { !row.is_multiple_of(10) } else { row.is_multiple_of(10) };
     let value = numbers(|row| n() + if slow(row) { 20.0 } else { 1.0 });
     let model = texts(|row| if slow(row) { "slow" } else { "fast" }.to_owned());
     check("watch: anomaly, effect_floor: 1", &[("value", value.clone()), ("model", model.clone())], "ALERT");
@@ -137,7 +148,9 @@ fn ten_thousand_slices_stay_within_bounds() {
 
 #[test]
 fn an_error_rate_is_compared_as_counts() {
-    let failing = |now: usize| Arc::new((0..N_ROWS).map(|row| Some(row % 100 == 0 || (is_current(row) && row % now == 0))).collect::<BooleanArray>()) as ArrayRef;
+    let failing = |now: usize| {
+        Arc::new((0..N_ROWS).map(|row| Some(row % 100 == 0 || (is_current(row) && row % now == 0))).collect::<BooleanArray>()) as ArrayRef
+    };
     let found = check("watch: error_rate, effect_floor: 0.05", &[("value", failing(4))], "ALERT");
     assert!(found.value.is_some_and(|value| (0.2..0.3).contains(&value)) && found.baseline.is_some_and(|value| value < 0.02), "{found:?}");
     check("watch: error_rate, effect_floor: 0.05", &[("value", failing(36))], "OK");

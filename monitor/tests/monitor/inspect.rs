@@ -186,7 +186,8 @@ async fn a_select_that_fails_is_a_state_and_then_an_alert_of_its_own() {
     let tenant = Tenant::default();
     let store = filled(dir.path(), &tenant, &month(None)).await;
     let rule = |select: &str| {
-        let yaml = format!("{{name: mine, select: \"{select}\", watch: threshold, above: 1000, every: 1h, window: 6h, min_n: 1, no_data: {{for: 3}}}}");
+        let yaml =
+            format!("{{name: mine, select: \"{select}\", watch: threshold, above: 1000, every: 1h, window: 6h, min_n: 1, no_data: {{for: 3}}}}");
         vec![Monitor { rule: Rule::parse(&yaml).unwrap(), file: "mine.yaml".to_owned(), limits: Limits::default() }]
     };
     let from = START + 5 * DAY + 12 * HOUR;

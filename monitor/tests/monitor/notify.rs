@@ -74,7 +74,8 @@ async fn a_bad_day_is_one_page_and_one_all_clear() {
     let store = open(dir.path()).await;
     fill(&store, &tenant, &calls).await;
     let receiver = Receiver::start().await;
-    let walked = walk(&store, &tenant, &monitors, &[receiver.webhook(Some("s3cret"))], Micros(START + 6 * DAY), Micros(START + 9 * DAY)).await.unwrap();
+    let walked =
+        walk(&store, &tenant, &monitors, &[receiver.webhook(Some("s3cret"))], Micros(START + 6 * DAY), Micros(START + 9 * DAY)).await.unwrap();
     assert_eq!((walked.delivered, walked.failed), (2, 0));
     assert_eq!(receiver.states().await, ["firing", "resolved"]);
 
@@ -83,7 +84,10 @@ async fn a_bad_day_is_one_page_and_one_all_clear() {
     let signature = headers["x-karat-signature"].to_str().unwrap();
     assert!(signature.starts_with("sha256=") && signature.len() == 7 + 64, "{signature}");
     let notice: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!((notice["monitor"].as_str(), notice["severity"].as_str(), notice["tenant"].as_str()), (Some("latency"), Some("page"), Some("default")));
+    assert_eq!(
+        (notice["monitor"].as_str(), notice["severity"].as_str(), notice["tenant"].as_str()),
+        (Some("latency"), Some("page"), Some("default"))
+    );
     assert!(notice["summary"].as_str().unwrap().starts_with("model calls take longer than usual"), "{notice}");
     assert_eq!(notice["details"]["trace_ids"].as_array().unwrap().len(), 10);
     store.close().await.unwrap();

@@ -141,7 +141,13 @@ fn busy(time: i64) -> f64 {
 
 fn one_session(draw: &mut Draw, start: i64, session: u32, weather: &Weather, days: &[[f64; 3]], bad: Option<&BadDay>, calls: &mut Vec<Call>) {
     let mut pick = draw.unit();
-    let service = SERVICES.iter().find(|service| { pick -= service.share; pick < 0.0 }).unwrap_or(&SERVICES[2]);
+    let service = SERVICES
+        .iter()
+        .find(|service| {
+            pick -= service.share;
+            pick < 0.0
+        })
+        .unwrap_or(&SERVICES[2]);
     let (name, _, seconds, usd) = if draw.unit() < service.models[0].1 { service.models[0] } else { service.models[1] };
     let effects: [f64; 3] = std::array::from_fn(|_| draw.normal() * weather.session_sd);
     let n_calls = service.calls.0 + draw.below(service.calls.1 - service.calls.0 + 1);
@@ -166,7 +172,11 @@ fn one_session(draw: &mut Draw, start: i64, session: u32, weather: &Weather, day
             session,
             failed,
             seconds: seconds * load * tail * size(Kind::Latency).unwrap_or(1.0) * (day[0] + effects[0] + weather.call_sd * draw.normal()).exp(),
-            usd: if failed { 0.0 } else { usd * grown * size(Kind::Cost).unwrap_or(1.0) * (day[1] + effects[1] + weather.call_sd * draw.normal()).exp() },
+            usd: if failed {
+                0.0
+            } else {
+                usd * grown * size(Kind::Cost).unwrap_or(1.0) * (day[1] + effects[1] + weather.call_sd * draw.normal()).exp()
+            },
             groundedness: (service.name == "support-bot" && !failed).then_some(grounded.clamp(0.0, 1.0)),
         });
         failed_before = failed;
