@@ -35,6 +35,10 @@ pub(super) struct Draft {
     pub input: Vec<Message>,
     pub output: Vec<Message>,
     pub tools: Option<Value>,
+    /// Text out of the input of a step that is no call; the input itself stays an attribute.
+    pub step_input: Option<String>,
+    /// The same of its output.
+    pub step_output: Option<String>,
     /// The output was an answer that only a provider gives: choices, candidates, generations.
     pub answered: bool,
 }
