@@ -199,7 +199,9 @@ impl Chart {
         let slot = chart.slot(grid);
         for one in series {
             let points: Vec<Option<(f64, f64)>> = (0..grid.n)
-                .map(|i| Some((LEFT + slot * (real_index(i) + 0.5), chart.y(&scale, one.values.get(i).copied().flatten().filter(|v| v.is_finite())?))))
+                .map(|i| {
+                    Some((LEFT + slot * (real_index(i) + 0.5), chart.y(&scale, one.values.get(i).copied().flatten().filter(|v| v.is_finite())?)))
+                })
                 .collect();
             for run in points.split(|point| point.is_none()) {
                 let run: Vec<(f64, f64)> = run.iter().copied().flatten().collect();

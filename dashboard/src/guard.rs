@@ -102,7 +102,11 @@ mod tests {
     use axum::body::Body;
 
     fn check_headers(pairs: &[(&str, &str)]) -> Result<(), Error> {
-        let config = DashboardConfig { hosts: vec!["karat.example.com".to_owned()], origins: vec!["https://grafana.example.com".to_owned()], ..Default::default() };
+        let config = DashboardConfig {
+            hosts: vec!["karat.example.com".to_owned()],
+            origins: vec!["https://grafana.example.com".to_owned()],
+            ..Default::default()
+        };
         let mut request = Request::builder().uri("/traces");
         for (name, value) in pairs {
             request = request.header(*name, *value);
@@ -112,10 +116,31 @@ mod tests {
 
     #[test]
     fn only_known_names_are_served() {
-        for host in ["localhost", "localhost:4319", "LOCALHOST:1", "127.0.0.1:4319", "127.8.8.8", "[::1]:4319", "karat.example.com", "Karat.Example.com:443", "localhost."] {
+        for host in [
+            "localhost",
+            "localhost:4319",
+            "LOCALHOST:1",
+            "127.0.0.1:4319",
+            "127.8.8.8",
+            "[::1]:4319",
+            "karat.example.com",
+            "Karat.Example.com:443",
+            "localhost.",
+        ] {
             assert!(check_headers(&[("host", host)]).is_ok(), "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example", "evil.localhost.example", "127.0.0.1.evil.example", "10.0.0.1", "0.0.0.0", "[::]", "evil.example@localhost", "", "127.0.0.1:80:80"] {
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "evil.localhost.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "0.0.0.0",
+            "[::]",
+            "evil.example@localhost",
+            "",
+            "127.0.0.1:80:80",
+        ] {
             assert!(matches!(check_headers(&[("host", host)]), Err(Error::Host { .. })), "{host}");
         }
         assert!(check_headers(&[]).is_err());
@@ -135,11 +160,16 @@ mod tests {
     /// A link in a mail opens a page; an image or script tag of another site gets nothing.
     #[test]
     fn other_sites_may_link_but_not_load() {
-        let with = |mode, dest| check_headers(&[("host", "localhost"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)]);
+        let with = |mode, dest| {
+            check_headers(&[("host", "localhost"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)])
+        };
         assert!(with("navigate", "document").is_ok());
         assert!(with("no-cors", "image").is_err());
         assert!(with("no-cors", "script").is_err());
         assert!(with("navigate", "iframe").is_err());
-        assert!(check_headers(&[("host", "localhost"), ("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]).is_ok());
+        assert!(
+            check_headers(&[("host", "localhost"), ("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")])
+                .is_ok()
+        );
     }
 }

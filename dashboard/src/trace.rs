@@ -127,8 +127,7 @@ pub(crate) enum Sort {
 
 impl Sort {
     /// Every sort, in the order in which the tree's JSON numbers them.
-    pub(crate) const ALL: [Sort; 8] =
-        [Sort::Llm, Sort::Embedding, Sort::Retrieval, Sort::Tool, Sort::Agent, Sort::Chain, Sort::Network, Sort::Step];
+    pub(crate) const ALL: [Sort; 8] = [Sort::Llm, Sort::Embedding, Sort::Retrieval, Sort::Tool, Sort::Agent, Sort::Chain, Sort::Network, Sort::Step];
 
     /// Tells what a span is from its operation and kind.
     pub(crate) fn of(operation: Option<&str>, kind: &str, is_llm_call: bool) -> Self {

@@ -46,9 +46,9 @@ mod statement;
 mod status;
 mod store;
 mod tables;
-mod views;
 #[cfg(test)]
 mod tests;
+mod views;
 mod wal;
 mod writer;
 

@@ -34,6 +34,8 @@ pub(super) struct Draft {
     pub system: Vec<Value>,
     pub input: Vec<Message>,
     pub output: Vec<Message>,
+    /// Messages came from the span's events.
+    pub told_by_events: bool,
     pub tools: Option<Value>,
     /// Text out of the input of a step that is no call; the input itself stays an attribute.
     pub step_input: Option<String>,

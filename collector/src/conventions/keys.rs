@@ -395,7 +395,15 @@ const TABLE: &[(Slot, &[&[&str]])] = &[
             &["user_account_id", "user_account_uuid", "account_id"],
         ],
     ),
-    (Slot::Agent, &[&["gen_ai_agent_name"], &["agent_name"], &["lc_agent_name", "assistant_name"], &["graph_node_name", "graph_node_id", "telemetry_function_id"]]),
+    (
+        Slot::Agent,
+        &[
+            &["gen_ai_agent_name"],
+            &["agent_name"],
+            &["lc_agent_name", "assistant_name"],
+            &["graph_node_name", "graph_node_id", "telemetry_function_id"],
+        ],
+    ),
     (Slot::Workflow, &[&["gen_ai_workflow_name"], &["workflow_name"], &["chain_name", "flow_name", "pipeline_name", "crew_name"]]),
     (
         Slot::ToolName,

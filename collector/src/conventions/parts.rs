@@ -27,7 +27,8 @@ pub(super) fn of_blocks(items: &[Value], out: &mut Vec<Value>) {
 
 /// A text part; the repr of a block of an SDK, which some senders put there, is that block.
 fn spoken(text: &str) -> Value {
-    const REPRS: &[&str] = &["ResponseFunctionToolCall(", "ResponseOutputText(", "ResponseReasoningItem(", "{'annotations':", "{'type': '", "{'text':"];
+    const REPRS: &[&str] =
+        &["ResponseFunctionToolCall(", "ResponseOutputText(", "ResponseReasoningItem(", "{'annotations':", "{'type': '", "{'text':"];
     let block = REPRS.iter().any(|start| text.starts_with(start)).then(|| super::python::parse(text)).flatten();
     if let Some(Value::Object(map)) = block
         && let Some(kind) = first_text(&map, &["type"])

@@ -62,8 +62,19 @@ fn request_object(map: &Map<String, Value>, draft: &mut Draft, depth: usize) {
     if let Some(Value::Object(config)) = first(map, &["config", "generation_config", "generationConfig"]) {
         request_object_settings(config, draft);
     }
-    let spoken =
-        ["messages", "contents", "chat_messages", "message_history", "prompt_messages", "input_messages", "message", "items", "prompt", "prompts", "input"];
+    let spoken = [
+        "messages",
+        "contents",
+        "chat_messages",
+        "message_history",
+        "prompt_messages",
+        "input_messages",
+        "message",
+        "items",
+        "prompt",
+        "prompts",
+        "input",
+    ];
     for key in spoken {
         let Some(found) = map.get(key).filter(|found| !found.is_null()) else { continue };
         if draft.input.is_empty() {

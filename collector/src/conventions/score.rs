@@ -130,8 +130,7 @@ fn feedback(attributes: &[KeyValue], row: &Span) -> Option<Score> {
         source: Some("human"),
         ..Verdict::default()
     };
-    let target =
-        Target { trace_id: Some(row.trace_id), span_id: row.parent_span_id, session_id: row.session_id.as_deref(), time: row.start_time };
+    let target = Target { trace_id: Some(row.trace_id), span_id: row.parent_span_id, session_id: row.session_id.as_deref(), time: row.start_time };
     Some(score(verdict, &target, row.start_time))
 }
 

@@ -208,7 +208,9 @@ fn continued(spans: &mut [Span]) {
         let Some(input) = call.input_messages.as_deref() else { continue };
         let Some(start) = input.strip_suffix(']') else { continue };
         let follows = |span: &&Span| {
-            span.is_llm_call && span.trace_id == call.trace_id && span.input_messages.as_deref().is_some_and(|next| next.len() > input.len() && next.starts_with(start))
+            span.is_llm_call
+                && span.trace_id == call.trace_id
+                && span.input_messages.as_deref().is_some_and(|next| next.len() > input.len() && next.starts_with(start))
         };
         let Some(next) = spans.iter().find(follows).and_then(|span| span.input_messages.as_deref()) else { continue };
         let Ok(messages) = serde_json::from_str::<Vec<Value>>(next) else { continue };
@@ -225,7 +227,8 @@ fn arguments(spans: &mut [Span]) {
         let lacks = spans[at].tool_arguments.as_deref().is_none_or(|arguments| !arguments.starts_with('{'));
         let Some(id) = spans[at].tool_call_id.clone().filter(|_| lacks && spans[at].operation.as_deref() == Some("execute_tool")) else { continue };
         let quoted = format!("\"id\":{}", Value::String(id.clone()));
-        let asked = spans.iter().filter(|span| span.is_llm_call).filter_map(|span| span.output_messages.as_deref()).find(|output| output.contains(&quoted));
+        let asked =
+            spans.iter().filter(|span| span.is_llm_call).filter_map(|span| span.output_messages.as_deref()).find(|output| output.contains(&quoted));
         let Some(messages) = asked.and_then(|output| serde_json::from_str::<Vec<Value>>(output).ok()) else { continue };
         let mut parts = messages.iter().filter_map(|message| message["parts"].as_array()).flatten();
         if let Some(part) = parts.find(|part| part["id"].as_str() == Some(id.as_str())) {
@@ -237,7 +240,8 @@ fn arguments(spans: &mut [Span]) {
 /// What a call does not say itself and the spans around it do: session, user, agent, tools.
 fn inherit(spans: &mut [Span], family: &Family) {
     for at in 0..spans.len() {
-        if !matches!(spans[at].operation.as_deref(), Some(operation) if spans[at].is_llm_call || operation == "execute_tool" || operation == "retrieval") {
+        if !matches!(spans[at].operation.as_deref(), Some(operation) if spans[at].is_llm_call || operation == "execute_tool" || operation == "retrieval")
+        {
             continue;
         }
         let mut own = std::mem::take(&mut spans[at]);
@@ -285,7 +289,9 @@ fn prompts(spans: &mut [Span], family: &Family) {
 /// The Responses API names a call of a tool twice; who sent the item's id is given the call's, as the next turn quotes it.
 fn call_ids(spans: &mut [Span]) {
     for at in 0..spans.len() {
-        let Some(output) = spans[at].output_messages.as_ref().filter(|output| spans[at].is_llm_call && output.contains("\"tool_call\"")) else { continue };
+        let Some(output) = spans[at].output_messages.as_ref().filter(|output| spans[at].is_llm_call && output.contains("\"tool_call\"")) else {
+            continue;
+        };
         let Ok(mut messages) = serde_json::from_str::<Vec<Value>>(output) else { continue };
         let mut changed = false;
         let parts = messages.iter_mut().filter_map(|message| message["parts"].as_array_mut()).flatten();
@@ -304,7 +310,9 @@ fn call_ids(spans: &mut [Span]) {
 
 /// The id under which a later call quotes the same call of a tool.
 fn quoted_id(spans: &[Span], at: usize, call: &Value) -> Option<Value> {
-    let later = spans.iter().filter(|span| span.is_llm_call && span.start_unix_nano > spans[at].start_unix_nano && span.service_name == spans[at].service_name);
+    let later = spans
+        .iter()
+        .filter(|span| span.is_llm_call && span.start_unix_nano > spans[at].start_unix_nano && span.service_name == spans[at].service_name);
     for input in later.filter_map(|span| span.input_messages.as_ref()).take(16) {
         let messages: Vec<Value> = serde_json::from_str(input).ok()?;
         let parts = messages.iter().filter_map(|message| message["parts"].as_array()).flatten();

@@ -49,11 +49,16 @@ pub(super) fn interpret(input: &SpanInput<'_>, disabled: Option<&str>, row: &mut
     content(&gathered, told, &mut draft, &mut used);
     infer_role(&gathered, row, &mut draft);
     if draft.role.is_none() {
-        (draft.input, draft.output) = (Vec::new(), Vec::new());
+        if !draft.told_by_events {
+            (draft.input, draft.output) = (Vec::new(), Vec::new());
+        }
         used.clear();
         step_content(&gathered, &mut draft, &mut used);
     }
     streaming(&gathered, &input.span.events, row, &mut draft);
+    if draft.told_by_events {
+        row.events = Some(leftover::events(&input.span.events));
+    }
     finish(&gathered, input, draft, &mut used, row);
     let scope = input.scope.map_or("", |scope| scope.name.as_str());
     dialects::refine(&Seen { input, gathered: &gathered, scope }, disabled, row);
@@ -240,11 +245,13 @@ fn content<'a>(gathered: &Gathered<'a>, told: events::Told, draft: &mut Draft, u
         }
         Some(_) => step_content(gathered, draft, used),
     }
-    if draft.input.is_empty() {
+    if draft.input.is_empty() && !told.input.is_empty() {
         draft.input = told.input;
+        draft.told_by_events = true;
     }
-    if draft.output.is_empty() {
+    if draft.output.is_empty() && !told.output.is_empty() {
         draft.output = told.output;
+        draft.told_by_events = true;
     }
     put(&mut draft.finish_reason, told.finish_reason);
     for source in gathered.of(Slot::ToolDefinitions) {
@@ -295,7 +302,8 @@ fn output_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec
         if answered && draft.response_id.is_some() {
             break;
         }
-        if answered && source.prefix.is_none()
+        if answered
+            && source.prefix.is_none()
             && let Some(text) = gathered.value(source.at).and_then(value::text)
         {
             payload::response_head(text, draft);
@@ -453,7 +461,11 @@ fn finish<'a>(gathered: &Gathered<'a>, input: &SpanInput<'_>, mut draft: Draft, 
     let told = draft.output.iter().find_map(|message| message.finish_reason.clone());
     row.finish_reason = draft.finish_reason.take().or(told);
     let calls = |message: &Message| !message.parts.is_empty() && message.parts.iter().all(|part| part["type"] == "tool_call");
-    if row.provider.as_deref() == Some("openai") && row.finish_reason.as_deref() == Some("stop") && draft.output.iter().all(calls) && !draft.output.is_empty() {
+    if row.provider.as_deref() == Some("openai")
+        && row.finish_reason.as_deref() == Some("stop")
+        && draft.output.iter().all(calls)
+        && !draft.output.is_empty()
+    {
         row.finish_reason = Some("tool_call".to_owned());
     }
     if matches!(role, Some(Role::Tool)) {
@@ -621,7 +633,8 @@ fn answered_call(answer: &Value, depth: usize) -> Option<String> {
 fn call_arguments(found: Value) -> Value {
     let Value::Object(map) = &found else { return found };
     let around = map.contains_key("args") || map.contains_key("input_str") || map.contains_key("inputs");
-    let inner = value::first(map, &["kwargs", "inputs", "arguments"]).filter(|inner| around && inner.as_object().is_some_and(|inner| !inner.is_empty()));
+    let inner =
+        value::first(map, &["kwargs", "inputs", "arguments"]).filter(|inner| around && inner.as_object().is_some_and(|inner| !inner.is_empty()));
     match (map.contains_key("input_str"), inner) {
         (true, _) => map.get("inputs").filter(|inner| inner.is_object()).cloned().unwrap_or(found),
         (false, Some(inner)) => inner.clone(),

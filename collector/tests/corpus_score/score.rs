@@ -141,14 +141,18 @@ fn choose(call: &Call, scenario: &Scenario, rows: &Rows, free: &[usize]) -> Opti
     let same = |other: &&Call| other.seq != call.seq && call.carriers().any(|id| other.carriers().any(|other| other == id));
     let shared: Vec<&Call> = scenario.llm_calls.iter().filter(same).collect();
     let by_id = free.iter().find(|row| call.response_id.is_some() && rows.calls[**row].response_id == call.response_id);
-    let others = |row: &&usize| shared.iter().any(|other| other.output["text"].is_string() && other.output["text"].as_str() == rows.calls[**row].output_text.as_deref());
+    let others = |row: &&usize| {
+        shared.iter().any(|other| other.output["text"].is_string() && other.output["text"].as_str() == rows.calls[**row].output_text.as_deref())
+    };
     let own = |row: &&usize| call.output["text"].as_str() == rows.calls[**row].output_text.as_deref();
     let carried = |row: &&usize| call.carriers().any(|id| rows.calls[**row].span_id == id) && (own(row) || !others(row));
     let tokens = |row: &&usize| rows.calls[**row].output_tokens == call.usage["output_tokens"].as_i64();
     let by_carrier = || free.iter().filter(carried).find(tokens).or_else(|| free.iter().find(carried));
     let counts = |row: &&usize| {
         let row = &rows.calls[**row];
-        call.usage["output_tokens"].is_i64() && row.output_tokens == call.usage["output_tokens"].as_i64() && row.input_tokens == call.usage["input_tokens"].as_i64()
+        call.usage["output_tokens"].is_i64()
+            && row.output_tokens == call.usage["output_tokens"].as_i64()
+            && row.input_tokens == call.usage["input_tokens"].as_i64()
     };
     let by_counts = || free.iter().find(counts);
     let by_order = || {
@@ -229,7 +233,9 @@ fn content(call: &Call, row: &Row, raw: &str, scorer: &mut Scorer<'_>) {
     scorer.same("system", call.visible("system"), &system, &json!(call.system));
     let input = list(&row.input_messages);
     let wanted = flatten(&call.input_messages);
-    let spoken = |message: &&Value| message["role"] == "user" && message["parts"].as_array().is_some_and(|parts| parts.iter().any(|part| part["type"] == "text"));
+    let spoken = |message: &&Value| {
+        message["role"] == "user" && message["parts"].as_array().is_some_and(|parts| parts.iter().any(|part| part["type"] == "text"))
+    };
     let last_user = call.input_messages.iter().rev().find(spoken).map(|message| {
         let texts = message["parts"].as_array().into_iter().flatten().filter(|part| part["type"] == "text");
         json!(texts.filter_map(|part| part["content"].as_str()).collect::<Vec<_>>().join("\n"))
@@ -284,7 +290,10 @@ fn rows_hold(wanted: &[Value], raw: &str) -> bool {
     };
     wanted.iter().all(|part| match part["type"].as_str().unwrap_or_default() {
         "text" => part["content"].as_str().is_some_and(|text| raw.contains(text.lines().next().unwrap_or_default())),
-        "tool_call" => part["name"].as_str().is_some_and(|name| raw.contains(name)) && part["arguments"].as_object().is_none_or(|map| map.iter().all(|(name, value)| argument(name, value))),
+        "tool_call" => {
+            part["name"].as_str().is_some_and(|name| raw.contains(name))
+                && part["arguments"].as_object().is_none_or(|map| map.iter().all(|(name, value)| argument(name, value)))
+        }
         "tool_call_response" => part["response"].as_str().is_some_and(|answer| raw.contains(answer)),
         _ => false,
     })
@@ -297,7 +306,9 @@ fn flatten(messages: &[Value]) -> Vec<Value> {
         for part in message["parts"].as_array().into_iter().flatten() {
             out.push(match part["type"].as_str().unwrap_or_default() {
                 "text" => json!({"role": message["role"], "type": "text", "content": part["content"]}),
-                "tool_call" => json!({"role": "assistant", "type": "tool_call", "id": part["id"], "name": part["name"], "arguments": part["arguments"]}),
+                "tool_call" => {
+                    json!({"role": "assistant", "type": "tool_call", "id": part["id"], "name": part["name"], "arguments": part["arguments"]})
+                }
                 "tool_call_response" => {
                     let answer = if part["response"].is_null() { &part["result"] } else { &part["response"] };
                     json!({"role": "tool", "type": "tool_call_response", "response": answer})

@@ -164,7 +164,8 @@ impl Output {
 
 /// Writes `{columns, rows, truncated, elapsed_ms}`. Rows are lists, in the columns' order: two columns may have one name.
 fn write_json(answer: &Answer, elapsed_ms: u64) -> Result<Vec<u8>, Error> {
-    let columns: Vec<Value> = answer.schema.fields().iter().map(|field| serde_json::json!({"name": field.name(), "type": type_name(field.data_type())})).collect();
+    let columns: Vec<Value> =
+        answer.schema.fields().iter().map(|field| serde_json::json!({"name": field.name(), "type": type_name(field.data_type())})).collect();
     let mut out = br#"{"columns":"#.to_vec();
     serde_json::to_writer(&mut out, &columns).map_err(|error| Error::Write(error.to_string()))?;
     out.extend_from_slice(br#","rows":["#);

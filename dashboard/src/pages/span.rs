@@ -157,7 +157,11 @@ impl Panel {
             messages,
             tool: tool(span, bytes_max),
             documents: documents(span.documents.as_deref(), bytes_max).into_iter().take(ITEMS_MAX).collect(),
-            tool_definitions: span.tool_definitions.as_deref().filter(|json| !matches!(json.trim(), "" | "[]" | "null")).map(|json| text(&pretty_or_text(json))),
+            tool_definitions: span
+                .tool_definitions
+                .as_deref()
+                .filter(|json| !matches!(json.trim(), "" | "[]" | "null"))
+                .map(|json| text(&pretty_or_text(json))),
             events: events(span, bytes_max),
             attributes: pairs(span.attributes.as_deref(), bytes_max),
             resource: pairs(span.resource.as_deref(), bytes_max),
@@ -190,10 +194,8 @@ impl Fact {
 fn facts(detail: &Detail, trace_start_ns: Option<i64>) -> Vec<Fact> {
     let span = &detail.span;
     let start = Micros(span.start_us);
-    let mut facts = vec![
-        Fact::new("Start", format::time(start)).titled(format::rfc3339(start)),
-        Fact::new("Duration", format::nanos(span.duration_ns)),
-    ];
+    let mut facts =
+        vec![Fact::new("Start", format::time(start)).titled(format::rfc3339(start)), Fact::new("Duration", format::nanos(span.duration_ns))];
     if let Some(offset) = trace_start_ns.map(|begin| span.start_unix_nano.saturating_sub(begin)).filter(|offset| *offset > 0) {
         facts.push(Fact::new("Offset", format!("+{}", format::nanos(offset))));
     }

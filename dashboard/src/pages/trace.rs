@@ -100,7 +100,8 @@ pub(crate) async fn page(
     let id = trace.id.to_string();
     let n_spans = trace.tree.places.len();
     let first = asking.first.unwrap_or(0).min(n_spans.saturating_sub(1));
-    let link = |first: usize| address(&format!("/traces/{id}"), [("first", first.to_string().as_str()), ("span", chosen.as_deref().unwrap_or_default())]);
+    let link =
+        |first: usize| address(&format!("/traces/{id}"), [("first", first.to_string().as_str()), ("span", chosen.as_deref().unwrap_or_default())]);
     let head = Head::new(&trace);
     let page = TracePage {
         frame: Frame::new(&app, &tenant, "traces", head.name.clone()),
@@ -124,7 +125,9 @@ impl Head {
         let root = trace.root();
         let start = Micros::from_nanos(trace.tree.start_ns);
         let spans = || trace.in_order().map(|(_, span)| span);
-        let first_of = |field: fn(&LightSpan) -> &Option<String>| root.and_then(|root| field(root).clone()).or_else(|| spans().find_map(|span| field(span).clone()));
+        let first_of = |field: fn(&LightSpan) -> &Option<String>| {
+            root.and_then(|root| field(root).clone()).or_else(|| spans().find_map(|span| field(span).clone()))
+        };
         let Usage { n_calls, input_tokens, output_tokens, cost_nanousd } = trace.usage;
         let n_errors = trace.n_errors();
         let int = |n: usize| format::count(i64::try_from(n).unwrap_or(i64::MAX));

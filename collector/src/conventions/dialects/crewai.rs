@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Seen;
-use crate::conventions::keys::Slot;
 use crate::conventions::draft::Draft;
+use crate::conventions::keys::Slot;
 use crate::conventions::usage::Usage;
 use crate::conventions::{messages, payload, value};
 

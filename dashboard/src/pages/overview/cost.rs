@@ -103,8 +103,12 @@ fn lay_out(rows: &[CostRow], grid: &Grid, windows: &[(Micros, Micros)]) -> Cost 
         Series::new("output", "gold", sum(rows, grid, |row| row.output_tokens.map(format::real))),
     ];
     let n_tokens = models.values().fold(0i64, |sum, model| sum.saturating_add(model.input_tokens).saturating_add(model.output_tokens));
-    cost.chart = Chart::stacked("Cost", grid, &series, Axis::of(dollar_label).with_floor(0.001)).with_figure(format::money(cost.nanousd)).with_shades(grid, windows);
-    cost.tokens_chart = Chart::stacked("Tokens", grid, &tokens, Axis::of(format::short)).with_figure(format::short(format::real(n_tokens))).with_shades(grid, windows);
+    cost.chart = Chart::stacked("Cost", grid, &series, Axis::of(dollar_label).with_floor(0.001))
+        .with_figure(format::money(cost.nanousd))
+        .with_shades(grid, windows);
+    cost.tokens_chart = Chart::stacked("Tokens", grid, &tokens, Axis::of(format::short))
+        .with_figure(format::short(format::real(n_tokens)))
+        .with_shades(grid, windows);
     cost.models = models;
     cost
 }
