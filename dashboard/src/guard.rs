@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -18,7 +18,8 @@ const HEADERS: &[(&str, &str)] = &[
     ("content-security-policy", CONTENT_POLICY),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
+    // not `no-referrer`: under that, browsers send `origin: null` with the forms of our own pages
+    ("referrer-policy", "same-origin"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
@@ -26,10 +27,14 @@ const HEADERS: &[(&str, &str)] = &[
 
 /// Refuses requests under a foreign name or from a foreign page, and adds the headers to every answer.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with("/api/");
     let mut response = match check(&app.config, &request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
+    if is_api {
+        response = in_json(response, app.config.body_bytes_max);
+    }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(*name, HeaderValue::from_static(value));
@@ -38,6 +43,18 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
+}
+
+/// Says in the API's words what axum itself refuses: a body that is too large, an address that cannot be read.
+fn in_json(response: Response, body_bytes_max: usize) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !response.status().is_client_error() || kind.is_some_and(|kind| kind == "application/json") {
+        return response;
+    }
+    match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge { limit: body_bytes_max }.into_response(),
+        _ => Error::Input { message: "the address or the body cannot be read".to_owned(), hint: "see /api/v1/openapi.json" }.into_response(),
+    }
 }
 
 fn check(config: &DashboardConfig, request: &Request) -> Result<(), Error> {

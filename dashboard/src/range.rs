@@ -151,8 +151,9 @@ impl Grid {
             (DAY_US, "%-d %b"),
             (7 * DAY_US, "%-d %b"),
             (28 * DAY_US, "%-d %b"),
+            (364 * DAY_US, "%Y"),
         ];
-        steps.into_iter().find(|(step, _)| whole / step <= 7).unwrap_or((364 * DAY_US, "%Y"))
+        steps.into_iter().find(|(step, _)| whole / step <= 7).unwrap_or((40 * 364 * DAY_US, "%Y"))
     }
 }
 

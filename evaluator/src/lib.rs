@@ -1,1 +1,35 @@
-//! karat's evaluator.
+//! Suites over ground truth, checks on landing spans, and the verdict with its statistics.
+//!
+//! `karat eval` is [`cli_eval`]: a suite (`suite`, `dataset`) is answered by targets (`target`), checked (`checks`, `judge`) and
+//! decided (`gate`) into a report (`report`). The checks that every landing model call gets are [`online::score_new`].
+
+pub mod config;
+pub mod dataset;
+pub mod error;
+pub mod git;
+pub mod online;
+pub mod report;
+pub mod suite;
+
+mod baseline;
+mod chat;
+mod checks;
+mod cli;
+mod files;
+mod gate;
+mod judge;
+mod keys;
+mod lineage;
+mod run;
+mod spec;
+mod target;
+mod template;
+
+pub use checks::Outcome;
+pub use cli::{EvalArgs, EvalFormat, EvalOutcome, cli_eval};
+pub use config::EvaluatorConfig;
+pub use error::{Error, ErrorKind};
+pub use report::Report;
+pub use run::{Options, run, run_suite};
+pub use spec::Better;
+pub use template::Env;

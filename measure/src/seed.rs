@@ -3,7 +3,7 @@
 use std::fmt;
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
 
 /// A seed for ChaCha8, made out of names and ids, so that the same data always draws the same numbers.
@@ -24,6 +24,11 @@ impl Seed {
     /// Starts the stream of random numbers.
     pub fn rng(self) -> ChaCha8Rng {
         ChaCha8Rng::from_seed(self.0)
+    }
+
+    /// Returns the first number of the stream, evenly spread over `0.0..1.0`: for a decision that has to fall the same way again.
+    pub fn unit(self) -> f64 {
+        (self.rng().next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

@@ -64,14 +64,15 @@ pub async fn run(mut config: Config, args: &DemoArgs) -> anyhow::Result<u8> {
 
     let tenant = Tenant::default();
     let n_calls = count(&running.store, &tenant, "select count(*) as n from llm_calls").await?;
-    let mut n_scored = 0;
+    let (mut n_scored, mut n_passed) = (0, 0);
     loop {
-        let scored = evaluator::online::score_new(&running.store, &tenant, &rules, now).await?;
+        let scored = evaluator::online::score_new(&running.store, &tenant, &rules, clock::now()).await?;
         if scored.n_scores == 0 {
             break;
         }
         n_scored += scored.n_scores;
-        out.step("scoring answers", scored.n_targets.min(n_calls), n_calls);
+        n_passed += scored.n_targets as u64;
+        out.step("scoring answers", n_passed.min(n_calls), n_calls);
     }
     out.done(&format!("gave {n_scored} scores to {n_calls} model calls"));
     running.store.flush().await?;

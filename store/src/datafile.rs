@@ -8,13 +8,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::interleave_record_batch;
-use arrow::datatypes::{Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{Date32Type, TimestampMicrosecondType};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::metadata::{ParquetMetaData, SortingColumn};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
-use schema::{Day, Kind, Table};
+use parquet::file::metadata::ParquetMetaData;
+use schema::{Day, Table};
 
 use crate::budget::Budget;
 use crate::config::StoreConfig;
@@ -22,10 +19,9 @@ use crate::conform::conform;
 use crate::delta::int_bounds;
 use crate::disk;
 use crate::error::Error;
+use crate::layout::{DATE, file_schema, properties};
 use crate::snapshot::{Bloom, DataFile};
 
-/// The partition column, which files do not hold.
-const DATE: &str = "date";
 /// Rows that are brought into order at once.
 const SLICE: usize = 1024;
 
@@ -119,12 +115,6 @@ impl FileWriter<'_> {
     }
 }
 
-/// Returns the columns that files of a table hold.
-pub(crate) fn file_schema(table: Table) -> SchemaRef {
-    let schema = table.arrow_schema();
-    Arc::new(Schema::new(schema.fields().iter().filter(|field| field.name() != DATE).cloned().collect::<Vec<_>>()))
-}
-
 /// Where a row is, in the order in which it is written: by time, then in the order of the log.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
@@ -148,81 +138,6 @@ fn refused(error: parquet::errors::ParquetError, path: &Path) -> Error {
             Err(source) => Error::Parquet(parquet::errors::ParquetError::External(source)),
         },
         error => Error::Parquet(error),
-    }
-}
-
-fn properties(table: Table, rows: usize, config: &StoreConfig) -> Result<WriterProperties, Error> {
-    let schema = file_schema(table);
-    let sorted_by = schema.index_of(table.time_column()).ok().and_then(|index| i32::try_from(index).ok());
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_created_by(concat!("karat ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_max_row_group_bytes(Some(config.row_group_bytes))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_sorting_columns(sorted_by.map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]));
-    for column in table.columns() {
-        let path = ColumnPath::from(column.name);
-        match (column.kind, shape_of(column.name)) {
-            (Kind::Timestamp, _) | (_, Shape::Rising) => {
-                properties = properties
-                    .set_column_dictionary_enabled(path.clone(), false)
-                    .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
-                    .set_column_statistics_enabled(path, EnabledStatistics::Page);
-            }
-            (_, Shape::Id) => {
-                properties = properties
-                    .set_column_dictionary_enabled(path.clone(), false)
-                    .set_column_bloom_filter_enabled(path.clone(), true)
-                    .set_column_bloom_filter_fpp(path.clone(), 0.01)
-                    .set_column_bloom_filter_max_ndv(path, rows.max(1) as u64);
-            }
-            (_, Shape::Unique) => properties = properties.set_column_dictionary_enabled(path, false),
-            (_, Shape::BigText) => {
-                properties =
-                    properties.set_column_dictionary_enabled(path.clone(), false).set_column_statistics_enabled(path, EnabledStatistics::None);
-            }
-            (_, Shape::Plain) => {}
-        }
-    }
-    Ok(properties.build())
-}
-
-/// What is known of a column's values, by its name.
-enum Shape {
-    /// Values that repeat.
-    Plain,
-    /// Numbers that rise with the time of the row.
-    Rising,
-    /// Random ids that people look up.
-    Id,
-    /// Values of which hardly two are equal.
-    Unique,
-    /// Long text, that is read when a row is shown.
-    BigText,
-}
-
-fn shape_of(column: &str) -> Shape {
-    match column {
-        "start_unix_nano" | "time_unix_nano" => Shape::Rising,
-        "trace_id" | "span_id" | "session_id" => Shape::Id,
-        "parent_span_id" | "response_id" | "id" | "duration_ns" => Shape::Unique,
-        "attributes"
-        | "events"
-        | "links"
-        | "body"
-        | "buckets"
-        | "metadata"
-        | "reason"
-        | "system_instructions"
-        | "input_messages"
-        | "output_messages"
-        | "tool_definitions"
-        | "tool_arguments"
-        | "tool_result"
-        | "documents"
-        | "input_text"
-        | "output_text" => Shape::BigText,
-        _ => Shape::Plain,
     }
 }
 

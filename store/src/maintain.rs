@@ -15,7 +15,7 @@ use crate::disk;
 use crate::error::Error;
 use crate::snapshot::{Bloom, DataFile};
 use crate::store::Inner;
-use crate::tables::{Change, TableState};
+use crate::table_state::{Change, TableState};
 use crate::writer::take_in;
 
 /// How often the tables are looked at.
@@ -81,15 +81,21 @@ fn pick(files: &[Arc<DataFile>], at_least: usize, small_bytes: u64) -> Option<(D
     }
     days.into_iter().rev().find_map(|(date, mut files)| {
         files.sort_by_key(|file| file.bytes);
-        let mut sum = 0;
-        let of_a_size = files.into_iter().take_while(|file| {
-            let fits = file.bytes <= 2 * sum + STEP_BYTES;
-            sum += file.bytes;
-            fits
-        });
-        let picked: Vec<_> = of_a_size.cloned().collect();
-        (picked.len() >= at_least).then_some((date, picked))
+        let runs = (0..files.len()).map(|start| of_a_size(&files[start..]));
+        let picked = runs.take_while(|run| !run.is_empty()).find(|run| run.len() >= at_least)?;
+        Some((date, picked.iter().map(|file| Arc::clone(file)).collect()))
     })
+}
+
+/// Returns the first of files in the order of their sizes, up to one that is much larger than all before it.
+fn of_a_size<'a, 'b>(files: &'a [&'b Arc<DataFile>]) -> &'a [&'b Arc<DataFile>] {
+    let mut sum = 0;
+    let fits = files.iter().take_while(|file| {
+        let fits = sum == 0 || file.bytes <= 2 * sum + STEP_BYTES;
+        sum += file.bytes;
+        fits
+    });
+    &files[..fits.count()]
 }
 
 /// Makes one file of several; `false` where another program took one of them away meanwhile. Blocks.
@@ -196,5 +202,53 @@ async fn warm(inner: &Arc<Inner>) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "could not read the filters over trace ids; looking up a trace opens more files"),
         Err(error) => tracing::error!(%error, "the task that reads filters over trace ids died"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(sizes: &[u64]) -> Vec<Arc<DataFile>> {
+        let file = |(n, bytes): (usize, &u64)| {
+            let path = format!("date=2100-01-01/wal-{n}.parquet");
+            Arc::new(DataFile { path, bytes: *bytes, rows: 1, date: Day(0), time_min: None, time_max: None, ids: None })
+        };
+        sizes.iter().enumerate().map(file).collect()
+    }
+
+    #[track_caller]
+    fn check(sizes: &[u64], expected: &[u64]) {
+        let picked = pick(&files(sizes), 4, 16_000_000).map(|(_, files)| files.iter().map(|file| file.bytes).collect::<Vec<_>>());
+        assert_eq!(picked.unwrap_or_default(), expected);
+    }
+
+    #[test]
+    fn files_of_a_size_are_joined() {
+        check(&[1_000; 3], &[]);
+        check(&[1_000; 4], &[1_000; 4]);
+        check(&[4_000_000; 5], &[4_000_000; 5]);
+    }
+
+    /// Or each new file of a kilobyte would have all of the day written again.
+    #[test]
+    fn a_large_file_waits_for_its_like() {
+        check(&[9_000_000, 1_000, 1_000, 1_000, 1_000], &[1_000; 4]);
+        check(&[9_000_000, 1_000, 1_000, 1_000], &[]);
+    }
+
+    #[test]
+    fn one_small_file_does_not_keep_the_others_apart() {
+        check(&[10, 4_000_000, 4_000_000, 4_000_000, 4_000_000], &[4_000_000; 4]);
+    }
+
+    #[test]
+    fn large_files_and_those_of_other_programs_are_left_alone() {
+        check(&[16_000_000; 9], &[]);
+        let theirs: Vec<_> = files(&[1_000; 9])
+            .iter()
+            .map(|file| Arc::new(DataFile { path: "date=2100-01-01/part-0.parquet".to_owned(), ..file.as_ref().clone() }))
+            .collect();
+        assert!(pick(&theirs, 4, 16_000_000).is_none());
     }
 }

@@ -77,16 +77,16 @@ pub(crate) fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = 
 /// Lists up to three names that `name` may stand for, the nearest first.
 fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let name = name.to_lowercase();
-    let limit = (name.chars().count() / 3).max(1);
+    let limit = ((name.chars().count() + 1) / 3).max(1);
     let distance = |candidate: &str| match candidate {
         longer if longer.len() > name.len() && name.len() > 3 && longer.contains(&name) => 1,
         other => levenshtein(&name, &other.to_lowercase()),
     };
-    let mut near = candidates.into_iter().map(|candidate| (distance(candidate), candidate)).collect::<Vec<_>>();
-    near.retain(|(distance, _)| *distance <= limit);
+    let mut near = candidates.into_iter().map(|candidate| (distance(candidate), candidate.len(), candidate)).collect::<Vec<_>>();
+    near.retain(|(distance, ..)| *distance <= limit);
     near.sort_unstable();
     near.dedup();
-    near.into_iter().take(3).map(|(_, candidate)| candidate).collect()
+    near.into_iter().take(3).map(|(.., candidate)| candidate).collect()
 }
 
 /// Turns what the engine says about a query into an error for the person who wrote it.

@@ -86,6 +86,9 @@ impl Visitor for Walk<'_> {
     type Break = Error;
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
+        if !query.locks.is_empty() {
+            return ControlFlow::Break(mistake::at(self.sql, None, "karat's SQL only reads, so there is nothing to lock"));
+        }
         let parts = query.with.iter().flat_map(|with| &with.cte_tables);
         let parts = parts.map(|part| Part { name: normalized(&part.alias.name), query: &raw const *part.query, n_relations: 0 });
         self.queries.push(Scope { parts: parts.collect(), n_relations: 0 });

@@ -16,7 +16,7 @@ use crate::delta::DeltaLog;
 use crate::disk;
 use crate::error::Error;
 use crate::store::Inner;
-use crate::tables::TableState;
+use crate::table_state::TableState;
 use crate::wal::{self, Frame, LogId, Scanned, Tail};
 
 /// Tables that are read at the same time.

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::fail::FailPoint;
 use crate::held::Sealed;
 use crate::store::Inner;
-use crate::tables::{Change, TableState};
+use crate::table_state::{Change, TableState};
 use crate::wal;
 
 /// Tables that are committed at the same time: one sorts and compresses while the other waits for the disk.

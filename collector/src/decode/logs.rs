@@ -9,7 +9,7 @@ use store::Rows;
 
 use crate::conventions::{self, LogInput};
 
-use super::batches::Batches;
+use super::batches::{self, Batches};
 use super::calendar::Calendar;
 use super::fault::{self, Fault};
 use super::json;
@@ -18,7 +18,7 @@ use super::resource::{Service, attributes_of, filled, scope_of};
 /// Makes the rows of every record of a request that is not rejected.
 pub fn rows(request: &ExportLogsServiceRequest, calendar: &Calendar) -> Result<Rows, RowsError> {
     let mut records = Batches::new(0, |records: &mut [schema::LogRecord]| conventions::settle(&mut [], records));
-    let mut scores = Batches::new(0, |_: &mut [schema::Score]| {});
+    let mut scores = batches::scores(calendar);
     for resource in &request.resource_logs {
         let service = Service::of(resource.resource.as_ref());
         for scope in &resource.scope_logs {
@@ -32,7 +32,7 @@ pub fn rows(request: &ExportLogsServiceRequest, calendar: &Calendar) -> Result<R
         }
     }
     let mut rows = records.finish()?;
-    rows.extend(scores.finish()?);
+    rows.append(&mut scores.finish()?);
     Ok(rows)
 }
 

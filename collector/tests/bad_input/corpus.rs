@@ -7,7 +7,16 @@ use collector::CollectorConfig;
 use collector::decode::fault::Rejected;
 use collector::otlp::limits::{Admitted, Meter};
 use collector::otlp::{Signal, read_protobuf};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
 use schema::{Keys, Tenant};
+use tonic::Code;
+use tonic::codec::CompressionEncoding;
+use tonic_types::StatusExt;
+
+use crate::requests::{span, traces};
 
 use crate::server::{EXPORT_LOGS, EXPORT_METRICS, EXPORT_TRACES, JSON, LOGS, METRICS, PROTOBUF, Server, TRACES, call, post};
 use crate::{gzip, zstd};
@@ -92,6 +101,28 @@ async fn the_corpus_is_kept_by_every_way_in() {
     for name in ["http", "http-gzip", "grpc", "grpc-zstd"] {
         assert_eq!(counts(&server, name).await, expect, "{name}");
     }
+    server.stop().await;
+}
+
+/// The client that everybody generates from OTLP's .proto files, compressing as it does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generated_client_understands_the_answers() {
+    let server = Server::start(CollectorConfig::default(), Keys::default()).await;
+    let client = || TraceServiceClient::connect(format!("http://{}", server.grpc));
+    let good = span(1);
+    let bad = Span { span_id: vec![], ..span(2) };
+    let request = |spans| ExportTraceServiceRequest::decode(&*traces(spans)).unwrap();
+    let mut plain = client().await.unwrap();
+    let response = plain.export(request(vec![good])).await.unwrap().into_inner();
+    assert_eq!(response.partial_success, None);
+    for (id, encoding) in (10..).zip([CompressionEncoding::Gzip, CompressionEncoding::Zstd]) {
+        let mut packing = client().await.unwrap().send_compressed(encoding).accept_compressed(encoding);
+        let response = packing.export(request(vec![span(id), bad.clone()])).await.unwrap().into_inner();
+        assert_eq!(response.partial_success.unwrap().rejected_spans, 1);
+    }
+    let status = plain.export(request(vec![Span { name: "x".repeat(65 << 20), ..span(3) }])).await.unwrap_err();
+    assert_eq!((status.code(), status.get_details_retry_info().is_none()), (Code::ResourceExhausted, true));
+    assert_eq!(server.n_rows("spans").await, 3);
     server.stop().await;
 }
 

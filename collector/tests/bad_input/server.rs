@@ -10,8 +10,8 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
-use schema::{Keys, Micros};
-use store::{Store, StoreConfig};
+use schema::{Keys, Micros, Tenant};
+use store::{QueryOptions, Store, StoreConfig};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -64,6 +64,12 @@ impl Server {
     /// How many rows a table of the default tenant holds, committed or not, after everything that was acked is in it.
     pub async fn n_rows(&self, table: &str) -> u64 {
         self.n_rows_of("default", table).await
+    }
+
+    /// The answer of a query, over everything that was acked.
+    pub async fn sql<T: serde::de::DeserializeOwned>(&self, sql: &str) -> Vec<T> {
+        self.store.settle().await.unwrap();
+        self.store.query(&Tenant::default(), sql, &QueryOptions::default()).await.unwrap().rows().unwrap()
     }
 
     pub async fn n_rows_of(&self, tenant: &str, table: &str) -> u64 {

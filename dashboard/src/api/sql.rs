@@ -203,7 +203,7 @@ fn write_rows(schema: &SchemaRef, batch: &RecordBatch, is_first: &mut bool, out:
 }
 
 /// Names a type as SQL does.
-pub(crate) fn type_name(kind: &DataType) -> String {
+fn type_name(kind: &DataType) -> String {
     match kind {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
         DataType::Int64 => "bigint".to_owned(),

@@ -94,7 +94,7 @@ pub(crate) async fn page(
         None => trace.opening().map(|span| span.span_id.clone()),
     };
     let panel = match &chosen {
-        Some(span) => Some(Panel::read(&reader, &trace.id.to_string(), span, Some(trace.tree.start_ns)).await?),
+        Some(span) => Some(Panel::of(&reader, &trace, span).await?),
         None => None,
     };
     let id = trace.id.to_string();
@@ -222,13 +222,13 @@ fn notes(trace: &Trace) -> Vec<String> {
         notes.push(format!("This trace has more than {} spans; the others are in the table spans.", trace.spans.len()));
     }
     if n_orphans > 0 {
-        notes.push(format!("{n_orphans} span{} did not arrive with a parent.", plural(n_orphans)));
+        notes.push(format!("The parent of {n_orphans} span{} did not arrive.", plural(n_orphans)));
     }
     if n_circles > 0 {
-        notes.push(format!("{n_circles} circle{} of parents cut open.", plural(n_circles)));
+        notes.push(format!("Parents form {n_circles} circle{}, cut open here.", plural(n_circles)));
     }
     if n_early > 0 {
-        notes.push(format!("{n_early} span{} begin before the parent: clocks disagree.", plural(n_early)));
+        notes.push(format!("Clocks disagree: {n_early} span{} began before the parent.", plural(n_early)));
     }
     if trace.tree.n_repeated > 0 {
         notes.push(format!("{} span{} arrived again; the latest is shown.", trace.tree.n_repeated, plural(trace.tree.n_repeated)));

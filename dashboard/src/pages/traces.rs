@@ -47,6 +47,7 @@ struct TracesPage {
     first_href: String,
     is_first: bool,
     nothing: Option<Nothing>,
+    is_new: bool,
 }
 
 /// What to say where the list is empty.
@@ -84,6 +85,7 @@ pub(crate) async fn page(State(app): State<App>, Visitor(tenant): Visitor, Asked
         newer_href: found.newer.map(|place| filter.page_address("newer", &place)),
         first_href: filter.here(),
         is_first: filter.place.is_none(),
+        is_new: nothing.as_ref().is_some_and(|nothing| nothing.latest.is_none()),
         nothing,
         filter,
     };

@@ -47,6 +47,7 @@ pub fn traffic(now: Micros, days: i64, per_day: i64, seed: u64) -> Sample {
         }
     }
     maker.sample.spans.retain(|span| span.start_time < now);
+    maker.sample.scores.retain(|score| score.target_time < now);
     maker.monitors(now);
     maker.sample
 }

@@ -164,6 +164,7 @@ mod tests {
     }
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "fifty calls read better without ampersands")]
     fn eq<T: PartialEq + std::fmt::Debug>(row: &schema::Span, field: &str, found: T, expect: T) {
         assert_eq!(found, expect, "{field} of {:?} in {:?}", row.name, row.service_name);
     }

@@ -17,7 +17,7 @@ use super::bad;
 use super::create::statistics_columns;
 use crate::error::Error;
 use crate::snapshot::DataFile;
-use crate::tables::Change;
+use crate::table_state::Change;
 
 /// Whether a commit changes what the table holds, or only how it is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use crate::config::StoreConfig;
 use crate::disk;
 use crate::error::Error;
 use crate::fail::{Fail, FailPoint};
-use crate::tables::Change;
+use crate::table_state::Change;
 
 const LOG: &str = "_delta_log";
 

@@ -3,6 +3,7 @@
 //! A function of numbers wraps one line of `measure`, so that a dashboard, a gate and an alert compute the same number.
 
 pub(crate) mod bounded;
+pub(crate) mod concat;
 mod ks_p_value;
 mod ks_statistic;
 mod message_text;

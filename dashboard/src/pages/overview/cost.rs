@@ -123,7 +123,7 @@ fn dollars(row: &CostRow) -> Option<f64> {
 
 fn dollar_label(dollars: f64) -> String {
     match dollars {
-        d if d == 0.0 => "$0".to_owned(),
+        0.0 => "$0".to_owned(),
         d if d >= 1_000.0 => format!("${}", format::short(d)),
         d if d >= 10.0 => format!("${d:.0}"),
         d if d >= 0.1 => format!("${d:.2}"),

@@ -1,0 +1,45 @@
+//! The evaluator's settings.
+
+use serde::{Deserialize, Serialize};
+
+use crate::online::Rules;
+
+/// Settings of suites and of the checks on landing spans.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluatorConfig {
+    /// Cases of a suite that are answered and judged at once. More is faster until the endpoint says 429. Default 16.
+    pub concurrency: usize,
+    /// Time that one call of a model may take, in seconds. Shorter gives up on slow endpoints sooner. Default 60.
+    pub call_timeout_s: u64,
+    /// Attempts for one call that failed for a passing reason (429, 5xx, a broken connection). Default 5.
+    pub attempts_max: u32,
+    /// First pause before another attempt, in milliseconds; it doubles each time, and `Retry-After` goes before it. Default 500.
+    pub backoff_ms: u64,
+    /// The longest pause that is waited for, in seconds; an endpoint that wants more counts as failed. Default 60.
+    pub backoff_max_s: u64,
+    /// Calls in a row that may fail before an endpoint counts as dead and the rest of the run does not wait for it. Default 12.
+    pub failures_in_a_row_max: usize,
+    /// Bytes of an answer that are read; what is longer counts as failed. Default 8 MiB.
+    pub answer_bytes_max: usize,
+    /// Bytes of a dataset that are read. Default 512 MiB.
+    pub dataset_bytes_max: u64,
+    /// The checks on landing spans.
+    pub rules: Rules,
+}
+
+impl Default for EvaluatorConfig {
+    fn default() -> Self {
+        Self {
+            concurrency: 16,
+            call_timeout_s: 60,
+            attempts_max: 5,
+            backoff_ms: 500,
+            backoff_max_s: 60,
+            failures_in_a_row_max: 12,
+            answer_bytes_max: 8 << 20,
+            dataset_bytes_max: 512 << 20,
+            rules: Rules::default(),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The decision over a whole run.
+
+use std::collections::BTreeSet;
+
+use measure::test::mcnemar;
+
+use crate::checks::Scale;
+use crate::error::Error;
+use crate::gate::changes::changes;
+use crate::gate::compare::Comparison;
+use crate::gate::correct::correct;
+use crate::gate::judge::{Rules, judge};
+use crate::gate::pairing::{Columns, shared};
+use crate::gate::phrase::counted;
+use crate::gate::slices::{Slice, slices};
+use crate::gate::summary::{Facts, verdict};
+use crate::gate::values::{CaseValue, Cases, Key, value_of};
+use crate::report::{CaseOutcome, CaseReport, Changes, MetricReport, Report, SliceReport, Verdict};
+use crate::spec::Better;
+use crate::suite::{Metric, Suite};
+
+/// What the gate says about a run.
+pub(crate) struct Decision {
+    pub metrics: Vec<MetricReport>,
+    pub slices: Vec<SliceReport>,
+    pub changes: Changes,
+    pub verdict: Verdict,
+}
+
+/// How the run itself ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Every case was run.
+    Whole,
+    /// The budget was spent before.
+    BudgetSpent,
+}
+
+/// One metric, looked at from all sides before the correction.
+pub(crate) struct Look<'a> {
+    pub metric: &'a Metric,
+    /// Nothing where there is no baseline, or the baseline does not know the metric.
+    pub comparison: Option<Comparison>,
+    /// The same with every newly missing case at its worst, where significantly more of them are missing than before.
+    pub imputed: Option<Comparison>,
+    /// Values of this run, without a pairing.
+    pub values: Vec<f64>,
+    /// The cluster of each of them.
+    pub clusters: Option<Vec<usize>>,
+    pub n_unscored: usize,
+    pub n_new: usize,
+    pub n_removed: usize,
+    /// Cases that a critical metric complains about.
+    pub newly_failing: Vec<String>,
+}
+
+/// Decides a run.
+pub(crate) fn decide(suite: &Suite, cases: &[CaseReport], ended: Ended) -> Result<Decision, Error> {
+    let order: Vec<String> = suite.dataset.cases.iter().map(|case| case.id.clone()).collect();
+    let columns = Columns::of(suite);
+    let candidate = Cases::of(cases);
+    let report = suite.baseline.as_ref().map(|baseline| &baseline.report);
+    let baseline = report.map(|report| Cases::paired(report, cases));
+    let changes = changes(&candidate, baseline.as_ref(), &order);
+    let looks: Vec<Look<'_>> = suite.metrics.iter().map(|metric| look(metric, &columns, &candidate, baseline.as_ref())).collect::<Result<_, _>>()?;
+    let unfit = unfit(suite, &looks, &changes, report);
+    let slices = match (&baseline, &unfit) {
+        (Some(baseline), None) => slices(suite, &columns, &candidate, baseline)?,
+        _ => Vec::new(),
+    };
+    let corrected = correct(&looks, &slices, suite.gate.q)?;
+    let rules = Rules { gate: &suite.gate, n_tests: corrected.n_tests, compared: report.is_some(), fit: unfit.is_none() };
+    let metrics = looks
+        .iter()
+        .zip(&corrected.metrics)
+        .zip(&corrected.hidden_fall)
+        .map(|((look, tested), hidden)| judge(look, *tested, *hidden, &rules))
+        .collect::<Result<Vec<_>, _>>()?;
+    let slices: Vec<SliceReport> = slices.iter().zip(&corrected.slices).map(|(slice, tested)| slice_report(slice, *tested)).collect();
+    let count = |outcome: CaseOutcome| cases.iter().filter(|case| case.outcome == outcome).count();
+    let facts = Facts {
+        compared: report.is_some(),
+        unfit,
+        ended,
+        on_inconclusive: suite.gate.on_inconclusive,
+        q: suite.gate.q,
+        n_failed: count(CaseOutcome::Fail),
+        n_errors: count(CaseOutcome::Error),
+        n_cases: cases.len(),
+    };
+    let verdict = verdict(&facts, &suite.metrics, &metrics, &slices);
+    Ok(Decision { metrics, slices, changes, verdict })
+}
+
+fn look<'a>(metric: &'a Metric, columns: &Columns<'_>, candidate: &Cases<'_>, baseline: Option<&Cases<'_>>) -> Result<Look<'a>, Error> {
+    let now = candidate.values(&metric.name);
+    let scored: Vec<(&Key, f64)> = now.iter().filter_map(|(key, value)| Some((*key, value.scored()?))).collect();
+    let mut look = Look {
+        metric,
+        comparison: None,
+        imputed: None,
+        values: scored.iter().map(|(_, value)| *value).collect(),
+        clusters: columns.clusters(scored.iter().map(|(key, _)| *key)),
+        n_unscored: now.values().filter(|value| **value == CaseValue::Unscored).count(),
+        n_new: 0,
+        n_removed: 0,
+        newly_failing: Vec::new(),
+    };
+    let Some(baseline) = baseline.filter(|baseline| baseline.knows(&metric.name)) else { return Ok(look) };
+    let (old_ids, new_ids) = (baseline.ids(), candidate.ids());
+    look.n_new = new_ids.difference(&old_ids).count();
+    look.n_removed = old_ids.difference(&new_ids).count();
+    let cases = shared(candidate, baseline, &metric.name);
+    let comparison = columns.compare(metric, &cases, None, &[])?;
+    let moved = |old: bool, new: bool| {
+        let n = cases.iter().filter(|case| case.old.scored().is_some() == old && case.new.scored().is_some() == new).count();
+        u64::try_from(n).unwrap_or(u64::MAX)
+    };
+    let (lost, found) = (moved(true, false), moved(false, true));
+    if lost > 0 && mcnemar(found, lost).p_fall < 0.05 {
+        look.imputed = Some(columns.compare(metric, &cases, Some(worst(metric, &comparison)), &[])?);
+    }
+    look.comparison = Some(comparison);
+    if metric.spec.critical {
+        look.newly_failing = newly_failing(metric, candidate, baseline);
+    }
+    Ok(look)
+}
+
+/// The worst value that a case without a score could have had.
+fn worst(metric: &Metric, comparison: &Comparison) -> f64 {
+    let seen = comparison.pairs.baseline.iter().chain(&comparison.pairs.candidate).copied();
+    match (metric.scale, metric.better) {
+        (Scale::Unbounded, Better::Lower) => seen.fold(0.0, f64::max),
+        (Scale::Unbounded, Better::Higher) => seen.fold(0.0, f64::min),
+        (_, Better::Higher) => 0.0,
+        (_, Better::Lower) => 1.0,
+    }
+}
+
+/// Cases of a critical metric that fail now in most of their repeats, and did not before or are new.
+fn newly_failing(metric: &Metric, candidate: &Cases<'_>, baseline: &Cases<'_>) -> Vec<String> {
+    let fails = |repeats: &Vec<&CaseReport>| {
+        let decided: Vec<bool> = repeats.iter().filter_map(|case| passes(case, &metric.name)).collect();
+        decided.iter().filter(|passed| !**passed).count() * 2 > decided.len()
+    };
+    let failed_before = |key: &Key| baseline.by_key.get(key).is_some_and(fails);
+    let fresh = candidate.by_key.iter().filter(|(key, repeats)| fails(repeats) && !failed_before(key));
+    fresh.map(|(key, _)| key.0.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Whether every deciding check of the metric passed; nothing where none decided.
+fn passes(case: &CaseReport, metric: &str) -> Option<bool> {
+    if value_of(case, metric) == CaseValue::Unscored {
+        return None;
+    }
+    let mut decided = case.scores.iter().filter(|score| score.metric == metric).filter_map(|score| score.passed).peekable();
+    decided.peek()?;
+    Some(decided.all(|passed| passed))
+}
+
+/// Why nothing can be judged, if so.
+fn unfit(suite: &Suite, looks: &[Look<'_>], changes: &Changes, baseline: Option<&Report>) -> Option<String> {
+    let duplicates = &suite.dataset.duplicates;
+    if !duplicates.is_empty() {
+        let shown = duplicates.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        return Some(format!("{} in the dataset ({shown}): which case is meant cannot be told", counted(duplicates.len(), "duplicate id")));
+    }
+    if looks.iter().all(|look| look.values.is_empty()) {
+        return Some("no case could be scored".to_owned());
+    }
+    let baseline = baseline?;
+    let before = baseline.cases.iter().map(|case| case.id.as_str()).collect::<BTreeSet<_>>().len();
+    let (removed, edited) = (changes.removed.len(), changes.edited.len());
+    if (removed + edited) as f64 > suite.gate.max_changed * before as f64 {
+        return Some(format!(
+            "of the baseline's {before} cases {removed} are gone and {edited} edited, more than max_changed = {}; make a new baseline by --update-baseline",
+            suite.gate.max_changed
+        ));
+    }
+    let paired = looks.iter().any(|look| look.comparison.as_ref().is_some_and(|comparison| comparison.n() > 0));
+    (!paired).then(|| "no case is scored in both runs".to_owned())
+}
+
+fn slice_report(slice: &Slice<'_>, tested: Option<crate::gate::correct::Tested>) -> SliceReport {
+    SliceReport {
+        column: slice.column.to_owned(),
+        value: slice.value.clone(),
+        metric: slice.metric.name.clone(),
+        difference: slice.comparison.candidate() - slice.comparison.baseline(),
+        p: tested.map(|tested| tested.p),
+        p_adjusted: tested.map(|tested| tested.adjusted),
+        n: slice.comparison.n(),
+        gating: slice.gating,
+    }
+}

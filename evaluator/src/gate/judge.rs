@@ -1,0 +1,254 @@
+//! What the rule of one metric says.
+
+use measure::Interval;
+use measure::interval::wilson;
+use measure::test::{PairedT, clustered_error, paired_t};
+
+use crate::checks::Scale;
+use crate::error::Error;
+use crate::gate::bound::bound;
+use crate::gate::compare::{Comparison, LEVEL, Test};
+use crate::gate::correct::Tested;
+use crate::gate::decide::Look;
+use crate::gate::phrase::{change, counted, number};
+use crate::report::{MetricReport, Mode, RunOutcome};
+use crate::spec::{Better, GateSpec, MetricSpec};
+
+/// What holds for every metric of a run.
+pub(crate) struct Rules<'a> {
+    pub gate: &'a GateSpec,
+    pub n_tests: usize,
+    /// Whether there is a baseline.
+    pub compared: bool,
+    /// Whether the two runs can be compared at all.
+    pub fit: bool,
+}
+
+/// Judges one metric. `tested` is its p-value, `hidden` whether newly missing cases could hide a fall.
+pub(crate) fn judge(look: &Look<'_>, tested: Option<Tested>, hidden: bool, rules: &Rules<'_>) -> Result<MetricReport, Error> {
+    let mut report = blank(look)?;
+    if let Some(comparison) = &look.comparison {
+        fill(&mut report, comparison, tested, look, rules)?;
+    }
+    let (outcome, reason) = match (&look.comparison, rules.compared && rules.fit) {
+        (Some(comparison), true) => decided(&mut report, look, comparison, tested, hidden, rules)?,
+        (None, true) if look.values.is_empty() && look.n_unscored == 0 => (None, "no case has anything to judge".to_owned()),
+        (None, true) if look.values.is_empty() => {
+            (Some(RunOutcome::Inconclusive), format!("not run: all {} went unscored", counted(look.n_unscored, "case")))
+        }
+        (None, true) => (None, "the baseline does not have it yet".to_owned()),
+        (_, false) => (None, unscored(look)),
+    };
+    let missed = missed(&look.metric.spec, &look.values, report.candidate_interval);
+    (report.outcome, report.reason) = match missed {
+        Some(missed) if outcome != Some(RunOutcome::Regressed) => (Some(RunOutcome::Fail), missed),
+        Some(missed) => (outcome, format!("{reason}; {missed}")),
+        None if outcome.is_none() && has_threshold(&look.metric.spec) && !look.values.is_empty() => (Some(RunOutcome::Pass), reason),
+        None => (outcome, reason),
+    };
+    if rules.compared {
+        report.candidate_interval = None;
+    }
+    Ok(report)
+}
+
+/// A report with what is known without a comparison.
+fn blank(look: &Look<'_>) -> Result<MetricReport, Error> {
+    let spec = &look.metric.spec;
+    let interval = mean_interval(look)?;
+    Ok(MetricReport {
+        name: look.metric.name.clone(),
+        mode: if spec.critical {
+            Mode::Critical
+        } else if spec.margin.is_some() {
+            Mode::Prove
+        } else {
+            Mode::Guard
+        },
+        outcome: None,
+        reason: String::new(),
+        better: look.metric.better,
+        baseline: None,
+        candidate: (!look.values.is_empty()).then(|| mean(&look.values)),
+        candidate_interval: interval.map(|interval| [interval.low, interval.high]),
+        difference: None,
+        interval: None,
+        level: LEVEL,
+        p: None,
+        p_adjusted: None,
+        test: None,
+        mde: None,
+        margin: None,
+        lower_bound: None,
+        n_needed: None,
+        n: look.values.len(),
+        n_clusters: look.clusters.as_ref().map(|clusters| clusters.iter().max().map_or(0, |last| last + 1)),
+        n_unscored: look.n_unscored,
+        n_new: look.n_new,
+        n_removed: look.n_removed,
+        newly_failing: look.newly_failing.clone(),
+    })
+}
+
+/// Adds what the comparison found.
+fn fill(report: &mut MetricReport, comparison: &Comparison, tested: Option<Tested>, look: &Look<'_>, rules: &Rules<'_>) -> Result<(), Error> {
+    report.n = comparison.n();
+    report.n_clusters = comparison.n_clusters();
+    if comparison.n() == 0 {
+        return Ok(());
+    }
+    report.baseline = Some(comparison.baseline());
+    report.candidate = Some(comparison.candidate());
+    report.difference = Some(comparison.candidate() - comparison.baseline());
+    let interval = comparison.interval()?;
+    let end = |end: f64| end.is_finite().then_some(end);
+    report.interval = interval.map(|(interval, _)| [end(interval.low), end(interval.high)]);
+    if look.metric.spec.critical {
+        return Ok(());
+    }
+    report.p = tested.map(|tested| tested.p);
+    report.p_adjusted = tested.map(|tested| tested.adjusted);
+    let named = |name: String| interval.map_or(name.clone(), |(_, interval)| format!("{name}; interval: {interval}"));
+    report.test = comparison.test_name().map(named);
+    report.mde = end(comparison.mde(rules.gate.q, rules.n_tests)?);
+    Ok(())
+}
+
+/// The outcome of a metric that is compared, first rule that holds.
+fn decided(
+    report: &mut MetricReport,
+    look: &Look<'_>,
+    comparison: &Comparison,
+    tested: Option<Tested>,
+    hidden: bool,
+    rules: &Rules<'_>,
+) -> Result<(Option<RunOutcome>, String), Error> {
+    let (spec, scale) = (&look.metric.spec, look.metric.scale);
+    let inconclusive = |reason: String| Ok((Some(RunOutcome::Inconclusive), reason));
+    if spec.critical && !look.newly_failing.is_empty() {
+        let shown = look.newly_failing.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        let more = if look.newly_failing.len() > 5 { ", ..." } else { "" };
+        return Ok((Some(RunOutcome::Regressed), format!("{} newly: {shown}{more}", counted(look.newly_failing.len(), "case") + " fail")));
+    }
+    let fall = -comparison.mean();
+    if let Some(tested) = tested.filter(|tested| tested.adjusted <= rules.gate.q) {
+        if fall > 0.0 && fall >= spec.min_effect.unwrap_or(rules.gate.min_effect) {
+            let direction = if look.metric.better == Better::Higher { "fell" } else { "rose" };
+            return Ok((Some(RunOutcome::Regressed), format!("{direction} by {} (adjusted p {:.4})", change(fall, scale), tested.adjusted)));
+        }
+    }
+    let total = look.n_unscored + look.values.len();
+    if look.n_unscored as f64 > rules.gate.max_unscored * total as f64 {
+        let what = format!("{} of {total} cases went unscored, more than max_unscored = {}", look.n_unscored, rules.gate.max_unscored);
+        return inconclusive(what);
+    }
+    if hidden {
+        return inconclusive("more cases lack a score than in the baseline, and at their worst they would be a regression".to_owned());
+    }
+    if spec.critical {
+        return Ok((Some(RunOutcome::Pass), format!("no case fails that passed before, of {}", comparison.n())));
+    }
+    if let Test::None(why) = comparison.test {
+        return inconclusive(format!("nothing to test: {why}"));
+    }
+    seen_enough(report, look, comparison, rules)
+}
+
+/// Whether a fall would have been seen, and whether the margin is proven.
+fn seen_enough(
+    report: &mut MetricReport,
+    look: &Look<'_>,
+    comparison: &Comparison,
+    rules: &Rules<'_>,
+) -> Result<(Option<RunOutcome>, String), Error> {
+    let (spec, scale) = (&look.metric.spec, look.metric.scale);
+    let limit = spec.max_mde.unwrap_or(rules.gate.max_mde) * comparison.unit();
+    let visible = match report.mde {
+        Some(mde) => format!("a fall of {} or more would have been caught (80 %)", change(mde, scale)),
+        None => "no fall could have been seen".to_owned(),
+    };
+    if report.mde.is_none_or(|mde| mde > limit) {
+        report.n_needed = comparison.n_needed(limit, rules.gate.q, rules.n_tests);
+        let needed = report.n_needed.map_or(String::new(), |n| format!("; {} would do", counted(n, "case")));
+        return Ok((Some(RunOutcome::Inconclusive), format!("too little to tell: {visible}, max_mde wants {}{needed}", change(limit, scale))));
+    }
+    let Some(margin) = spec.margin.map(|margin| margin.of(comparison.baseline())) else {
+        return Ok((Some(RunOutcome::Pass), format!("no regression found; {visible}")));
+    };
+    let total = look.n_unscored + look.values.len();
+    let unscored = look.n_unscored as f64 / total.max(1) as f64;
+    let found = bound(comparison, margin, 1.0 - LEVEL, unscored)?;
+    report.margin = Some(margin);
+    report.lower_bound = found.lower.is_finite().then_some(found.lower);
+    let lower = report.lower_bound.map_or("open".to_owned(), |lower| change(lower, scale));
+    if found.proven {
+        return Ok((Some(RunOutcome::Pass), format!("shown not to have fallen by {} (lower bound {lower}); {visible}", change(margin, scale))));
+    }
+    report.n_needed = to_prove(comparison, margin);
+    let needed = report.n_needed.map_or(String::new(), |n| format!("; about {} would decide", counted(n, "case")));
+    Ok((Some(RunOutcome::Inconclusive), format!("not yet shown to be within {} (lower bound {lower}){needed}", change(margin, scale))))
+}
+
+/// Cases that would prove the margin four times in five if the difference is what it looks like.
+fn to_prove(comparison: &Comparison, margin: f64) -> Option<usize> {
+    // z at 0.95 and at 0.8.
+    const REACH: f64 = 1.6449 + 0.8416;
+    let room = margin + comparison.mean().min(0.0);
+    let needed = |n: usize| (REACH * REACH * comparison.floored_variance(n) * comparison.design_effect / (room * room)) <= n as f64;
+    (room > 0.0).then(|| (1..40).map(|power| comparison.n().max(2) << power >> 1).find(|n| needed(*n))).flatten()
+}
+
+fn unscored(look: &Look<'_>) -> String {
+    match (look.values.is_empty(), look.n_unscored) {
+        (true, 0) => "no case has anything to judge".to_owned(),
+        (true, n) => format!("not run: all {} went unscored", counted(n, "case")),
+        (false, 0) => String::new(),
+        (false, n) => format!("{} went unscored", counted(n, "case")),
+    }
+}
+
+fn has_threshold(spec: &MetricSpec) -> bool {
+    [spec.min, spec.max, spec.min_lower_bound, spec.max_upper_bound].iter().any(Option::is_some)
+}
+
+/// The absolute threshold that was missed, in words.
+fn missed(spec: &MetricSpec, values: &[f64], interval: Option<[f64; 2]>) -> Option<String> {
+    if values.is_empty() {
+        return None;
+    }
+    let mean = mean(values);
+    let below = |what: &str, value: f64, limit: Option<f64>| {
+        limit.filter(|limit| value < *limit).map(|limit| format!("{what} {} is below {}", number(value), number(limit)))
+    };
+    let above = |what: &str, value: f64, limit: Option<f64>| {
+        limit.filter(|limit| value > *limit).map(|limit| format!("{what} {} is above {}", number(value), number(limit)))
+    };
+    let [low, high] = interval.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+    below("the value", mean, spec.min)
+        .or_else(|| above("the value", mean, spec.max))
+        .or_else(|| below("the lower bound", low, spec.min_lower_bound))
+        .or_else(|| above("the upper bound", high, spec.max_upper_bound))
+}
+
+/// The interval of this run's mean: Wilson for plain rates of independent cases, else t, clustered where cases are.
+fn mean_interval(look: &Look<'_>) -> Result<Option<Interval>, Error> {
+    let values = &look.values;
+    let whole = look.metric.scale == Scale::Rate && values.iter().all(|value| *value == 0.0 || *value == 1.0);
+    if whole && look.clusters.is_none() && !values.is_empty() {
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let passed = values.iter().filter(|value| **value == 1.0).count();
+        return Ok(Some(wilson(count(passed), count(values.len()), LEVEL)?));
+    }
+    let Ok(naive) = paired_t(values) else { return Ok(None) };
+    let clustered = look.clusters.as_ref().and_then(|clusters| {
+        let n_clusters = clusters.iter().max().map_or(0, |last| last + 1);
+        Some(PairedT { error: clustered_error(values, clusters).ok()?, df: n_clusters as f64 - 1.0, ..naive })
+    });
+    let found = clustered.unwrap_or(naive).interval(LEVEL);
+    let bounded = look.metric.scale != Scale::Unbounded;
+    Ok(Some(if bounded { Interval { low: found.low.max(0.0), high: found.high.min(1.0) } } else { found }))
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}

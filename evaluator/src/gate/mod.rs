@@ -1,0 +1,20 @@
+//! The gate: from the cases of two runs to a verdict.
+//!
+//! `values` gives every metric a value a case, `pairing` finds the same cases in both runs, `compare` tests their differences, `bound`
+//! proves margins, `correct` corrects all tests together, `judge` applies one metric's rule, `decide` wires them, `summary` puts the
+//! verdict in words, `changes` names cases.
+
+mod bound;
+mod changes;
+mod compare;
+mod correct;
+mod decide;
+mod judge;
+mod pairing;
+mod phrase;
+mod slices;
+mod summary;
+mod values;
+
+pub(crate) use decide::{Ended, decide};
+pub(crate) use phrase::number;

@@ -1,0 +1,151 @@
+//! Checks on landing spans: every model call that a rule picks gets its scores, once.
+
+mod check;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use schema::{Micros, Score, SpanId, Tenant, TraceId};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use store::{Param, QueryOptions, Store};
+
+use crate::dataset::hex;
+use crate::error::Error;
+
+pub use check::OnlineCheck;
+pub use rules::{Rule, Rules};
+
+const UNSCORED: &str = include_str!("unscored.sql");
+const RULE: &str = "select trace_id, span_id from llm_calls /* the rule */";
+const BATCH: &str = "2000 /* the batch */";
+
+const HOUR: i64 = 3_600_000_000;
+
+/// What one pass did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scored {
+    /// Model calls that got a score.
+    pub n_targets: usize,
+    /// Scores that were given, those that say `not_applicable` among them.
+    pub n_scores: usize,
+    /// Whether there may be more to do: a rule filled its batch.
+    pub more: bool,
+}
+
+/// A call of a model, as far as the checks look at it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub(crate) struct ModelCall {
+    pub trace_id: String,
+    pub span_id: String,
+    pub start_unix_nano: i64,
+    pub session_id: Option<String>,
+    pub status: Option<String>,
+    pub error_type: Option<String>,
+    pub finish_reason: Option<String>,
+    pub attributes: Option<String>,
+    pub output_messages: Option<String>,
+    pub output_text: Option<String>,
+    pub tool_calls: Option<String>,
+    pub documents: Option<String>,
+}
+
+/// Gives the model calls that arrived lately and have no score yet their scores, a bounded batch a rule.
+///
+/// A call that was scored by the same version of a check is not scored again, so that a pass repeated changes nothing. A call that has nothing to check
+/// gets a score that says so: what is missing can be counted.
+pub async fn score_new(store: &Store, tenant: &Tenant, rules: &Rules, now: Micros) -> Result<Scored, Error> {
+    let mut scored = Scored::default();
+    let mut targets = BTreeMap::new();
+    for rule in &rules.checks {
+        let calls = unscored(store, tenant, rules, rule, now).await?;
+        if calls.is_empty() {
+            continue;
+        }
+        scored.more |= calls.len() >= rules.batch;
+        let (check, text_bytes_max) = (rule.check, rules.text_bytes_max);
+        // Reading long answers takes longer than a runtime's thread may be held.
+        let rows = tokio::task::spawn_blocking(move || calls.iter().map(|call| row(check, call, text_bytes_max, now)).collect::<Vec<_>>()).await;
+        let rows: Vec<Score> = rows.map_err(|error| Error::Task(error.to_string()))?.into_iter().flatten().collect();
+        store.append(tenant, &rows, now).await?;
+        scored.n_scores += rows.len();
+        targets.extend(rows.iter().map(|row| ((row.trace_id, row.span_id.map(|id| id.0)), ())));
+    }
+    scored.n_targets = targets.len();
+    if scored.n_scores > 0 {
+        tracing::debug!(tenant = %tenant, n_targets = scored.n_targets, n_scores = scored.n_scores, "scored landing spans");
+    }
+    Ok(scored)
+}
+
+async fn unscored(store: &Store, tenant: &Tenant, rules: &Rules, rule: &Rule, now: Micros) -> Result<Vec<ModelCall>, Error> {
+    let since = Micros(now.0 - i64::from(rules.lookback_h) * HOUR);
+    // A rule is a select of the person who runs this server; everything that comes from data is a parameter.
+    let sql = UNSCORED.replace(RULE, rule.spans.trim().trim_end_matches(';')).replace(BATCH, &rules.batch.max(1).to_string());
+    let options = QueryOptions { max_rows: rules.batch.max(1), ..store.query_options() }
+        .with("evaluator", Param::Text(rule.check.name().to_owned()))
+        .with("version", Param::Text(rule.check.version()))
+        .with("since", Param::Time(since))
+        // The clock that wrote a score may stand a little before the one that took the span.
+        .with("scored_since", Param::Time(Micros(since.0 - 24 * HOUR)))
+        .with("sample", Param::Text(rule.sample()));
+    Ok(store.query(tenant, &sql, &options).await?.rows()?)
+}
+
+/// The score of one call; nothing where its ids cannot be read.
+fn row(check: OnlineCheck, call: &ModelCall, text_bytes_max: usize, now: Micros) -> Option<Score> {
+    let trace_id: TraceId = call.trace_id.parse().ok()?;
+    let span_id: SpanId = call.span_id.parse().ok()?;
+    let verdict = check.verdict(call, text_bytes_max);
+    Some(Score {
+        id: score_id(check, call),
+        time: now,
+        date: now.day(),
+        target_time: Micros::from_nanos(call.start_unix_nano),
+        evaluator: check.name().to_owned(),
+        evaluator_version: check.version(),
+        trace_id: Some(trace_id),
+        span_id: Some(span_id),
+        session_id: call.session_id.clone(),
+        outcome: verdict.outcome.name().to_owned(),
+        value: verdict.value,
+        passed: verdict.passed,
+        label: verdict.label,
+        reason: Some(verdict.reason).filter(|reason| !reason.is_empty()),
+        source: "check".to_owned(),
+        ..Score::default()
+    })
+}
+
+/// Hash of evaluator, version, target and input: the same verdict on the same thing has the same id.
+fn score_id(check: OnlineCheck, call: &ModelCall) -> String {
+    let mut hash = Sha256::new();
+    let version = check.version();
+    let parts = [check.name(), &version, &call.trace_id, &call.span_id].into_iter().map(Some);
+    for part in parts.chain(check.inputs(call)) {
+        hash.update(part.map_or(u64::MAX, |part| u64::try_from(part.len()).unwrap_or(u64::MAX)).to_le_bytes());
+        hash.update(part.unwrap_or_default());
+    }
+    hex(&hash.finalize())[..32].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The two places that are filled in must stay findable in the SQL file.
+    #[test]
+    fn the_query_has_its_places() {
+        assert_eq!(UNSCORED.matches(RULE).count(), 1);
+        assert_eq!(UNSCORED.matches(BATCH).count(), 1);
+    }
+
+    #[test]
+    fn ids_follow_the_input() {
+        let call = ModelCall { trace_id: "a".to_owned(), output_text: Some("x".to_owned()), ..ModelCall::default() };
+        let other = ModelCall { output_text: Some("y".to_owned()), ..call.clone() };
+        assert_eq!(score_id(OnlineCheck::Answered, &call), score_id(OnlineCheck::Answered, &call.clone()));
+        assert_ne!(score_id(OnlineCheck::Answered, &call), score_id(OnlineCheck::Answered, &other));
+        assert_ne!(score_id(OnlineCheck::Answered, &call), score_id(OnlineCheck::JsonValid, &call));
+    }
+}

@@ -1,0 +1,170 @@
+//! The report as a person reads it in a terminal.
+
+use std::fmt::Write;
+
+use crate::checks::Outcome;
+use crate::gate::number;
+use crate::report::{CaseOutcome, MetricReport, Mode, Report};
+
+/// Cases that are shown one by one at most.
+const CASES_MAX: usize = 8;
+
+/// Writes the verdict, a table of the metrics with what each says, and the cases that are worth a look.
+pub fn text(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a String does not fail.
+    let _ = write!(out, "{}", head(report));
+    let _ = writeln!(out);
+    let _ = write!(out, "{}", table(&report.metrics));
+    for metric in report.metrics.iter().filter(|metric| !metric.reason.is_empty()) {
+        let _ = writeln!(out, "  {}: {}", metric.name, metric.reason);
+    }
+    let _ = write!(out, "{}{}", slices(report), cases(report));
+    let _ = writeln!(out, "\n{}  {}  (exit {})", report.verdict.outcome.name(), report.verdict.summary, report.verdict.exit_code);
+    out
+}
+
+fn head(report: &Report) -> String {
+    let run = &report.run;
+    let mut out = format!("{}: {} cases", run.suite, run.n_cases);
+    if run.n_repeats > 1 {
+        let _ = write!(out, " x {}", run.n_repeats);
+    }
+    let _ = write!(out, " in {:.1} s", run.duration_ms as f64 / 1e3);
+    if let Some(cost) = run.cost_usd {
+        let _ = write!(out, ", ${cost:.4}");
+    }
+    match &run.baseline {
+        Some(baseline) => {
+            let age = baseline.age_days.map_or(String::new(), |days| format!(", {days} days old"));
+            let _ = writeln!(out, ", against {} (run {}{age})", baseline.file, baseline.run);
+        }
+        None => out.push_str(", without a baseline\n"),
+    }
+    out
+}
+
+fn table(metrics: &[MetricReport]) -> String {
+    let compared = metrics.iter().any(|metric| metric.difference.is_some());
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let header = if compared {
+        ["metric", "outcome", "baseline", "now", "difference", "95 %", "p", "p adj.", "n", "unscored"].as_slice()
+    } else {
+        ["metric", "outcome", "now", "95 %", "n", "unscored"].as_slice()
+    };
+    rows.push(header.iter().map(|name| (*name).to_owned()).collect());
+    rows.extend(metrics.iter().map(|metric| if compared { compared_row(metric) } else { plain_row(metric) }));
+    let widths: Vec<usize> = (0..header.len()).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    let mut out = String::new();
+    for row in &rows {
+        let cells: Vec<String> = row.iter().zip(&widths).enumerate().map(|(at, (cell, width))| pad(cell, *width, at < 2)).collect();
+        let _ = writeln!(out, "  {}", cells.join("  ").trim_end());
+    }
+    out
+}
+
+fn pad(cell: &str, width: usize, left: bool) -> String {
+    let space = " ".repeat(width.saturating_sub(cell.chars().count()));
+    if left { format!("{cell}{space}") } else { format!("{space}{cell}") }
+}
+
+fn compared_row(metric: &MetricReport) -> Vec<String> {
+    let open = |end: Option<f64>| end.map_or("..".to_owned(), signed);
+    vec![
+        metric.name.clone(),
+        outcome(metric),
+        show(metric.baseline),
+        show(metric.candidate),
+        metric.difference.map_or("-".to_owned(), signed),
+        metric.interval.map_or("-".to_owned(), |[low, high]| format!("{} {}", open(low), open(high))),
+        metric.p.map_or("-".to_owned(), |p| format!("{p:.4}")),
+        metric.p_adjusted.map_or("-".to_owned(), |p| format!("{p:.4}")),
+        metric.n.to_string(),
+        metric.n_unscored.to_string(),
+    ]
+}
+
+fn plain_row(metric: &MetricReport) -> Vec<String> {
+    vec![
+        metric.name.clone(),
+        outcome(metric),
+        show(metric.candidate),
+        metric.candidate_interval.map_or("-".to_owned(), |[low, high]| format!("{} {}", number(low), number(high))),
+        metric.n.to_string(),
+        metric.n_unscored.to_string(),
+    ]
+}
+
+fn outcome(metric: &MetricReport) -> String {
+    let mode = match metric.mode {
+        Mode::Guard => "",
+        Mode::Prove => " (prove)",
+        Mode::Critical => " (critical)",
+    };
+    format!("{}{mode}", metric.outcome.map_or("-", |outcome| outcome.name()))
+}
+
+fn show(value: Option<f64>) -> String {
+    value.map_or("-".to_owned(), number)
+}
+
+fn signed(value: f64) -> String {
+    let plain = number(value);
+    if value > 0.0 && !plain.trim_matches(['0', '.']).is_empty() { format!("+{plain}") } else { plain }
+}
+
+/// Slices that changed most, worst first.
+fn slices(report: &Report) -> String {
+    let mut shown: Vec<_> = report.slices.iter().filter(|slice| slice.p_adjusted.is_some_and(|p| p <= 0.2)).collect();
+    shown.sort_by(|a, b| a.p_adjusted.unwrap_or(1.0).total_cmp(&b.p_adjusted.unwrap_or(1.0)));
+    let mut out = String::new();
+    for slice in shown.iter().take(CASES_MAX) {
+        let kind = if slice.gating { "gating" } else { "explored" };
+        let p = slice.p_adjusted.unwrap_or(1.0);
+        let _ = writeln!(
+            out,
+            "  where {} is {}: {} {} (adjusted p {p:.4}, {} cases, {kind})",
+            slice.column,
+            slice.value,
+            slice.metric,
+            signed(slice.difference),
+            slice.n
+        );
+    }
+    if out.is_empty() { out } else { format!("\nslices\n{out}") }
+}
+
+/// What changed case by case, and the first failures with their reasons.
+fn cases(report: &Report) -> String {
+    let mut out = String::new();
+    let changes = &report.changes;
+    let lists = [
+        ("newly failing", &changes.newly_failing),
+        ("fixed", &changes.fixed),
+        ("flaky", &changes.flaky),
+        ("could not be judged", &changes.errored),
+        ("new", &changes.new),
+        ("removed", &changes.removed),
+        ("edited", &changes.edited),
+    ];
+    for (name, ids) in lists.iter().filter(|(_, ids)| !ids.is_empty()) {
+        let shown = ids.iter().take(CASES_MAX).cloned().collect::<Vec<_>>().join(", ");
+        let more = if ids.len() > CASES_MAX { ", ..." } else { "" };
+        let _ = writeln!(out, "  {name} ({}): {shown}{more}", ids.len());
+    }
+    let wanted = |outcome: CaseOutcome| matches!(outcome, CaseOutcome::Fail | CaseOutcome::Error);
+    let interesting = |id: &String| changes.newly_failing.contains(id) || changes.errored.contains(id) || report.run.baseline.is_none();
+    for case in report.cases.iter().filter(|case| wanted(case.outcome) && interesting(&case.id)).take(CASES_MAX) {
+        let why = case.error.clone().or_else(|| {
+            let score = case.scores.iter().find(|score| score.passed == Some(false) || score.outcome == Outcome::Failed)?;
+            Some(format!("{} {}", score.metric, score.reason))
+        });
+        let _ = writeln!(out, "  {} {}: {}", case.outcome.name(), case.id, printable(&why.unwrap_or_default()));
+    }
+    if out.is_empty() { out } else { format!("\ncases\n{out}") }
+}
+
+/// One line without control characters: answers must not move the cursor of a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(160).collect()
+}

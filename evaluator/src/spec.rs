@@ -1,0 +1,355 @@
+//! The keys of a suite file, as they stand in the YAML.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A suite, as its file has it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SuiteSpec {
+    /// What the suite is about.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// File of the cases.
+    pub dataset: String,
+    /// Prompt templates: text, or `file://` and a path.
+    #[serde(default)]
+    pub prompts: Vec<TextOr<PromptSpec>>,
+    /// Where answers come from.
+    pub providers: Vec<TextOr<ProviderSpec>>,
+    /// How often each case is answered.
+    #[serde(default = "one")]
+    pub repeat: u32,
+    /// Column that names what cases belong together and are not independent.
+    #[serde(default)]
+    pub cluster: Option<String>,
+    /// Columns to look into value by value.
+    #[serde(default)]
+    pub slices: Vec<String>,
+    /// Assertions that every case gets, in promptfoo's form.
+    #[serde(default, rename = "defaultTest")]
+    pub default_test: DefaultTest,
+    /// karat's own checks.
+    #[serde(default)]
+    pub checks: Vec<CheckSpec>,
+    /// What the run is compared with.
+    #[serde(default)]
+    pub baseline: Option<BaselineSpec>,
+    /// How the comparison decides.
+    #[serde(default)]
+    pub gate: GateSpec,
+    /// Where the run stops.
+    #[serde(default)]
+    pub budget: Option<BudgetSpec>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// A prompt with a label.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PromptSpec {
+    /// The template, or `file://` and a path.
+    #[serde(alias = "id")]
+    pub raw: String,
+    /// Name that the prompt keeps when its text changes.
+    #[serde(default)]
+    pub label: Option<String>,
+}
+
+/// A provider with settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProviderSpec {
+    /// `dataset:<column>`, `openai:chat:<model>`, `exec:<command>` or `echo`.
+    pub id: String,
+    /// Name that the provider keeps when its id changes.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// Settings of the model and its endpoint.
+    #[serde(default)]
+    pub config: ModelSpec,
+}
+
+/// Settings of a model behind an endpoint.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ModelSpec {
+    /// Base URL of the endpoint, such as `http://127.0.0.1:8000/v1`.
+    #[serde(default, rename = "apiBaseUrl")]
+    pub api_base_url: Option<String>,
+    /// Key of the endpoint; write `{{env.NAME}}`, not the key.
+    #[serde(default, rename = "apiKey")]
+    pub api_key: Option<String>,
+    /// Sampling temperature.
+    #[serde(default)]
+    pub temperature: Option<f64>,
+    /// Nucleus sampling share.
+    #[serde(default)]
+    pub top_p: Option<f64>,
+    /// Most tokens of an answer.
+    #[serde(default)]
+    pub max_tokens: Option<u32>,
+    /// Seed, where the endpoint takes one.
+    #[serde(default)]
+    pub seed: Option<i64>,
+    /// Price of a million tokens, in dollars; without it a run's cost is unknown.
+    #[serde(default)]
+    pub price: Option<PriceSpec>,
+}
+
+/// Dollars for a million tokens.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PriceSpec {
+    /// Of input.
+    pub input: f64,
+    /// Of output.
+    pub output: f64,
+}
+
+/// What every case gets.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DefaultTest {
+    /// The assertions.
+    #[serde(default)]
+    pub assert: Vec<CheckSpec>,
+}
+
+/// A check or an assertion: the keys of all kinds; a kind refuses those that mean nothing to it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CheckSpec {
+    /// promptfoo's name of the kind.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+    /// karat's name of the kind.
+    #[serde(default)]
+    pub check: Option<String>,
+    /// What is expected.
+    #[serde(default)]
+    pub value: Option<Value>,
+    /// From where on the check passes.
+    #[serde(default)]
+    pub threshold: Option<f64>,
+    /// Weight within the metric.
+    #[serde(default)]
+    pub weight: Option<f64>,
+    /// Metric that the check counts for.
+    #[serde(default)]
+    pub metric: Option<String>,
+    /// Which direction is better.
+    #[serde(default)]
+    pub better: Option<Better>,
+    /// Values that columns of a case must have for the check to apply.
+    #[serde(default)]
+    pub when: BTreeMap<String, Value>,
+    /// Column that is checked; `output` is the answer.
+    #[serde(default)]
+    pub answer: Option<String>,
+    /// Column with what is right: a text, or a list of them.
+    #[serde(default)]
+    pub reference: Option<String>,
+    /// Column with the documents that the answer was given.
+    #[serde(default)]
+    pub sources: Option<String>,
+    /// Column with the question.
+    #[serde(default)]
+    pub question: Option<String>,
+    /// A JSON schema, or a file with one.
+    #[serde(default)]
+    pub schema: Option<Value>,
+    /// File with a rubric for a judge.
+    #[serde(default)]
+    pub rubric: Option<String>,
+    /// Model of the judge, such as `openai:chat:qwen3-32b`.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Settings of the judge's model and endpoint.
+    #[serde(default)]
+    pub config: Option<ModelSpec>,
+    /// How often the judge is asked.
+    #[serde(default)]
+    pub votes: Option<u32>,
+}
+
+/// Which direction of a metric is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    /// More is better.
+    Higher,
+    /// Less is better.
+    Lower,
+}
+
+/// What a run is compared with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BaselineSpec {
+    /// A report in JSON.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// A run in the store.
+    #[serde(default)]
+    pub run: Option<String>,
+    /// A branch in the store.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// How many runs of the branch are averaged.
+    #[serde(default)]
+    pub last: Option<u32>,
+}
+
+/// How a comparison with a baseline decides.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct GateSpec {
+    /// Share of false alarms among the metrics that are called regressed.
+    pub q: f64,
+    /// The largest fall that may go unseen, in the metric's range.
+    pub max_mde: f64,
+    /// Share of cases that may stay without a score.
+    pub max_unscored: f64,
+    /// Share of the baseline's cases that may be gone or edited.
+    pub max_changed: f64,
+    /// A regression smaller than this is none.
+    pub min_effect: f64,
+    /// What an inconclusive run ends with.
+    pub on_inconclusive: OnInconclusive,
+    /// Metrics whose rule is not the plain one.
+    pub metrics: BTreeMap<String, Option<MetricSpec>>,
+    /// Slice columns that also gate.
+    pub slices: Vec<String>,
+}
+
+impl Default for GateSpec {
+    fn default() -> Self {
+        Self {
+            q: 0.05,
+            max_mde: 0.25,
+            max_unscored: 0.05,
+            max_changed: 0.10,
+            min_effect: 0.0,
+            on_inconclusive: OnInconclusive::Fail,
+            metrics: BTreeMap::new(),
+            slices: Vec::new(),
+        }
+    }
+}
+
+/// What an inconclusive run ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OnInconclusive {
+    /// Exit code 101.
+    Fail,
+    /// Exit code 0, and a warning.
+    Warn,
+}
+
+/// The rule of one metric.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MetricSpec {
+    /// Prove that the metric did not fall by this much.
+    pub margin: Option<Margin>,
+    /// No case may fail that passed before.
+    pub critical: bool,
+    /// Least value.
+    pub min: Option<f64>,
+    /// Greatest value.
+    pub max: Option<f64>,
+    /// Least lower end of the value's interval.
+    pub min_lower_bound: Option<f64>,
+    /// Greatest upper end of the value's interval.
+    pub max_upper_bound: Option<f64>,
+    /// Instead of the gate's.
+    pub max_mde: Option<f64>,
+    /// Instead of the gate's.
+    pub min_effect: Option<f64>,
+}
+
+/// A margin: in the metric's unit, or relative to the baseline's mean.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Margin {
+    /// In the metric's unit.
+    Absolute(f64),
+    /// `10%` of the baseline's mean.
+    Relative(f64),
+}
+
+impl Margin {
+    /// Returns the margin in the metric's unit.
+    pub(crate) fn of(self, baseline_mean: f64) -> f64 {
+        match self {
+            Margin::Absolute(margin) => margin,
+            Margin::Relative(share) => share * baseline_mean.abs(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Margin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let number = match &value {
+            Value::Number(number) => number.as_f64().map(Margin::Absolute),
+            Value::String(text) => text.strip_suffix('%').and_then(|n| n.trim().parse::<f64>().ok()).map(|n| Margin::Relative(n / 100.0)),
+            _ => None,
+        };
+        let positive = |margin: &Margin| matches!(margin, Margin::Absolute(n) | Margin::Relative(n) if *n > 0.0 && n.is_finite());
+        number.filter(positive).ok_or_else(|| D::Error::custom(format!("margin is a number above 0 or a share such as 10%, not {value}")))
+    }
+}
+
+/// Where a run stops.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BudgetSpec {
+    /// Dollars.
+    #[serde(default)]
+    pub usd: Option<f64>,
+    /// Minutes.
+    #[serde(default)]
+    pub minutes: Option<f64>,
+}
+
+/// A plain text, or a mapping; unlike serde's untagged enums it keeps the message about a wrong key.
+#[derive(Debug, Clone)]
+pub(crate) enum TextOr<T> {
+    /// The text.
+    Text(String),
+    /// The mapping.
+    Map(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for TextOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
+            type Value = TextOr<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a mapping")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(TextOr::Text(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(TextOr::Map)
+            }
+        }
+        deserializer.deserialize_any(Either(PhantomData))
+    }
+}
