@@ -62,11 +62,8 @@ impl ServeArgs {
         if let Some(data) = &self.data {
             config.store.data.clone_from(data);
         }
-        let addresses = [
-            (self.otlp_grpc, &mut config.listen.otlp_grpc),
-            (self.otlp_http, &mut config.listen.otlp_http),
-            (self.http, &mut config.listen.http),
-        ];
+        let addresses =
+            [(self.otlp_grpc, &mut config.listen.otlp_grpc), (self.otlp_http, &mut config.listen.otlp_http), (self.http, &mut config.listen.http)];
         for (flag, setting) in addresses {
             if let Some(address) = flag {
                 *setting = address;

@@ -54,11 +54,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let grpc = bind(listen.otlp_grpc, "otlp_grpc").await?;
     let otlp = bind(listen.otlp_http, "otlp_http").await?;
     let http = bind(listen.http, "http").await?;
-    let addresses = Addresses {
-        otlp_grpc: grpc.local_addr()?.to_string(),
-        otlp_http: otlp.local_addr()?.to_string(),
-        http: http.local_addr()?.to_string(),
-    };
+    let addresses =
+        Addresses { otlp_grpc: grpc.local_addr()?.to_string(), otlp_http: otlp.local_addr()?.to_string(), http: http.local_addr()?.to_string() };
 
     // The decoder prices spans as they land; the store calls it again for what a crash left in the log.
     let decoder = Arc::new(Decoder::new(prices, config.collector.decode.clone()));
@@ -91,7 +88,9 @@ pub fn prices(config: &Config) -> anyhow::Result<Arc<PriceTable>> {
 
 async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     let flag = key.replace('_', "-");
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({key}); is another karat running? --{flag} takes another address"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} ({key}); is another karat running? --{flag} takes another address"))
 }
 
 /// Prints one JSON line with the bound addresses, for people and programs that wait for it.

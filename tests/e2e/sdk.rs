@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::server::{Server, service};
 
 /// Columns that must hold what the app knows of its call; a field that the app does not state is not compared.
-const FIELDS: &[&str] = &["operation", "request_model", "response_model", "response_id", "input_text", "output_text", "input_tokens", "output_tokens"];
+const FIELDS: &[&str] =
+    &["operation", "request_model", "response_model", "response_id", "input_text", "output_text", "input_tokens", "output_tokens"];
 
 fn same_call(stated: &Value, row: &Value) {
     for field in FIELDS {

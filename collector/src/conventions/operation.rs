@@ -123,7 +123,9 @@ fn exact(words: &str) -> Option<Role> {
         | "pipeline"
         | "step"
         | "decision"
-        | "fetch_response" | "llm_node" | "framework" => Role::Workflow,
+        | "fetch_response"
+        | "llm_node"
+        | "framework" => Role::Workflow,
         "ai_generate_text" | "ai_stream_text" | "ai_generate_object" | "ai_stream_object" => Role::Workflow,
         "ai_embed" | "ai_embed_many" => Role::Workflow,
         _ => return None,

@@ -1,5 +1,6 @@
 //! Reads what a sender recorded as input and output of a model: messages, or the provider's own request and response.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::draft::{Draft, put};
@@ -61,8 +62,19 @@ fn request_object(map: &Map<String, Value>, draft: &mut Draft, depth: usize) {
     if let Some(Value::Object(config)) = first(map, &["config", "generation_config", "generationConfig"]) {
         request_object_settings(config, draft);
     }
-    let spoken =
-        ["messages", "contents", "chat_messages", "message_history", "prompt_messages", "input_messages", "message", "items", "prompt", "prompts", "input"];
+    let spoken = [
+        "messages",
+        "contents",
+        "chat_messages",
+        "message_history",
+        "prompt_messages",
+        "input_messages",
+        "message",
+        "items",
+        "prompt",
+        "prompts",
+        "input",
+    ];
     for key in spoken {
         let Some(found) = map.get(key).filter(|found| !found.is_null()) else { continue };
         if draft.input.is_empty() {
@@ -136,6 +148,30 @@ pub(super) fn settings(map: &Map<String, Value>, draft: &mut Draft) {
         && let Some(tools) = first(map, &["tools", "functions", "toolConfig", "tool_config", "function_tools"])
     {
         draft.tools = super::tools::definitions(tools);
+    }
+}
+
+/// What stands at the top of a response, beside an answer that is known already.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(alias = "response_id", alias = "responseId")]
+    id: Option<Value>,
+    #[serde(alias = "model_version", alias = "modelVersion")]
+    model: Option<Value>,
+    service_tier: Option<Value>,
+    #[serde(alias = "usage_metadata", alias = "usageMetadata")]
+    usage: Option<Value>,
+}
+
+/// Reads only the top of a response that came as text: its id, model, tier and usage.
+pub(super) fn response_head(text: &str, draft: &mut Draft) {
+    let Some(head) = Some(text).filter(|text| text.starts_with('{')).and_then(|text| serde_json::from_str::<Head>(text).ok()) else { return };
+    let own = |found: Option<Value>| found.as_ref().and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    put(&mut draft.response_id, own(head.id).filter(|id| !is_local_id(id)));
+    put(&mut draft.response_model, own(head.model));
+    put(&mut draft.service_tier, own(head.service_tier));
+    if let Some(usage) = head.usage {
+        fill_parts(&usage, draft);
     }
 }
 

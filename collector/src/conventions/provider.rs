@@ -90,8 +90,23 @@ const BEDROCK_REGIONS: &[&str] = &["us.", "eu.", "apac.", "global.", "us-gov.", 
 
 /// Routes that gateways put before the model's name.
 const ROUTES: &[&str] = &[
-    "openai", "azure", "anthropic", "bedrock", "converse", "invoke", "vertex_ai", "vertexai", "gemini", "googleai", "google", "mistral", "groq", "cohere", "xai",
-    "ollama", "deepseek",
+    "openai",
+    "azure",
+    "anthropic",
+    "bedrock",
+    "converse",
+    "invoke",
+    "vertex_ai",
+    "vertexai",
+    "gemini",
+    "googleai",
+    "google",
+    "mistral",
+    "groq",
+    "cohere",
+    "xai",
+    "ollama",
+    "deepseek",
 ];
 
 /// A model's name without the routes before it: `openai/gpt-4o`, `bedrock/converse/anthropic.claude-..`.

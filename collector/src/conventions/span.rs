@@ -48,7 +48,17 @@ pub(super) fn interpret(input: &SpanInput<'_>, disabled: Option<&str>, row: &mut
     let mut used = Vec::new();
     content(&gathered, told, &mut draft, &mut used);
     infer_role(&gathered, row, &mut draft);
+    if draft.role.is_none() {
+        if !draft.told_by_events {
+            (draft.input, draft.output) = (Vec::new(), Vec::new());
+        }
+        used.clear();
+        step_content(&gathered, &mut draft, &mut used);
+    }
     streaming(&gathered, &input.span.events, row, &mut draft);
+    if draft.told_by_events {
+        row.events = Some(leftover::events(&input.span.events));
+    }
     finish(&gathered, input, draft, &mut used, row);
     let scope = input.scope.map_or("", |scope| scope.name.as_str());
     dialects::refine(&Seen { input, gathered: &gathered, scope }, disabled, row);
@@ -229,16 +239,19 @@ fn content<'a>(gathered: &Gathered<'a>, told: events::Told, draft: &mut Draft, u
             draft.output.clear();
         }
         Some(Role::Tool | Role::Retrieval | Role::Memory | Role::Guardrail | Role::Evaluation | Role::Rerank) => {}
-        _ => {
+        Some(Role::Chat(_)) | None => {
             input_content(gathered, draft, used);
             output_content(gathered, draft, used);
         }
+        Some(_) => step_content(gathered, draft, used),
     }
-    if draft.input.is_empty() {
+    if draft.input.is_empty() && !told.input.is_empty() {
         draft.input = told.input;
+        draft.told_by_events = true;
     }
-    if draft.output.is_empty() {
+    if draft.output.is_empty() && !told.output.is_empty() {
         draft.output = told.output;
+        draft.told_by_events = true;
     }
     put(&mut draft.finish_reason, told.finish_reason);
     for source in gathered.of(Slot::ToolDefinitions) {
@@ -250,6 +263,9 @@ fn content<'a>(gathered: &Gathered<'a>, told: events::Told, draft: &mut Draft, u
         }
     }
 }
+
+/// Rank from which a source of input or output may hold anything, not just messages.
+const RANK_LOOSE: u8 = 2;
 
 fn input_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec<Source<'a>>) {
     for source in gathered.of(Slot::Input) {
@@ -274,13 +290,26 @@ fn input_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec<
             used.push(source);
         }
     }
+    if !draft.input.is_empty() {
+        used.extend(gathered.of(Slot::Input).filter(|source| gathered.key(source.at) == "input.value"));
+    }
 }
 
 fn output_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec<Source<'a>>) {
     response_pieces(gathered, draft, used);
     for source in gathered.of(Slot::Output) {
-        if !draft.output.is_empty() && draft.response_id.is_some() && draft.usage.is_known() {
+        let answered = !draft.output.is_empty() && draft.usage.is_known();
+        if answered && draft.response_id.is_some() {
             break;
+        }
+        if answered
+            && source.prefix.is_none()
+            && let Some(text) = gathered.value(source.at).and_then(value::text)
+        {
+            payload::response_head(text, draft);
+            if draft.response_id.is_some() {
+                break;
+            }
         }
         let Some(found) = gathered.json(source) else { continue };
         let before = draft.output.len();
@@ -294,6 +323,38 @@ fn output_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec
         }
         if draft.output.len() > before {
             used.push(source);
+        }
+    }
+    if !draft.output.is_empty() {
+        used.extend(gathered.of(Slot::Output).filter(|source| gathered.key(source.at) == "output.value"));
+    }
+}
+
+/// Content of a step around calls: messages and bare text become messages, other JSON stays where it is and only gives its text.
+fn step_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec<Source<'a>>) {
+    if let Some((source, found)) = gathered.of(Slot::Input).find_map(|source| Some((source, gathered.json(source)?))) {
+        let mut inner = Draft::default();
+        match events::listed(&found) {
+            Some(told) => (inner.input, inner.output) = (told.input, told.output),
+            None => payload::request(&found, &mut inner),
+        }
+        if source.rank < RANK_LOOSE || found.is_string() {
+            used.push(source);
+            draft.input = inner.input;
+        } else {
+            draft.step_input = inner.input_text();
+        }
+    }
+    if let Some((source, found)) = gathered.of(Slot::Output).find_map(|source| Some((source, gathered.json(source)?))) {
+        let mut inner = Draft::default();
+        payload::response(&found, &mut inner);
+        put(&mut draft.response_model, inner.response_model.take());
+        put(&mut draft.response_id, inner.response_id.take());
+        if source.rank < RANK_LOOSE || found.is_string() {
+            used.push(source);
+            draft.output = inner.output;
+        } else {
+            draft.step_output = inner.output_text();
         }
     }
 }
@@ -395,6 +456,8 @@ fn finish<'a>(gathered: &Gathered<'a>, input: &SpanInput<'_>, mut draft: Draft, 
     draft.part_system();
     put(&mut row.input_text, draft.input_text());
     put(&mut row.output_text, draft.output_text());
+    put(&mut row.input_text, draft.step_input.take());
+    put(&mut row.output_text, draft.step_output.take());
     let told = draft.output.iter().find_map(|message| message.finish_reason.clone());
     row.finish_reason = draft.finish_reason.take().or(told);
     let calls = |message: &Message| !message.parts.is_empty() && message.parts.iter().all(|part| part["type"] == "tool_call");
