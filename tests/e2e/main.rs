@@ -10,7 +10,9 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod browser;
 mod demo;
+mod eval;
 mod faults;
 mod floors;
 mod kill;

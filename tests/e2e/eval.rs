@@ -1,0 +1,60 @@
+//! `karat eval` over the shipped suite: the exit code is the verdict.
+
+use std::path::Path;
+use std::process::Output;
+
+use crate::server::karat;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn eval(args: &[&str]) -> Output {
+    karat().current_dir(root()).arg("eval").args(args).output().unwrap()
+}
+
+#[track_caller]
+fn check(args: &[&str], exit_code: i32) -> String {
+    let output = eval(args);
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(exit_code), "{said}");
+    said
+}
+
+#[test]
+fn the_shipped_suite_passes_and_says_what_the_pass_is_worth() {
+    let said = check(&["suites/rag.yaml"], 0);
+    assert!(said.contains("PASS"), "{said}");
+    assert!(said.contains("would have been caught"), "{said}");
+}
+
+/// Every third recorded answer becomes another case's answer: a fall that the gate must see.
+#[test]
+fn a_planted_regression_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    for folder in ["suites", "suites/schemas", "datasets/rag", "baselines", "rubrics"] {
+        std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+        for entry in std::fs::read_dir(root().join(folder)).unwrap().map(Result::unwrap).filter(|entry| entry.file_type().unwrap().is_file()) {
+            std::fs::copy(entry.path(), dir.path().join(folder).join(entry.file_name())).unwrap();
+        }
+    }
+    let file = dir.path().join("datasets/rag/questions.jsonl");
+    let mut cases: Vec<serde_json::Value> = std::fs::read_to_string(&file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers: Vec<_> = cases.iter().map(|case| case["answer"].clone()).collect();
+    for (number, case) in cases.iter_mut().enumerate().filter(|(number, _)| number % 3 == 0) {
+        case["answer"] = answers[(number + 7) % answers.len()].clone();
+    }
+    std::fs::write(&file, cases.iter().map(|case| format!("{case}\n")).collect::<String>()).unwrap();
+    let suite = dir.path().join("suites/rag.yaml");
+    let said = check(&[suite.to_str().unwrap()], 100);
+    assert!(said.contains("REGRESSED"), "{said}");
+}
+
+#[test]
+fn a_wrong_key_is_named_with_the_nearest_right_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let suite = dir.path().join("suite.yaml");
+    std::fs::write(&suite, "description: x\ndatset: questions.jsonl\n").unwrap();
+    let said = check(&[suite.to_str().unwrap()], 2);
+    assert!(said.contains("dataset"), "{said}");
+}
