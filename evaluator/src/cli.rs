@@ -76,7 +76,7 @@ async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
     let json = || serde_json::to_string_pretty(&report).map(|text| text + "\n");
     let shown = text(&report);
     if args.update_baseline {
-        return update(args, suite.baseline_path(), &report, shown, &json()?);
+        return update(args, suite.baseline_path(), &report, &shown, &json()?);
     }
     let exit_code = report.verdict.exit_code;
     let written = match args.format {
@@ -95,7 +95,7 @@ async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
 }
 
 /// Writes the report as the suite's baseline, unless there is nothing in it to compare with.
-fn update(args: &EvalArgs<'_>, path: Option<&std::path::Path>, report: &Report, shown: String, json: &str) -> Result<EvalOutcome, Error> {
+fn update(args: &EvalArgs<'_>, path: Option<&std::path::Path>, report: &Report, shown: &str, json: &str) -> Result<EvalOutcome, Error> {
     let named = || Error::config(format!("{}: the suite names no baseline; add `baseline: {{file: baselines/<name>.json}}`", args.suite.display()));
     let path = path.ok_or_else(named)?;
     // What failed without a baseline is what the baseline is for; what errored is no measurement.

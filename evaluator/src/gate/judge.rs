@@ -131,11 +131,10 @@ fn decided(
         return Ok((Some(RunOutcome::Regressed), format!("{} newly: {shown}{more}", counted(look.newly_failing.len(), "case") + " fail")));
     }
     let fall = -comparison.mean();
-    if let Some(tested) = tested.filter(|tested| tested.adjusted <= rules.gate.q) {
-        if fall > 0.0 && fall >= spec.min_effect.unwrap_or(rules.gate.min_effect) {
-            let direction = if look.metric.better == Better::Higher { "fell" } else { "rose" };
-            return Ok((Some(RunOutcome::Regressed), format!("{direction} by {} (adjusted p {:.4})", change(fall, scale), tested.adjusted)));
-        }
+    let least = spec.min_effect.unwrap_or(rules.gate.min_effect);
+    if let Some(tested) = tested.filter(|tested| tested.adjusted <= rules.gate.q && fall > 0.0 && fall >= least) {
+        let direction = if look.metric.better == Better::Higher { "fell" } else { "rose" };
+        return Ok((Some(RunOutcome::Regressed), format!("{direction} by {} (adjusted p {:.4})", change(fall, scale), tested.adjusted)));
     }
     let total = look.n_unscored + look.values.len();
     if look.n_unscored as f64 > rules.gate.max_unscored * total as f64 {
