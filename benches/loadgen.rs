@@ -3,6 +3,16 @@
 //! `cargo run --release --example loadgen -- --help`. The same program drives karat and its peers, so that a ratio compares the
 //! servers and nothing else. Bodies are encoded before the clock starts; only the ids inside are changed between two sends.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a measurement stops at the first surprise"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -92,7 +102,10 @@ fn span(number: u64, bytes: usize, now_nanos: u64) -> Span {
             int("gen_ai.usage.output_tokens", 50 + (number % 300) as i64),
             text("gen_ai.conversation.id", format!("session-{}", number / 20)),
             text("gen_ai.input.messages", serde_json::json!([{"role": "user", "parts": [{"type": "text", "content": question}]}]).to_string()),
-            text("gen_ai.output.messages", serde_json::json!([{"role": "assistant", "parts": [{"type": "text", "content": answer}], "finish_reason": "stop"}]).to_string()),
+            text(
+                "gen_ai.output.messages",
+                serde_json::json!([{"role": "assistant", "parts": [{"type": "text", "content": answer}], "finish_reason": "stop"}]).to_string(),
+            ),
         ],
         ..Span::default()
     }
@@ -101,9 +114,14 @@ fn span(number: u64, bytes: usize, now_nanos: u64) -> Span {
 fn request(args: &Args, number: u64, now_nanos: u64) -> ExportTraceServiceRequest {
     let first = args.first + number * args.batch;
     let spans = (first..first + args.batch).map(|number| span(number, args.bytes, now_nanos)).collect();
-    let resource = Resource { attributes: vec![text("service.name", "loadgen"), text("deployment.environment.name", "bench")], ..Resource::default() };
+    let resource =
+        Resource { attributes: vec![text("service.name", "loadgen"), text("deployment.environment.name", "bench")], ..Resource::default() };
     ExportTraceServiceRequest {
-        resource_spans: vec![ResourceSpans { resource: Some(resource), scope_spans: vec![ScopeSpans { spans, ..ScopeSpans::default() }], ..ResourceSpans::default() }],
+        resource_spans: vec![ResourceSpans {
+            resource: Some(resource),
+            scope_spans: vec![ScopeSpans { spans, ..ScopeSpans::default() }],
+            ..ResourceSpans::default()
+        }],
     }
 }
 
@@ -115,7 +133,8 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
 #[tokio::main]
 async fn main() {
     let args = Args::parse();
-    let now_nanos = args.now_nanos.unwrap_or_else(|| std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64));
+    let now_nanos =
+        args.now_nanos.unwrap_or_else(|| std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64));
     let n_requests = args.spans / args.batch;
     let requests: Arc<Vec<_>> = Arc::new((0..n_requests).map(|number| request(&args, number, now_nanos)).collect());
     let bytes: usize = requests.iter().map(prost::Message::encoded_len).sum();
@@ -127,7 +146,8 @@ async fn main() {
     for _ in 0..args.clients {
         let (args, requests, next, n_retries) = (args.clone(), Arc::clone(&requests), Arc::clone(&next), Arc::clone(&n_retries));
         tasks.push(tokio::spawn(async move {
-            let mut client = TraceServiceClient::connect(args.endpoint.clone()).await.expect("cannot reach the endpoint").max_encoding_message_size(64 << 20);
+            let mut client =
+                TraceServiceClient::connect(args.endpoint.clone()).await.expect("cannot reach the endpoint").max_encoding_message_size(64 << 20);
             client = match args.compression.as_str() {
                 "gzip" => client.send_compressed(CompressionEncoding::Gzip),
                 "zstd" => client.send_compressed(CompressionEncoding::Zstd),
@@ -138,7 +158,8 @@ async fn main() {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(request) = requests.get(number as usize) else { return latencies_ms };
                 // At a set rate the wait is counted from when the request was due: a stall must not hide behind a slow sender.
-                let due = if args.rate > 0 { begin + Duration::from_secs_f64((number * args.batch) as f64 / args.rate as f64) } else { Instant::now() };
+                let due =
+                    if args.rate > 0 { begin + Duration::from_secs_f64((number * args.batch) as f64 / args.rate as f64) } else { Instant::now() };
                 tokio::time::sleep_until(due.into()).await;
                 while let Err(status) = client.export(request.clone()).await {
                     assert!(matches!(status.code(), tonic::Code::Unavailable | tonic::Code::ResourceExhausted), "{status:?}");

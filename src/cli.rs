@@ -62,11 +62,8 @@ impl ServeArgs {
         if let Some(data) = &self.data {
             config.store.data.clone_from(data);
         }
-        let addresses = [
-            (self.otlp_grpc, &mut config.listen.otlp_grpc),
-            (self.otlp_http, &mut config.listen.otlp_http),
-            (self.http, &mut config.listen.http),
-        ];
+        let addresses =
+            [(self.otlp_grpc, &mut config.listen.otlp_grpc), (self.otlp_http, &mut config.listen.otlp_http), (self.http, &mut config.listen.http)];
         for (flag, setting) in addresses {
             if let Some(address) = flag {
                 *setting = address;
@@ -114,7 +111,8 @@ pub struct Usage(pub String);
 
 fn start_log(config: &Config, quiet: bool) -> anyhow::Result<()> {
     let filter = if quiet && config.log.filter == "info" { "warn" } else { &config.log.filter };
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)?;
+    // delta-rs' kernel tells of every snapshot at level info.
+    let filter = tracing_subscriber::EnvFilter::try_new(format!("buoyant_kernel=warn,{filter}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
     let _ = if config.log.json { log.json().try_init() } else { log.with_ansi(false).try_init() };
     Ok(())

@@ -190,7 +190,11 @@ fn set(table: &mut toml::Table, known: &toml::Table, name: &str, value: &str) ->
     }
     if known.contains_key(name) && !known[name].is_table() {
         let text = toml::Value::String(value.to_owned());
-        let parsed = if known[name].is_str() { text } else { format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("v")).unwrap_or(text) };
+        let parsed = if known[name].is_str() {
+            text
+        } else {
+            format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("v")).unwrap_or(text)
+        };
         table.insert(name.to_owned(), parsed);
         return true;
     }
@@ -231,7 +235,14 @@ mod tests {
 
     #[test]
     fn the_environment_overrides_the_file() {
-        let (config, unknown) = read(&[("KARAT_LISTEN_HTTP", "127.0.0.1:9"), ("KARAT_STORE_DATA", "x"), ("KARAT_LOG_JSON", "true"), ("KARAT_NONSENSE", "1"), ("HOME", "h")]).unwrap();
+        let (config, unknown) = read(&[
+            ("KARAT_LISTEN_HTTP", "127.0.0.1:9"),
+            ("KARAT_STORE_DATA", "x"),
+            ("KARAT_LOG_JSON", "true"),
+            ("KARAT_NONSENSE", "1"),
+            ("HOME", "h"),
+        ])
+        .unwrap();
         assert_eq!(config.listen.http.port(), 9);
         assert_eq!(config.data(), Path::new("x"));
         assert!(config.log.json);

@@ -54,18 +54,17 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let grpc = bind(listen.otlp_grpc, "otlp_grpc").await?;
     let otlp = bind(listen.otlp_http, "otlp_http").await?;
     let http = bind(listen.http, "http").await?;
-    let addresses = Addresses {
-        otlp_grpc: grpc.local_addr()?.to_string(),
-        otlp_http: otlp.local_addr()?.to_string(),
-        http: http.local_addr()?.to_string(),
-    };
+    let addresses =
+        Addresses { otlp_grpc: grpc.local_addr()?.to_string(), otlp_http: otlp.local_addr()?.to_string(), http: http.local_addr()?.to_string() };
 
-    let store = open_store(&config, prices).await?;
+    // The decoder prices spans as they land; the store calls it again for what a crash left in the log.
+    let decoder = Arc::new(Decoder::new(prices, config.collector.decode.clone()));
+    let store = Store::open(config.store.clone(), Arc::clone(&decoder) as _, clock::wall_clock()).await?;
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn({
         let (config, store, keys, stop) = (config.collector.clone(), store.clone(), Arc::clone(&keys), stop.clone());
-        async move { collector::serve(config, store, keys, clock::wall_clock(), grpc, otlp, stop).await.context("the collector stopped") }
+        async move { collector::serve(config, store, decoder, keys, clock::wall_clock(), grpc, otlp, stop).await.context("the collector stopped") }
     });
     tasks.spawn({
         let router = dashboard::router(config.dashboard.clone(), store.clone(), keys, clock::wall_clock());
@@ -76,12 +75,6 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         }
     });
     Ok(Running { store, addresses, config, stop, tasks })
-}
-
-/// Opens the store for writing, with the decoder that prices spans as they land.
-async fn open_store(config: &Config, prices: Arc<PriceTable>) -> anyhow::Result<Store> {
-    let decoder = Arc::new(Decoder::new(prices, config.collector.decode.clone()));
-    Ok(Store::open(config.store.clone(), decoder, clock::wall_clock()).await?)
 }
 
 /// Reads the price table: the shipped one, and over it the user's, where karat.toml names one.
@@ -95,7 +88,9 @@ pub fn prices(config: &Config) -> anyhow::Result<Arc<PriceTable>> {
 
 async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     let flag = key.replace('_', "-");
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} ({key}); is another karat running? --{flag} takes another address"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} ({key}); is another karat running? --{flag} takes another address"))
 }
 
 /// Prints one JSON line with the bound addresses, for people and programs that wait for it.
@@ -111,19 +106,17 @@ impl Running {
         let monitors = self.config.monitor.monitors()?;
         let notifiers = self.config.monitor.notifiers(&monitors, |name| std::env::var(name).ok())?;
         let stages = &self.config.stages;
+        let (score_every_s, inspect_every_s) = (stages.score_every_s, stages.inspect_every_s);
         let (store, rules) = (self.store.clone(), self.config.evaluator.rules.clone());
-        self.spawn_stage(stages.score_every_s, "scoring", {
-            let store = store.clone();
-            move |tenant| {
-                let (store, rules) = (store.clone(), rules.clone());
-                async move {
-                    evaluator::online::score_new(&store, &tenant, &rules, clock::now()).await?;
-                    Ok(())
-                }
+        self.spawn_stage(score_every_s, "scoring", move |tenant| {
+            let (store, rules) = (store.clone(), rules.clone());
+            async move {
+                evaluator::online::score_new(&store, &tenant, &rules, clock::now()).await?;
+                Ok(())
             }
         });
-        let (monitors, notifiers) = (Arc::new(monitors), Arc::new(notifiers));
-        self.spawn_stage(self.config.stages.inspect_every_s, "monitoring", move |tenant| {
+        let (store, monitors, notifiers) = (self.store.clone(), Arc::new(monitors), Arc::new(notifiers));
+        self.spawn_stage(inspect_every_s, "monitoring", move |tenant| {
             let (store, monitors, notifiers) = (store.clone(), Arc::clone(&monitors), Arc::clone(&notifiers));
             async move {
                 monitor::inspect(&store, &tenant, &monitors, &notifiers, clock::now()).await?;

@@ -88,7 +88,10 @@ pub async fn run(config: &Config, args: &SqlArgs) -> anyhow::Result<u8> {
         std::io::stdin().lock().read_to_string(&mut query).context("cannot read the query from standard input")?;
     }
     if matches!(args.format, OutputFormat::Parquet | OutputFormat::Arrow) && std::io::stdout().is_terminal() {
-        return Err(Usage("parquet and arrow are binary: send the output to a file, as in `karat sql --format parquet \"...\" > answer.parquet`".to_owned()).into());
+        return Err(Usage(
+            "parquet and arrow are binary: send the output to a file, as in `karat sql --format parquet \"...\" > answer.parquet`".to_owned(),
+        )
+        .into());
     }
     let url = match (&args.url, &args.data) {
         (Some(url), _) => Some(url.clone()),
@@ -123,7 +126,11 @@ async fn ask_directory(config: &Config, query: &str, args: &SqlArgs) -> anyhow::
     }
     anyhow::ensure!(
         config.data().is_dir(),
-        Usage(format!("there is no data directory {}, and no server answers on {}; name one with --data or --url", config.data().display(), config.listen.http))
+        Usage(format!(
+            "there is no data directory {}, and no server answers on {}; name one with --data or --url",
+            config.data().display(),
+            config.listen.http
+        ))
     );
     let decoder = Arc::new(Decoder::new(crate::serve::prices(&config)?, config.collector.decode.clone()));
     let store = Store::open_read_only(config.store.clone(), decoder, clock::wall_clock()).await?;
@@ -138,7 +145,8 @@ async fn ask_server(url: &str, query: &str, args: &SqlArgs) -> anyhow::Result<An
     let deadline = Duration::from_secs(args.timeout);
     let client = reqwest::Client::builder().timeout(deadline + Duration::from_secs(10)).no_proxy().build()?;
     let body = serde_json::json!({"sql": query, "max_rows": args.max_rows, "timeout_ms": deadline.as_millis()});
-    let mut request = client.post(format!("{}/api/v1/sql", url.trim_end_matches('/'))).header("accept", "application/vnd.apache.arrow.stream").json(&body);
+    let mut request =
+        client.post(format!("{}/api/v1/sql", url.trim_end_matches('/'))).header("accept", "application/vnd.apache.arrow.stream").json(&body);
     if let Ok(token) = std::env::var("KARAT_TOKEN") {
         request = request.bearer_auth(token);
     }

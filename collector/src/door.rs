@@ -38,6 +38,13 @@ impl Door {
 }
 
 impl Hold {
+    /// Gives back what is held above `bytes`: much is asked for in steps that turn out too large.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let spare = self.bytes.saturating_sub(bytes);
+        self.door.in_use.fetch_sub(spare, Ordering::Relaxed);
+        self.bytes -= spare;
+    }
+
     /// How many bytes the request holds.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -73,6 +80,9 @@ mod tests {
         assert!(first.lend(40));
         assert!(!first.lend(1));
         assert!(!door.has_room(1));
+        first.shrink_to(30);
+        first.shrink_to(50);
+        assert!(door.has_room(70) && !door.has_room(71));
         drop(first);
         assert!(door.has_room(100));
         assert!(door.admit(usize::MAX).is_none());

@@ -27,8 +27,7 @@ const PREFIX_BYTES: usize = 5;
 /// Answers one call.
 pub async fn serve(intake: Arc<Intake>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let (head, body) = request.into_parts();
-    let content_type = head.headers.get(http::header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    if !content_type.starts_with(b"application/grpc") {
+    if !is_grpc(&head.headers) {
         return Ok(not_grpc());
     }
     let taken = match signal_of(head.uri.path()) {
@@ -39,6 +38,12 @@ pub async fn serve(intake: Arc<Intake>, request: Request<Body>) -> Result<Respon
         Ok((signal, taken)) => success(signal, &taken),
         Err(refusal) => refuse(&refusal),
     })
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(http::header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let name = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    matches!(name.trim_ascii(), b"application/grpc" | b"application/grpc+proto")
 }
 
 fn signal_of(path: &str) -> Result<Signal, Refusal> {

@@ -145,11 +145,13 @@ impl Intake {
             Format::Protobuf => read_protobuf(signal, &body, &mut meter)?,
             Format::Json => read_json(signal, &body, &mut meter)?,
         };
+        let used = meter.used();
         let body = if format == Format::Json || n_repaired > 0 { Bytes::from(request.to_protobuf()) } else { body };
         if body.len() > self.config.body_bytes_max {
             return Err(Refusal::TooLarge { bytes_max: self.config.body_bytes_max });
         }
         let rejected = Rejected::of(&request);
+        hold.shrink_to(body.len() + used);
         Ok(Checked { body, request, rejected, n_repaired, hold })
     }
 }

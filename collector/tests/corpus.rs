@@ -1,6 +1,18 @@
 //! The corpus of real export requests: what the columns hold, against what its ground truth states.
 //!
-//! Prints a table dialect x field with the recall, and beside it the recall with the dialect's own file switched off.
+//! Prints a table dialect x field with the recall, and beside it the recall of the general families alone: the same dialect with its
+//! own file, and every other dialect's, switched off. `CORPUS_ONLY=a,b` runs some dialects; `CORPUS_ALONE=1` prints what the general
+//! families miss.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a test stops at the first surprise"
+)]
 
 #[path = "corpus_score/expected.rs"]
 mod expected;
@@ -8,61 +20,68 @@ mod expected;
 mod rows;
 #[path = "corpus_score/score.rs"]
 mod score;
+#[path = "corpus_score/stored.rs"]
+mod stored;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use expected::Scenario;
 use score::{FIELDS, Tally};
+use stored::Stored;
+
+/// Fields that the scenario's bytes hold somewhere, but not where anything ties them to the call.
+const OUT_OF_REACH: &[(&str, &str)] = &[
+    // Only the record of the tool's result quotes the arguments in full; no record tells of the model's request for it.
+    ("claude-code/tools#1", "tool_calls"),
+    // AutoGen never sends the tools that it offers; the name that the search found is that of the tool's own span.
+    ("openinference-autogen/agent#1", "tools"),
+    // The second span names no model but the route's; the search found the first call's.
+    ("openinference-litellm/tools#2", "response_model"),
+];
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
 }
 
 fn dialects() -> Vec<String> {
+    let only = std::env::var("CORPUS_ONLY").ok();
     let mut names: Vec<String> = std::fs::read_dir(corpus())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| corpus().join(name).join("expected.json").exists())
+        .filter(|name| only.as_ref().is_none_or(|only| only.split(',').any(|part| part == name)))
         .collect();
     names.sort();
     names
 }
 
-/// Scores one dialect; `alone` switches its own file off.
-fn run(dialect: &str, alone: bool, misses: &mut Vec<String>) -> Tally {
-    let folder = corpus().join(dialect);
-    let mut tally = Tally::default();
-    for scenario in expected::load(&folder) {
-        let rows = rows::load(&folder, &scenario, alone);
-        score::scenario(dialect, &scenario, &rows, &mut tally, misses);
-    }
-    tally
-}
-
-#[test]
-fn every_field_of_every_dialect() {
-    let only = std::env::var("CORPUS_ONLY").ok();
-    let mut table: BTreeMap<String, (Tally, Tally)> = BTreeMap::new();
+/// Every field of every dialect is right, through the store and its views; the general families alone reach far above 80 %.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_field_of_every_dialect() {
+    let mut stored = Stored::open().await;
     let (mut misses, mut misses_alone) = (Vec::new(), Vec::new());
-    for dialect in dialects().into_iter().filter(|name| only.as_ref().is_none_or(|only| only.split(',').any(|part| part == name))) {
-        let full = run(&dialect, false, &mut misses);
-        let alone = run(&dialect, true, &mut misses_alone);
+    let mut table: BTreeMap<String, (Tally, Tally)> = BTreeMap::new();
+    for dialect in dialects() {
+        let folder = corpus().join(&dialect);
+        let (mut full, mut alone) = (Tally::default(), Tally::default());
+        for scenario in expected::load(&folder) {
+            let rows = stored.rows(&folder, &scenario).await;
+            score::scenario(&dialect, &scenario, &rows, &mut full, &mut misses);
+            let rows = rows::interpreted(&folder, &scenario, Some("*"));
+            score::scenario(&dialect, &scenario, &rows, &mut alone, &mut misses_alone);
+        }
         table.insert(dialect, (full, alone));
     }
-    let verbose = std::env::var("CORPUS_VERBOSE").is_ok();
-    for miss in misses.iter().take(if verbose { usize::MAX } else { 200 }) {
-        println!("{miss}");
-    }
+    misses.retain(|miss| !OUT_OF_REACH.iter().any(|(place, field)| miss.starts_with(&format!("{place} {field}:"))));
+    misses.iter().for_each(|miss| println!("{miss}"));
     if std::env::var("CORPUS_ALONE").is_ok() {
         misses_alone.iter().for_each(|miss| println!("ALONE {miss}"));
     }
     print_table(&table);
-    let total = table.values().fold(Tally::default(), |sum, (full, _)| sum.plus(full));
-    let alone = table.values().fold(Tally::default(), |sum, (_, alone)| sum.plus(alone));
-    println!("all: {:.2} % of {} fields; leave-one-out: {:.2} %", total.percent(), total.asked(), alone.percent());
+    let alone = total(table.values().map(|(_, alone)| alone));
+    assert!(alone.percent() >= 95.0, "the general families alone reach {:.1} %", alone.percent());
     for (dialect, (_, alone)) in &table {
-        assert!(alone.percent() >= 80.0, "{dialect}: the general families alone reach {:.1} %", alone.percent());
+        assert!(alone.percent() >= 70.0, "{dialect}: the general families alone reach {:.1} %", alone.percent());
     }
     assert!(misses.is_empty(), "{} fields are wrong, the first: {}", misses.len(), misses[0]);
 }
@@ -73,12 +92,13 @@ fn print_table(table: &BTreeMap<String, (Tally, Tally)>) {
     println!("{:>8}{:>8}", "all", "alone");
     for (dialect, (full, alone)) in table {
         print!("{dialect:<34}");
-        for field in FIELDS {
-            print!("{:>8}", full.cell(field));
-        }
+        FIELDS.iter().for_each(|field| print!("{:>8}", full.cell(field)));
         println!("{:>8.1}{:>8.1}", full.percent(), alone.percent());
     }
+    let (full, alone) = (total(table.values().map(|(full, _)| full)), total(table.values().map(|(_, alone)| alone)));
+    println!("all: {:.2} % of {} fields; general families alone: {:.2} %", full.percent(), full.asked(), alone.percent());
 }
 
-/// Keeps the path type in one place for the modules.
-pub type Files<'a> = (&'a Path, &'a Scenario);
+fn total<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Tally {
+    tallies.fold(Tally::default(), Tally::plus)
+}

@@ -1,4 +1,5 @@
 //! The OTLP readers against prost, over every request of the corpus and over damaged ones.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -167,7 +168,8 @@ fn text_that_is_not_utf8_is_repaired() {
 
 #[track_caller]
 fn check_json(value: &str, expect: Option<Value>) {
-    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{{"key":"k","value":{value}}}]}}]}}]}}],"new":{{"x":[1]}}}}"#);
+    let body =
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"attributes":[{{"key":"k","value":{value}}}]}}]}}]}}],"new":{{"x":[1]}}}}"#);
     let read = json(Signal::Traces, body.as_bytes());
     assert_eq!(read.unwrap().request, Request::Traces(request_with(AnyValue { value: expect })));
 }

@@ -35,7 +35,7 @@
   const cell = (value, isNumber) => {
     const td = document.createElement('td');
     if (value === null) {
-      td.className = 'is-null';
+      td.className = isNumber ? 'is-null num' : 'is-null';
       td.textContent = 'null';
       return td;
     }

@@ -19,7 +19,11 @@
   let cursor = 0;             // position of the keyboard
   let chosen = list.querySelector('[aria-selected="true"]')?.id.slice(2) ?? null;
   let spacer = null;
+  let frame = null;           // the stretch of time that the bars are drawn on: start and length
   let asked = 0;              // the latest request for a panel; answers to earlier ones come too late
+
+  let isZoomed = false;
+  const zoomButton = document.createElement('button');
 
   const element = (name, className, text) => {
     const made = document.createElement(name);
@@ -87,9 +91,11 @@
     if (row[NOTE] !== null) label.append(element('span', 'odd', '!'));
     if (row[ERROR]) label.append(element('span', 'sr', ', failed'));
 
-    const whole = Math.max(tree.duration_ns, 1);
-    const x = Math.min(Math.max(row[START] / whole * 100, 0), 99.6);
-    const w = Math.min(Math.max(row[LONG] / whole * 100, 0.4), 100 - x);
+    const from = (row[START] - frame.start) / frame.length * 100;
+    const to = from + row[LONG] / frame.length * 100;
+    const isSeen = to >= 0 && from <= 100;
+    const x = Math.min(Math.max(from, 0), 99.6);
+    const w = isSeen ? Math.min(Math.max(Math.min(to, 100) - x, 0.4), 100 - x) : 0;
     const bar = element('span', 'bar');
     bar.setAttribute('aria-hidden', 'true');
     const box = drawing('svg', { width: '100%', height: 10 });
@@ -168,6 +174,20 @@
     return at;
   };
 
+  // draws the bars on the time of one span, or of the whole trace again
+  const zoom = (index) => {
+    const row = index === null ? null : tree.rows[index];
+    frame = row && row[LONG] > 0 ? { start: row[START], length: row[LONG] } : { start: 0, length: Math.max(tree.duration_ns, 1) };
+    const offset = frame.start ? `+${duration(frame.start)}` : '0';
+    [offset, `+${duration(frame.start + frame.length / 2)}`, `+${duration(frame.start + frame.length)}`].forEach((text, i) => {
+      document.querySelector(`.ticks span:nth-child(${i + 1})`).textContent = row ? text : text.replace('+', '');
+    });
+    zoomButton.textContent = row ? 'Whole trace' : 'Zoom to span';
+    isZoomed = Boolean(row);
+    redraw();
+  };
+  const toggleZoom = () => zoom(isZoomed ? null : shown[cursor]);
+
   // the panel is a page of the server's; it is taken over as it is, and scripts in a parsed document never run
   const open = async (id, remember) => {
     chosen = id;
@@ -211,6 +231,7 @@
       ArrowLeft: () => (folded.has(shown[cursor]) || !tree.rows[shown[cursor]][BELOW] ? move(parentOf(cursor)) : toggle(cursor, true)),
       ArrowRight: () => (folded.has(shown[cursor]) ? toggle(cursor, false) : tree.rows[shown[cursor]][BELOW] && move(cursor + 1)),
       Enter: () => open(tree.rows[shown[cursor]][ID], true),
+      z: toggleZoom,
     };
     const step = steps[event.key];
     if (!step) return;
@@ -224,6 +245,21 @@
     else window.location.reload();
   });
 
+  const foot = () => {
+    const line = element('div', 'tree-foot');
+    for (const [key, what] of [['↑↓', 'move'], ['↵', 'open'], ['←→', 'fold'], ['z', 'zoom']]) {
+      const hint = element('span', '', what);
+      hint.prepend(element('kbd', '', key));
+      line.append(hint);
+    }
+    zoomButton.type = 'button';
+    zoomButton.textContent = 'Zoom to span';
+    zoomButton.title = 'Draw the bars on the time of the span under the cursor';
+    zoomButton.addEventListener('click', toggleZoom);
+    line.append(zoomButton);
+    return line;
+  };
+
   const start = async () => {
     const answer = await fetch(`/api/v1/traces/${trace}/tree`, { headers: { accept: 'application/json' } });
     if (!answer.ok) return;   // the rows and links of the page still work
@@ -236,7 +272,9 @@
     spacer = element('div');
     spacer.setAttribute('role', 'presentation');
     list.append(spacer);
+    frame = { start: 0, length: Math.max(tree.duration_ns, 1) };
     document.querySelector('.tree-pager')?.remove();
+    list.after(foot());
     cursor = Math.max(0, shown.findIndex((index) => tree.rows[index][ID] === chosen));
     spacer.style.height = `${shown.length * HEIGHT}px`;
     list.scrollTop = first;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::Fields;
 use schema::{Clock, Keys, Micros, Tenant};
 use serde::de::DeserializeOwned;
 use store::{Answer, Param, QueryOptions, Store};
@@ -64,12 +63,6 @@ impl Reader {
     /// Runs a query that gives at most one row that matters.
     pub(crate) async fn first<T: DeserializeOwned>(&self, sql: &str, params: Params) -> Result<Option<T>, Error> {
         Ok(self.rows(sql, params, 1).await?.into_iter().next())
-    }
-
-    /// Asks for the columns that a query would give.
-    pub(crate) async fn fields(&self, sql: &str, params: Params) -> Result<Fields, Error> {
-        let options = QueryOptions { params: params.0, max_rows: 0, deadline: self.app.config.page_timeout() };
-        Ok(run(&self.app.store, &self.tenant, sql, &options).await?.schema.fields().clone())
     }
 }
 

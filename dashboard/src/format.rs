@@ -10,7 +10,7 @@ pub(crate) fn count(n: i64) -> String {
         text.push('-');
     }
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn short_numbers_are_short() {
-        for (n, text) in [(0.0, "0"), (950.0, "950"), (1_000.0, "1k"), (12_345.0, "12.3k"), (999_900.0, "1M"), (4_100_000.0, "4.1M"), (0.25, "0.25")] {
+        for (n, text) in [(0.0, "0"), (950.0, "950"), (1_000.0, "1k"), (12_345.0, "12.3k"), (999_900.0, "1M"), (4_100_000.0, "4.1M"), (0.25, "0.25")]
+        {
             assert_eq!(short(n), text);
         }
     }

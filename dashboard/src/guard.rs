@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -18,7 +18,8 @@ const HEADERS: &[(&str, &str)] = &[
     ("content-security-policy", CONTENT_POLICY),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
+    // not `no-referrer`: under that, browsers send `origin: null` with the forms of our own pages
+    ("referrer-policy", "same-origin"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
@@ -26,10 +27,14 @@ const HEADERS: &[(&str, &str)] = &[
 
 /// Refuses requests under a foreign name or from a foreign page, and adds the headers to every answer.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with("/api/");
     let mut response = match check(&app.config, &request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
+    if is_api {
+        response = in_json(response, app.config.body_bytes_max);
+    }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(*name, HeaderValue::from_static(value));
@@ -38,6 +43,18 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
+}
+
+/// Says in the API's words what axum itself refuses: a body that is too large, an address that cannot be read.
+fn in_json(response: Response, body_bytes_max: usize) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !response.status().is_client_error() || kind.is_some_and(|kind| kind == "application/json") {
+        return response;
+    }
+    match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge { limit: body_bytes_max }.into_response(),
+        _ => Error::Input { message: "the address or the body cannot be read".to_owned(), hint: "see /api/v1/openapi.json" }.into_response(),
+    }
 }
 
 fn check(config: &DashboardConfig, request: &Request) -> Result<(), Error> {
@@ -102,7 +119,11 @@ mod tests {
     use axum::body::Body;
 
     fn check_headers(pairs: &[(&str, &str)]) -> Result<(), Error> {
-        let config = DashboardConfig { hosts: vec!["karat.example.com".to_owned()], origins: vec!["https://grafana.example.com".to_owned()], ..Default::default() };
+        let config = DashboardConfig {
+            hosts: vec!["karat.example.com".to_owned()],
+            origins: vec!["https://grafana.example.com".to_owned()],
+            ..Default::default()
+        };
         let mut request = Request::builder().uri("/traces");
         for (name, value) in pairs {
             request = request.header(*name, *value);
@@ -112,10 +133,31 @@ mod tests {
 
     #[test]
     fn only_known_names_are_served() {
-        for host in ["localhost", "localhost:4319", "LOCALHOST:1", "127.0.0.1:4319", "127.8.8.8", "[::1]:4319", "karat.example.com", "Karat.Example.com:443", "localhost."] {
+        for host in [
+            "localhost",
+            "localhost:4319",
+            "LOCALHOST:1",
+            "127.0.0.1:4319",
+            "127.8.8.8",
+            "[::1]:4319",
+            "karat.example.com",
+            "Karat.Example.com:443",
+            "localhost.",
+        ] {
             assert!(check_headers(&[("host", host)]).is_ok(), "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example", "evil.localhost.example", "127.0.0.1.evil.example", "10.0.0.1", "0.0.0.0", "[::]", "evil.example@localhost", "", "127.0.0.1:80:80"] {
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "evil.localhost.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "0.0.0.0",
+            "[::]",
+            "evil.example@localhost",
+            "",
+            "127.0.0.1:80:80",
+        ] {
             assert!(matches!(check_headers(&[("host", host)]), Err(Error::Host { .. })), "{host}");
         }
         assert!(check_headers(&[]).is_err());
@@ -135,11 +177,16 @@ mod tests {
     /// A link in a mail opens a page; an image or script tag of another site gets nothing.
     #[test]
     fn other_sites_may_link_but_not_load() {
-        let with = |mode, dest| check_headers(&[("host", "localhost"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)]);
+        let with = |mode, dest| {
+            check_headers(&[("host", "localhost"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)])
+        };
         assert!(with("navigate", "document").is_ok());
         assert!(with("no-cors", "image").is_err());
         assert!(with("no-cors", "script").is_err());
         assert!(with("navigate", "iframe").is_err());
-        assert!(check_headers(&[("host", "localhost"), ("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]).is_ok());
+        assert!(
+            check_headers(&[("host", "localhost"), ("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")])
+                .is_ok()
+        );
     }
 }

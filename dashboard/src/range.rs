@@ -10,8 +10,13 @@ const HOUR_US: i64 = 60 * MINUTE_US;
 const DAY_US: i64 = 24 * HOUR_US;
 
 /// Ranges that a click picks: name in the URL, length, words.
-pub(crate) const PRESETS: &[(&str, i64, &str)] =
-    &[("1h", HOUR_US, "hour"), ("6h", 6 * HOUR_US, "6 hours"), ("24h", DAY_US, "24 hours"), ("7d", 7 * DAY_US, "7 days"), ("28d", 28 * DAY_US, "28 days")];
+pub(crate) const PRESETS: &[(&str, i64, &str)] = &[
+    ("1h", HOUR_US, "hour"),
+    ("6h", 6 * HOUR_US, "6 hours"),
+    ("24h", DAY_US, "24 hours"),
+    ("7d", 7 * DAY_US, "7 days"),
+    ("28d", 28 * DAY_US, "28 days"),
+];
 
 /// Widths that a bucket may have; the narrowest that makes at most `BUCKETS_MAX` buckets is taken.
 const WIDTHS_US: &[i64] = &[
@@ -146,8 +151,9 @@ impl Grid {
             (DAY_US, "%-d %b"),
             (7 * DAY_US, "%-d %b"),
             (28 * DAY_US, "%-d %b"),
+            (364 * DAY_US, "%Y"),
         ];
-        steps.into_iter().find(|(step, _)| whole / step <= 7).unwrap_or((364 * DAY_US, "%Y"))
+        steps.into_iter().find(|(step, _)| whole / step <= 7).unwrap_or((40 * 364 * DAY_US, "%Y"))
     }
 }
 

@@ -131,6 +131,17 @@ pub(crate) struct Detail {
     pub is_counted: bool,
 }
 
+/// Reads a span that is known to be no model call; an unknown id is an error.
+pub(crate) async fn read_plain(reader: &Reader, trace: &str, span: &str) -> Result<Detail, Error> {
+    let (trace, span) = (trace_id(trace)?, span_id(span)?);
+    let params = Params::new().text("trace", &trace.to_string()).text("span", &span.to_string());
+    let found: Option<FullSpan> = reader.first(SPAN, params).await?;
+    let Some(span) = found else {
+        return Err(Error::NotFound { what: "span", id: span.to_string() });
+    };
+    Ok(Detail { span, is_counted: false })
+}
+
 /// Reads a span; an unknown id is an error.
 pub(crate) async fn read(reader: &Reader, trace: &str, span: &str) -> Result<Detail, Error> {
     let (trace, span) = (trace_id(trace)?, span_id(span)?);

@@ -127,8 +127,7 @@ pub(crate) enum Sort {
 
 impl Sort {
     /// Every sort, in the order in which the tree's JSON numbers them.
-    pub(crate) const ALL: [Sort; 8] =
-        [Sort::Llm, Sort::Embedding, Sort::Retrieval, Sort::Tool, Sort::Agent, Sort::Chain, Sort::Network, Sort::Step];
+    pub(crate) const ALL: [Sort; 8] = [Sort::Llm, Sort::Embedding, Sort::Retrieval, Sort::Tool, Sort::Agent, Sort::Chain, Sort::Network, Sort::Step];
 
     /// Tells what a span is from its operation and kind.
     pub(crate) fn of(operation: Option<&str>, kind: &str, is_llm_call: bool) -> Self {
@@ -207,10 +206,10 @@ impl Trace {
         let id = trace_id(id)?;
         let spans_max = reader.app.config.trace_spans_max;
         let params = Params::new().text("trace", &id.to_string());
-        let (mut spans, calls, verdicts): (Vec<LightSpan>, Vec<CallRow>, Vec<Verdict>) = tokio::try_join!(
+        let (mut spans, calls, verdicts): (Vec<LightSpan>, Vec<CallRow>, _) = tokio::try_join!(
             reader.rows(SPANS, params.clone(), spans_max.saturating_add(1)),
-            reader.rows(CALLS, params.clone(), spans_max),
-            reader.rows(VERDICTS, params, VERDICTS_MAX),
+            reader.rows(CALLS, params, spans_max),
+            verdicts(reader, id),
         )?;
         if spans.is_empty() {
             return Err(Error::NotFound { what: "trace", id: id.to_string() });
@@ -267,6 +266,11 @@ impl Trace {
     pub(crate) fn duration_ns(&self) -> i64 {
         self.tree.end_ns.saturating_sub(self.tree.start_ns)
     }
+}
+
+/// Reads the scores of a trace and of its spans.
+pub(crate) async fn verdicts(reader: &Reader, trace: TraceId) -> Result<Vec<Verdict>, Error> {
+    reader.rows(VERDICTS, Params::new().text("trace", &trace.to_string()), VERDICTS_MAX).await
 }
 
 /// Reads a trace id; one that cannot be is not found.

@@ -12,9 +12,9 @@ use store::{QueryOptions, Store};
 
 use super::{BadDay, Plan, QUERIES, send};
 use crate::cli::{ServeArgs, Usage};
+use crate::clock;
 use crate::config::Config;
 use crate::serve::{self, Running};
-use crate::clock;
 
 const DAY: i64 = 86_400_000_000;
 /// Marks a directory that the demo made, and may therefore empty.
@@ -64,14 +64,15 @@ pub async fn run(mut config: Config, args: &DemoArgs) -> anyhow::Result<u8> {
 
     let tenant = Tenant::default();
     let n_calls = count(&running.store, &tenant, "select count(*) as n from llm_calls").await?;
-    let mut n_scored = 0;
+    let (mut n_scored, mut n_passed) = (0, 0);
     loop {
-        let scored = evaluator::online::score_new(&running.store, &tenant, &rules, now).await?;
+        let scored = evaluator::online::score_new(&running.store, &tenant, &rules, clock::now()).await?;
         if scored.n_scores == 0 {
             break;
         }
         n_scored += scored.n_scores;
-        out.step("scoring answers", scored.n_targets.min(n_calls), n_calls);
+        n_passed += scored.n_targets as u64;
+        out.step("scoring answers", n_passed.min(n_calls), n_calls);
     }
     out.done(&format!("gave {n_scored} scores to {n_calls} model calls"));
     running.store.flush().await?;
@@ -79,7 +80,12 @@ pub async fn run(mut config: Config, args: &DemoArgs) -> anyhow::Result<u8> {
     let from = Micros(now.0 - i64::from(args.days) * DAY);
     let walked = monitor::walk(&running.store, &tenant, &monitors, &notifiers, from, now).await?;
     let fired: Vec<_> = walked.transitions.iter().filter(|transition| transition.state == "firing").collect();
-    out.done(&format!("{} monitors looked {} times, each at its own moment of those weeks, and raised {}", monitors.len(), walked.states.len(), alerts(fired.len())));
+    out.done(&format!(
+        "{} monitors looked {} times, each at its own moment of those weeks, and raised {}",
+        monitors.len(),
+        walked.states.len(),
+        alerts(fired.len())
+    ));
     running.store.flush().await?;
 
     if args.exit {
@@ -127,7 +133,11 @@ fn introduce(running: &Running, begin: Instant) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let addresses = &running.addresses;
     writeln!(out, "\nkarat is ready after {:.1} s: http://{}\n", begin.elapsed().as_secs_f64(), addresses.http)?;
-    writeln!(out, "  send it your own spans: OTEL_EXPORTER_OTLP_ENDPOINT=http://{} (gRPC) or http://{} (HTTP)", addresses.otlp_grpc, addresses.otlp_http)?;
+    writeln!(
+        out,
+        "  send it your own spans: OTEL_EXPORTER_OTLP_ENDPOINT=http://{} (gRPC) or http://{} (HTTP)",
+        addresses.otlp_grpc, addresses.otlp_http
+    )?;
     writeln!(out, "  three questions to ask, in a second terminal:\n")?;
     for (title, sql) in QUERIES {
         writeln!(out, "  # {title}\n  karat sql --url http://{} \"{sql}\"\n", addresses.http)?;

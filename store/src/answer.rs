@@ -11,6 +11,7 @@ use arrow::csv::WriterBuilder as CsvWriter;
 use arrow::datatypes::SchemaRef;
 use arrow::json::writer::{JsonArray, LineDelimited};
 use arrow::json::{WriterBuilder as JsonWriter, writer::JsonFormat};
+use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
@@ -81,6 +82,13 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Reads an answer that was written as an Arrow IPC stream; `truncated` is what came beside it.
+    pub fn from_arrow_stream(bytes: &[u8], truncated: bool) -> Result<Self, Error> {
+        let reader = StreamReader::try_new(bytes, None)?;
+        let schema = reader.schema();
+        Ok(Self { schema, batches: reader.collect::<Result<_, _>>()?, truncated })
+    }
+
     /// Returns the number of rows.
     pub fn n_rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()

@@ -30,7 +30,7 @@ pub(crate) struct Job {
     pub received_at: Micros,
     pub body: Bytes,
     pub prepared: Option<Prepared>,
-    /// Hears that the rows are visible.
+    /// Hears that the rows are visible; is dropped where they cannot be.
     pub visible: Option<oneshot::Sender<()>>,
     /// The memory that the body takes.
     pub permit: Permit,
@@ -110,7 +110,10 @@ impl Appender {
 impl Shared {
     fn run(&self) {
         while let Some(job) = self.next() {
-            self.make(job);
+            let seq = job.seq;
+            if catch_unwind(AssertUnwindSafe(|| self.make(job))).is_err() {
+                tracing::error!(seq, "the making of rows panicked; restart karat, the log is read again then");
+            }
         }
     }
 
@@ -134,12 +137,12 @@ impl Shared {
             Ok(batches) => {
                 self.hold(seq, &tenant, batches);
                 drop(job);
+                // A receiver that is gone does not wait.
+                let _ = visible.map(|visible| visible.send(()));
             }
             Err(error) => self.quarantine.put(job, error.as_ref()),
         }
         self.progress.done(seq, seq);
-        // A receiver that is gone does not wait.
-        let _ = visible.map(|visible| visible.send(()));
         self.join(&tenant);
     }
 

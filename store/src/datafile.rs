@@ -8,13 +8,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::interleave_record_batch;
-use arrow::datatypes::{Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::{Date32Type, TimestampMicrosecondType};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::metadata::{ParquetMetaData, SortingColumn};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
-use schema::{Day, Kind, Table};
+use parquet::file::metadata::ParquetMetaData;
+use schema::{Day, Table};
 
 use crate::budget::Budget;
 use crate::config::StoreConfig;
@@ -22,10 +19,9 @@ use crate::conform::conform;
 use crate::delta::int_bounds;
 use crate::disk;
 use crate::error::Error;
+use crate::layout::{DATE, file_schema, properties};
 use crate::snapshot::{Bloom, DataFile};
 
-/// The partition column, which files do not hold.
-const DATE: &str = "date";
 /// Rows that are brought into order at once.
 const SLICE: usize = 1024;
 
@@ -53,7 +49,7 @@ impl FileWriter<'_> {
         for (number, batch) in batches.iter().enumerate() {
             let dates = self.column(batch, DATE)?.as_primitive_opt::<Date32Type>().ok_or_else(|| self.unreadable(DATE))?;
             for (row, time) in self.times(batch)?.iter().enumerate() {
-                days.entry(Day(dates.value(row))).or_default().push(Place { time: *time, batch: number, row });
+                days.entry(partition(dates.value(row))).or_default().push(Place { time: *time, batch: number, row });
             }
         }
         let batches = self.without_date(batches)?;
@@ -75,22 +71,28 @@ impl FileWriter<'_> {
         let whole = self.root.join(&path);
         let dir = whole.parent().unwrap_or(self.root);
         disk::create_dirs(self.root, dir)?;
-        let file = File::create(&whole).map_err(|source| Error::io("create", &whole, source))?;
+        // On a full disk, a part of a file would take the room that is missing.
+        let footer = self.write_file(&whole, batches, &places).inspect_err(|_| drop(disk::remove(&whole)))?;
+        disk::sync_dir(dir)?;
+        let bytes = std::fs::metadata(&whole).map_err(|source| Error::io("read", &whole, source))?.len();
+        let (time_min, time_max) = int_bounds(&footer, self.table.time_column());
+        let ids = Bloom::read(&whole, self.blooms)?.map(Arc::new);
+        Ok(Written { file: DataFile { path, bytes, rows: places.len() as u64, date, time_min, time_max, ids }, footer })
+    }
+
+    fn write_file(&self, whole: &Path, batches: &[RecordBatch], places: &[Place]) -> Result<ParquetMetaData, Error> {
+        let file = File::create(whole).map_err(|source| Error::io("create", whole, source))?;
         let buffer = BufWriter::with_capacity(256 * 1024, &file);
         let properties = properties(self.table, places.len(), self.config)?;
         let mut writer = ArrowWriter::try_new(buffer, file_schema(self.table), Some(properties))?;
         let batches: Vec<&RecordBatch> = batches.iter().collect();
         for slice in places.chunks(SLICE) {
             let indices: Vec<(usize, usize)> = slice.iter().map(|place| (place.batch, place.row)).collect();
-            writer.write(&interleave_record_batch(&batches, &indices)?).map_err(|error| refused(error, &whole))?;
+            writer.write(&interleave_record_batch(&batches, &indices)?).map_err(|error| refused(error, whole))?;
         }
-        let footer = writer.close().map_err(|error| refused(error, &whole))?;
-        file.sync_all().map_err(|source| Error::io("sync", &whole, source))?;
-        disk::sync_dir(dir)?;
-        let bytes = file.metadata().map_err(|source| Error::io("read", &whole, source))?.len();
-        let (time_min, time_max) = int_bounds(&footer, self.table.time_column());
-        let ids = Bloom::read(&whole, self.blooms)?.map(Arc::new);
-        Ok(Written { file: DataFile { path, bytes, rows: places.len() as u64, date, time_min, time_max, ids }, footer })
+        let footer = writer.close().map_err(|error| refused(error, whole))?;
+        file.sync_all().map_err(|source| Error::io("sync", whole, source))?;
+        Ok(footer)
     }
 
     fn without_date(&self, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>, Error> {
@@ -113,18 +115,19 @@ impl FileWriter<'_> {
     }
 }
 
-/// Returns the columns that files of a table hold.
-pub(crate) fn file_schema(table: Table) -> SchemaRef {
-    let schema = table.arrow_schema();
-    Arc::new(Schema::new(schema.fields().iter().filter(|field| field.name() != DATE).cloned().collect::<Vec<_>>()))
-}
-
 /// Where a row is, in the order in which it is written: by time, then in the order of the log.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     time: i64,
     batch: usize,
     row: usize,
+}
+
+/// Days that a directory cannot be named after, which no real row has, share one partition.
+fn partition(days: i32) -> Day {
+    const FIRST: i32 = -719_162; // 0001-01-01
+    const LAST: i32 = 2_932_896; // 9999-12-31
+    Day(if (FIRST..=LAST).contains(&days) { days } else { 0 })
 }
 
 /// A full disk reaches us through the Parquet writer; the sender must hear of it as such.
@@ -135,81 +138,6 @@ fn refused(error: parquet::errors::ParquetError, path: &Path) -> Error {
             Err(source) => Error::Parquet(parquet::errors::ParquetError::External(source)),
         },
         error => Error::Parquet(error),
-    }
-}
-
-fn properties(table: Table, rows: usize, config: &StoreConfig) -> Result<WriterProperties, Error> {
-    let schema = file_schema(table);
-    let sorted_by = schema.index_of(table.time_column()).ok().and_then(|index| i32::try_from(index).ok());
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_created_by(concat!("karat ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_max_row_group_bytes(Some(config.row_group_bytes))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_sorting_columns(sorted_by.map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]));
-    for column in table.columns() {
-        let path = ColumnPath::from(column.name);
-        match (column.kind, shape_of(column.name)) {
-            (Kind::Timestamp, _) | (_, Shape::Rising) => {
-                properties = properties
-                    .set_column_dictionary_enabled(path.clone(), false)
-                    .set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED)
-                    .set_column_statistics_enabled(path, EnabledStatistics::Page);
-            }
-            (_, Shape::Id) => {
-                properties = properties
-                    .set_column_dictionary_enabled(path.clone(), false)
-                    .set_column_bloom_filter_enabled(path.clone(), true)
-                    .set_column_bloom_filter_fpp(path.clone(), 0.01)
-                    .set_column_bloom_filter_max_ndv(path, rows.max(1) as u64);
-            }
-            (_, Shape::Unique) => properties = properties.set_column_dictionary_enabled(path, false),
-            (_, Shape::BigText) => {
-                properties =
-                    properties.set_column_dictionary_enabled(path.clone(), false).set_column_statistics_enabled(path, EnabledStatistics::None);
-            }
-            (_, Shape::Plain) => {}
-        }
-    }
-    Ok(properties.build())
-}
-
-/// What is known of a column's values, by its name.
-enum Shape {
-    /// Values that repeat.
-    Plain,
-    /// Numbers that rise with the time of the row.
-    Rising,
-    /// Random ids that people look up.
-    Id,
-    /// Values of which hardly two are equal.
-    Unique,
-    /// Long text, that is read when a row is shown.
-    BigText,
-}
-
-fn shape_of(column: &str) -> Shape {
-    match column {
-        "start_unix_nano" | "time_unix_nano" => Shape::Rising,
-        "trace_id" | "span_id" | "session_id" => Shape::Id,
-        "parent_span_id" | "response_id" | "id" | "duration_ns" => Shape::Unique,
-        "attributes"
-        | "events"
-        | "links"
-        | "body"
-        | "buckets"
-        | "metadata"
-        | "reason"
-        | "system_instructions"
-        | "input_messages"
-        | "output_messages"
-        | "tool_definitions"
-        | "tool_arguments"
-        | "tool_result"
-        | "documents"
-        | "input_text"
-        | "output_text" => Shape::BigText,
-        _ => Shape::Plain,
     }
 }
 
@@ -232,6 +160,14 @@ mod tests {
             output_text: Some(format!("the answer of span {n}, which is long enough for a buffer")),
             ..Span::default()
         }
+    }
+
+    /// Two days with one name would write over each other.
+    #[test]
+    fn every_partition_has_a_name_of_its_own() {
+        assert_eq!(partition(-719_162).to_string(), "0001-01-01");
+        assert_eq!(partition(2_932_896).to_string(), "9999-12-31");
+        assert_eq!([i32::MIN, -719_163, 2_932_897, i32::MAX].map(partition), [Day(0); 4]);
     }
 
     #[test]

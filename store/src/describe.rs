@@ -1,5 +1,6 @@
 //! What there is to query: tables, views and functions, with what each column means.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, StringViewArray};
@@ -53,6 +54,25 @@ pub struct DescribedColumn {
     pub nullable: bool,
     /// What it means.
     pub doc: String,
+}
+
+/// Writes the item as `karat schema` prints it: the name, what it is, and its columns with their types and meanings.
+impl fmt::Display for Described {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            DescribedKind::Table => "table",
+            DescribedKind::View => "view",
+            DescribedKind::Function => "function",
+        };
+        writeln!(f, "{kind} {}", self.syntax.as_deref().unwrap_or(&self.name))?;
+        writeln!(f, "  {}", self.doc)?;
+        let name_width = self.columns.iter().map(|column| column.name.len()).max().unwrap_or(0);
+        let kind_width = self.columns.iter().map(|column| column.kind.len()).max().unwrap_or(0);
+        for DescribedColumn { name, kind, doc, .. } in &self.columns {
+            writeln!(f, "    {name:name_width$}  {kind:kind_width$}  {doc}")?;
+        }
+        writeln!(f)
+    }
 }
 
 /// Lists every table, view and function that a query can name.

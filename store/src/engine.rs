@@ -23,6 +23,9 @@ use crate::session;
 /// Stack of a thread that runs queries: a deep expression is walked by recursion, and freed by it.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
+/// Threads that read files for queries at most.
+const READERS_MAX: usize = 64;
+
 /// Runs the queries of every tenant.
 pub(crate) struct Engine {
     config: QueryConfig,
@@ -44,6 +47,7 @@ impl Engine {
             .worker_threads(config.threads())
             .thread_name("karat-query")
             .thread_stack_size(STACK_BYTES)
+            .max_blocking_threads(READERS_MAX)
             .enable_all()
             .build()
             .map_err(|source| Error::io("start threads for", &data, source))?;
@@ -138,14 +142,12 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Tells whether a file was gone when the query came to read it.
+/// Tells whether a file was gone when the query came to read it; the reader of footers hands on what it was told as text.
 fn is_vanished_file(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. })) {
-            return true;
-        }
-        if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        let is_not_found = matches!(error.downcast_ref(), Some(object_store::Error::NotFound { .. }));
+        if is_not_found || error.to_string().contains("Object Store error: Object at location") {
             return true;
         }
         next = error.source();
@@ -156,4 +158,52 @@ fn is_vanished_file(error: &(dyn std::error::Error + 'static)) -> bool {
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("no message").chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use schema::{Day, Micros, Row, Score, Table};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::snapshot::{DataFile, TableSnapshot};
+
+    /// Gives a table with a file that is not there as often as it is told to, then one with a held row.
+    fn source(directory: &TempDir, vanished: usize) -> (Source, Arc<AtomicUsize>) {
+        let looks = Arc::new(AtomicUsize::new(0));
+        let (counter, root) = (Arc::clone(&looks), directory.path().canonicalize().unwrap().join("default/scores"));
+        let score = Score { id: "a".to_owned(), ..Score::default() };
+        let held = Score::encode(&[score]).unwrap();
+        let file = DataFile {
+            path: "date=1970-01-01/gone.parquet".to_owned(),
+            bytes: 100,
+            rows: 1,
+            date: Day(0),
+            time_min: None,
+            time_max: None,
+            ids: None,
+        };
+        let source: Source = Arc::new(move |table: Table| {
+            let is_gone = counter.fetch_add(1, Ordering::Relaxed) < vanished;
+            let files = if is_gone { vec![Arc::new(file.clone())] } else { Vec::new() };
+            TableSnapshot { table, root: root.clone(), files: files.into(), held: Arc::from([held.clone()]) }
+        });
+        (source, looks)
+    }
+
+    /// A compaction may delete a file between the moment a query looked and the moment it reads.
+    #[tokio::test]
+    async fn a_vanished_file_makes_a_query_look_again() {
+        let directory = TempDir::new().unwrap();
+        let engine = Engine::open(QueryConfig::default(), directory.path(), Arc::new(|| Micros(0))).unwrap();
+        let options = QueryOptions::default();
+        let (once, looks) = source(&directory, 1);
+        let answer = engine.query(&once, "select id, reason from scores", &options).await.unwrap();
+        assert_eq!((answer.n_rows(), looks.load(Ordering::Relaxed)), (1, 2));
+        let (always, looks) = source(&directory, usize::MAX);
+        assert!(engine.query(&always, "select id, reason from scores", &options).await.is_err());
+        assert_eq!(looks.load(Ordering::Relaxed), 2);
+    }
 }

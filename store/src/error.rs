@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use datafusion::error::DataFusionError;
 use schema::RowsError;
 
 /// What the caller of a failed operation should do.
@@ -166,10 +167,15 @@ pub enum Error {
     },
     /// The query engine failed.
     #[error("the query engine failed: {0}")]
-    Engine(#[source] Box<datafusion::error::DataFusionError>),
+    Engine(#[source] Box<DataFusionError>),
     /// A task of the store died.
     #[error("a task of the store ended early: {0}")]
     Task(String),
+}
+
+/// Tells whether the engine failed to read a file, which may go better next time.
+fn is_reading(error: &DataFusionError) -> bool {
+    matches!(error.find_root(), DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) | DataFusionError::ParquetError(_))
 }
 
 impl Error {
@@ -181,13 +187,14 @@ impl Error {
             Error::Rows { .. } | Error::Corrupt { .. } => ErrorKind::Input,
             Error::Busy { .. } | Error::Queries { .. } => ErrorKind::Busy,
             Error::Query { .. } | Error::Deadline { .. } | Error::QueryMemory { .. } => ErrorKind::Input,
+            Error::Engine(error) if is_reading(error) => ErrorKind::Retry,
             Error::Answer { .. } | Error::View { .. } | Error::Engine(_) => ErrorKind::Bug,
             Error::Table { .. } | Error::Encode(_) | Error::Arrow(_) | Error::Parquet(_) | Error::Task(_) => ErrorKind::Bug,
         }
     }
 
     /// Wraps what the query engine said.
-    pub(crate) fn engine(error: datafusion::error::DataFusionError) -> Self {
+    pub(crate) fn engine(error: DataFusionError) -> Self {
         Error::Engine(Box::new(error))
     }
 

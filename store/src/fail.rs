@@ -5,6 +5,8 @@ use crate::error::Error;
 /// A moment between two steps that a crash can part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailPoint {
+    /// Records are written to the log, and the sync fails.
+    LogWritten,
     /// The Parquet files are durable, the commit is not written.
     FilesWritten,
     /// The commit has its name, which is not synced: whether it counts is in doubt.

@@ -31,9 +31,16 @@ impl OptimizerRule for DropUnusedJoins {
         }
         let inputs = plan.inputs();
         let Some(LogicalPlan::Join(join)) = inputs.first() else { return Ok(Transformed::no(plan)) };
+        let mut join = join;
         let read = plan.expressions().iter().flat_map(|expr| expr.column_refs().into_iter().cloned().collect::<Vec<_>>()).collect::<HashSet<_>>();
         if !is_unused(join, &read) {
             return Ok(Transformed::no(plan));
+        }
+        // A view joins several parts, one over the other.
+        while let LogicalPlan::Join(next) = join.left.as_ref()
+            && is_unused(next, &read)
+        {
+            join = next;
         }
         let left = join.left.as_ref().clone();
         let expressions = plan.expressions();

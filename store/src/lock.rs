@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::error::Error;
 
 const NAME: &str = "_lock";
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Holds a data directory until it is dropped, also by a crash.
 #[derive(Debug)]
@@ -47,11 +47,11 @@ impl DirLock {
         let path = dir.join(NAME);
         let file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Shared::AtRest(None)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Shared::AtRest { _lock: None }),
             Err(source) => return Err(Error::io("open", &path, source)),
         };
         match try_lock(&file, FlockOperation::NonBlockingLockShared).map_err(|source| Error::io("lock", &path, source))? {
-            true => Ok(Shared::AtRest(Some(DirLock { _file: file }))),
+            true => Ok(Shared::AtRest { _lock: Some(DirLock { _file: file }) }),
             false => Ok(Shared::Held),
         }
     }
@@ -61,7 +61,10 @@ impl DirLock {
 #[derive(Debug)]
 pub(crate) enum Shared {
     /// No writer is there, and none can come while the lock lives.
-    AtRest(Option<DirLock>),
+    AtRest {
+        /// Nothing where no writer ever was.
+        _lock: Option<DirLock>,
+    },
     /// A writer holds the directory.
     Held,
 }
@@ -95,14 +98,14 @@ mod tests {
         assert!(error.to_string().contains(&format!("(pid {})", std::process::id())), "{error}");
         assert!(matches!(DirLock::shared(dir.path()).unwrap(), Shared::Held));
         drop(first);
-        assert!(matches!(DirLock::shared(dir.path()).unwrap(), Shared::AtRest(Some(_))));
+        assert!(matches!(DirLock::shared(dir.path()).unwrap(), Shared::AtRest { _lock: Some(_) }));
         DirLock::exclusive(dir.path(), Duration::ZERO).unwrap();
     }
 
     #[test]
     fn a_reader_creates_no_lock_file() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(DirLock::shared(dir.path()).unwrap(), Shared::AtRest(None)));
+        assert!(matches!(DirLock::shared(dir.path()).unwrap(), Shared::AtRest { _lock: None }));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

@@ -15,13 +15,15 @@ use crate::disk;
 use crate::error::Error;
 use crate::snapshot::{Bloom, DataFile};
 use crate::store::Inner;
-use crate::tables::{Change, TableState};
+use crate::table_state::{Change, TableState};
 use crate::writer::take_in;
 
 /// How often the tables are looked at.
 const TICK: Duration = Duration::from_secs(2);
 /// A file joins smaller ones only if it is not much larger than all of them, so that each row is written again a few times at most.
 const STEP_BYTES: u64 = 64 * 1024;
+/// While much comes in, so many times as many small files are left to lie: the CPU is wanted elsewhere.
+const PATIENCE: usize = 16;
 /// Rows that are read at once.
 const SLICE: usize = 8 * 1024;
 
@@ -48,7 +50,9 @@ pub(crate) async fn run(inner: Arc<Inner>) {
 /// Joins small files, writes a checkpoint and deletes replaced files, each where it is time for it.
 pub(crate) async fn look_after(inner: &Arc<Inner>, state: &Arc<TableState>) -> Result<(), Error> {
     let _tidying = state.tidying.lock().await;
-    while let Some((date, files)) = pick(&state.files(), inner.config.compact_files, inner.config.compact_small_bytes)
+    let busy = inner.tables.held_bytes() > inner.config.flush_bytes / 4;
+    let at_least = inner.config.compact_files * if busy { PATIENCE } else { 1 };
+    while let Some((date, files)) = pick(&state.files(), at_least, inner.config.compact_small_bytes)
         && !inner.stop.is_cancelled()
     {
         let (inner, state) = (Arc::clone(inner), Arc::clone(state));
@@ -66,7 +70,7 @@ pub(crate) async fn look_after(inner: &Arc<Inner>, state: &Arc<TableState>) -> R
     }
     let retention_ms = i64::try_from(inner.config.deleted_file_retention_hours.saturating_mul(3_600_000)).unwrap_or(i64::MAX);
     let before_ms = ((inner.clock)().0 / 1_000).saturating_sub(retention_ms);
-    delete_replaced(&mut *state.log.lock().await, before_ms)
+    delete_replaced(state, &mut *state.log.lock().await, before_ms)
 }
 
 /// Picks files of one day that should be one file: the smallest, as many as are of a size.
@@ -77,15 +81,21 @@ fn pick(files: &[Arc<DataFile>], at_least: usize, small_bytes: u64) -> Option<(D
     }
     days.into_iter().rev().find_map(|(date, mut files)| {
         files.sort_by_key(|file| file.bytes);
-        let mut sum = 0;
-        let of_a_size = files.into_iter().take_while(|file| {
-            let fits = file.bytes <= 2 * sum + STEP_BYTES;
-            sum += file.bytes;
-            fits
-        });
-        let picked: Vec<_> = of_a_size.cloned().collect();
-        (picked.len() >= at_least).then_some((date, picked))
+        let runs = (0..files.len()).map(|start| of_a_size(&files[start..]));
+        let picked = runs.take_while(|run| !run.is_empty()).find(|run| run.len() >= at_least)?;
+        Some((date, picked.iter().map(|file| Arc::clone(file)).collect()))
     })
+}
+
+/// Returns the first of files in the order of their sizes, up to one that is much larger than all before it.
+fn of_a_size<'a, 'b>(files: &'a [&'b Arc<DataFile>]) -> &'a [&'b Arc<DataFile>] {
+    let mut sum = 0;
+    let fits = files.iter().take_while(|file| {
+        let fits = sum == 0 || file.bytes <= 2 * sum + STEP_BYTES;
+        sum += file.bytes;
+        fits
+    });
+    &files[..fits.count()]
 }
 
 /// Makes one file of several; `false` where another program took one of them away meanwhile. Blocks.
@@ -155,9 +165,13 @@ fn swap(inner: &Inner, state: &TableState, files: &[Arc<DataFile>], written: Wri
 }
 
 /// Deletes files that were replaced before a time; a reader that began after it does not know of them.
-fn delete_replaced(log: &mut DeltaLog, before_ms: i64) -> Result<(), Error> {
+fn delete_replaced(state: &TableState, log: &mut DeltaLog, before_ms: i64) -> Result<(), Error> {
+    let files = state.files();
     while let Some((path, _)) = log.replaced.first().filter(|(_, at_ms)| *at_ms < before_ms) {
-        disk::remove(&log.root().join(path))?;
+        // Another program can bring a file back, by restoring an earlier version of the table.
+        if !files.iter().any(|file| file.path == *path) {
+            disk::remove(&state.root.join(path))?;
+        }
         log.replaced.remove(0);
     }
     Ok(())
@@ -188,5 +202,53 @@ async fn warm(inner: &Arc<Inner>) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "could not read the filters over trace ids; looking up a trace opens more files"),
         Err(error) => tracing::error!(%error, "the task that reads filters over trace ids died"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(sizes: &[u64]) -> Vec<Arc<DataFile>> {
+        let file = |(n, bytes): (usize, &u64)| {
+            let path = format!("date=2100-01-01/wal-{n}.parquet");
+            Arc::new(DataFile { path, bytes: *bytes, rows: 1, date: Day(0), time_min: None, time_max: None, ids: None })
+        };
+        sizes.iter().enumerate().map(file).collect()
+    }
+
+    #[track_caller]
+    fn check(sizes: &[u64], expected: &[u64]) {
+        let picked = pick(&files(sizes), 4, 16_000_000).map(|(_, files)| files.iter().map(|file| file.bytes).collect::<Vec<_>>());
+        assert_eq!(picked.unwrap_or_default(), expected);
+    }
+
+    #[test]
+    fn files_of_a_size_are_joined() {
+        check(&[1_000; 3], &[]);
+        check(&[1_000; 4], &[1_000; 4]);
+        check(&[4_000_000; 5], &[4_000_000; 5]);
+    }
+
+    /// Or each new file of a kilobyte would have all of the day written again.
+    #[test]
+    fn a_large_file_waits_for_its_like() {
+        check(&[9_000_000, 1_000, 1_000, 1_000, 1_000], &[1_000; 4]);
+        check(&[9_000_000, 1_000, 1_000, 1_000], &[]);
+    }
+
+    #[test]
+    fn one_small_file_does_not_keep_the_others_apart() {
+        check(&[10, 4_000_000, 4_000_000, 4_000_000, 4_000_000], &[4_000_000; 4]);
+    }
+
+    #[test]
+    fn large_files_and_those_of_other_programs_are_left_alone() {
+        check(&[16_000_000; 9], &[]);
+        let theirs: Vec<_> = files(&[1_000; 9])
+            .iter()
+            .map(|file| Arc::new(DataFile { path: "date=2100-01-01/part-0.parquet".to_owned(), ..file.as_ref().clone() }))
+            .collect();
+        assert!(pick(&theirs, 4, 16_000_000).is_none());
     }
 }

@@ -1,5 +1,6 @@
 //! Says what is wrong with a query, where, and what was probably meant.
 
+use arrow::error::ArrowError;
 use datafusion::common::utils::datafusion_strsim::levenshtein;
 use datafusion::common::{DataFusionError, Diagnostic, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
@@ -9,6 +10,8 @@ use crate::error::Error;
 
 /// Longest line of a query that is shown around a mistake, in characters.
 const EXCERPT_MAX: usize = 120;
+/// Longest message, in characters.
+const MESSAGE_MAX: usize = 300;
 
 /// Where in a query something stands, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +42,18 @@ impl Place {
 
 /// Makes an error that shows the place in the query that it is about.
 pub(crate) fn at(sql: &str, place: Option<Place>, message: &str) -> Error {
-    let Some(place) = place else { return Error::Query { message: message.to_owned() } };
+    let message = cut(message);
+    let Some(place) = place else { return Error::Query { message } };
     let (line, column) = (place.line, place.column);
     Error::Query { message: format!("{message}, at line {line}, column {column}{}", excerpt(sql, place)) }
+}
+
+/// Cuts a message that goes on for pages, as the engine's do where they print a whole syntax tree.
+fn cut(message: &str) -> String {
+    match message.char_indices().nth(MESSAGE_MAX) {
+        Some((end, _)) => format!("{} ...", &message[..end]),
+        None => message.to_owned(),
+    }
 }
 
 /// Shows the line of the query with a caret under the place; a long line is cut around it.
@@ -77,16 +89,16 @@ pub(crate) fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = 
 /// Lists up to three names that `name` may stand for, the nearest first.
 fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let name = name.to_lowercase();
-    let limit = (name.chars().count() / 3).max(1);
+    let limit = ((name.chars().count() + 1) / 3).max(1);
     let distance = |candidate: &str| match candidate {
         longer if longer.len() > name.len() && name.len() > 3 && longer.contains(&name) => 1,
         other => levenshtein(&name, &other.to_lowercase()),
     };
-    let mut near = candidates.into_iter().map(|candidate| (distance(candidate), candidate)).collect::<Vec<_>>();
-    near.retain(|(distance, _)| *distance <= limit);
+    let mut near = candidates.into_iter().map(|candidate| (distance(candidate), candidate.len(), candidate)).collect::<Vec<_>>();
+    near.retain(|(distance, ..)| *distance <= limit);
     near.sort_unstable();
     near.dedup();
-    near.into_iter().take(3).map(|(_, candidate)| candidate).collect()
+    near.into_iter().take(3).map(|(.., candidate)| candidate).collect()
 }
 
 /// Turns what the engine says about a query into an error for the person who wrote it.
@@ -106,8 +118,21 @@ fn explain(error: &DataFusionError, diagnostic: Option<&Diagnostic>, sql: &str, 
         DataFusionError::Plan(message) => Some(from_planner(message, diagnostic, sql, functions)),
         DataFusionError::NotImplemented(message) => Some(at(sql, place_of(diagnostic), &format!("this SQL is not supported: {message}"))),
         DataFusionError::Configuration(message) | DataFusionError::Execution(message) => Some(at(sql, None, &lower_first(message))),
-        DataFusionError::ArrowError(error, _) => Some(at(sql, None, &lower_first(&error.to_string()))),
+        DataFusionError::ArrowError(error, _) => Some(at(sql, None, &from_arrow(error))),
+        DataFusionError::Internal(message) => {
+            let message = message.lines().next().unwrap_or_default();
+            Some(at(sql, place_of(diagnostic), &format!("the query engine has no plan for this: {message}")))
+        }
         _ => None,
+    }
+}
+
+fn from_arrow(error: &ArrowError) -> String {
+    match error {
+        ArrowError::ComputeError(message) | ArrowError::CastError(message) | ArrowError::InvalidArgumentError(message) => {
+            lower_first(message.strip_prefix("Execution error: ").unwrap_or(message))
+        }
+        other => lower_first(&other.to_string()),
     }
 }
 

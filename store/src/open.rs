@@ -46,7 +46,8 @@ impl Store {
         });
         let scanned = scanned.await?;
         inner.progress.reached(scanned.next_seq - 1).await;
-        let log = Log::open(inner.wal_dir(), id, scanned, &inner.config)?;
+        let lock = inner.lock.lock().clone();
+        let log = Log::open(inner.wal_dir(), id, scanned, &inner.config, lock, inner.fail.clone())?;
         inner.log.set(log).map_err(|_| Error::Closed)?;
         inner.tasks.spawn(maintain::run(Arc::clone(&inner)));
         Ok(store)
@@ -64,7 +65,7 @@ impl Store {
         let store = Store::of(Arc::new(inner(config, clock, id, wal::read_applied(&wal_dir), None, notice)));
         let inner = Arc::clone(&store.inner);
         load_tables(&inner, Tail::Leave).await?;
-        if let (Shared::AtRest(_), Some(id)) = (&shared, id) {
+        if let (Shared::AtRest { .. }, Some(id)) = (&shared, id) {
             start_appender(&inner, decode)?;
             let replaying = Arc::clone(&inner);
             let replayed = blocking(move || {
@@ -123,7 +124,7 @@ fn inner(config: StoreConfig, clock: Clock, id: Option<LogId>, applied: u64, loc
         notice,
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
-        lock: Mutex::new(lock),
+        lock: Mutex::new(lock.map(Arc::new)),
         closed: false.into(),
         engine: OnceLock::new(),
         retired: Mutex::default(),

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, Result};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Explain, Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::prelude::SQLOptions;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
@@ -42,25 +46,36 @@ impl Planner<'_> {
         read_only().verify_plan(&plan)?;
         let plan = match plan {
             LogicalPlan::Explain(explain) => {
-                let plan = Arc::new(self.with_views(explain.plan.as_ref().clone())?);
+                let plan = Arc::new(self.with_views(&explain.plan)?);
                 LogicalPlan::Explain(Explain { plan, ..explain })
             }
-            LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => self.with_views(plan)?,
-            plan => self.with_views(readable(plan)?.limit(0, Some(self.rows_max.saturating_add(1)))?.build()?)?,
+            LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => self.with_views(&plan)?,
+            plan => self.with_views(&readable(plan)?.limit(0, Some(self.rows_max.saturating_add(1)))?.build()?)?,
         };
         let plan = self.state.optimize(&plan)?;
-        self.state.query_planner().create_physical_plan(&plan, self.state).await
+        interruptible(self.state.query_planner().create_physical_plan(&plan, self.state).await?)
     }
 
     /// Brings the query's filters to the views, then the views' plans into the query's.
-    fn with_views(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let plan = self.state.optimize(&plan)?;
+    fn with_views(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
+        let plan = self.state.optimize(plan)?;
         expand(plan, self.views, self.tables, self.reach)
     }
 }
 
 fn read_only() -> SQLOptions {
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
+}
+
+/// Makes every operator that can give many batches for one give way in between: a task that is never late to stop is one that
+/// returns to its thread, and the engine sees to that at the leaves alone.
+fn interruptible(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let multiplies = |node: &Arc<dyn ExecutionPlan>| node.children().len() > 1 || node.is::<UnnestExec>();
+    let wrapped = plan.transform_up(|node| match multiplies(&node) && !node.is::<UnionExec>() {
+        true => Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>)),
+        false => Ok(Transformed::no(node)),
+    });
+    wrapped.data()
 }
 
 /// Makes `describe <table>` a query of its columns, with their docs.

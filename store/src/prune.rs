@@ -89,7 +89,6 @@ impl PruningStatistics for FileStatistics<'_> {
     }
 
     /// Says `false` for the files whose bloom filter excludes every one of the trace ids.
-    #[expect(clippy::mutable_key_type, reason = "the trait asks for a set of ScalarValue")]
     fn contained(&self, column: &Column, values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
         if column.name != Bloom::COLUMN {
             return None;

@@ -50,6 +50,12 @@ impl Quarantine {
         self.path_of(seq).exists()
     }
 
+    /// Returns the last record that was put aside, now or before.
+    pub(crate) fn last(&self) -> u64 {
+        let entries = std::fs::read_dir(&self.dir).into_iter().flatten().filter_map(Result::ok);
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).max().unwrap_or(0)
+    }
+
     /// Keeps a record: a line of JSON that says what it is, then its bytes. The log line bears no content of it.
     pub(crate) fn put(&self, job: Job, error: &(dyn std::error::Error + Send + Sync)) {
         self.count.fetch_add(1, Ordering::AcqRel);

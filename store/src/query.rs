@@ -107,7 +107,7 @@ impl Job {
         relations::check(&statement, &self.sql)?;
         let reach = Micros(i64::from(self.config.reach_hours) * 3_600_000_000);
         let tables = QueryTables::new(Arc::clone(&self.source), session::store_url()?, self.data.clone(), reach);
-        let mut state = session::state_for(&self.runtime, self.config.threads(), self.now);
+        let mut state = session::state_for(&self.runtime, &self.config, self.now);
         state.register_catalog_list(catalog_of(Arc::clone(&tables), Arc::clone(&self.views.names)));
         let planner = Planner { state: &state, views: self.views, tables: &tables, reach, rows_max: self.options.max_rows };
         let plan = planner.plan(statement).await.map_err(|error| self.blame(error, &state))?;

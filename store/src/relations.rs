@@ -86,6 +86,9 @@ impl Visitor for Walk<'_> {
     type Break = Error;
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
+        if !query.locks.is_empty() {
+            return ControlFlow::Break(mistake::at(self.sql, None, "karat's SQL only reads, so there is nothing to lock"));
+        }
         let parts = query.with.iter().flat_map(|with| &with.cte_tables);
         let parts = parts.map(|part| Part { name: normalized(&part.alias.name), query: &raw const *part.query, n_relations: 0 });
         self.queries.push(Scope { parts: parts.collect(), n_relations: 0 });
@@ -103,7 +106,11 @@ impl Visitor for Walk<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Error> {
-        let TableFactor::Table { name, args: None, .. } = factor else { return ControlFlow::Continue(()) };
+        let TableFactor::Table { name, args: None, sample, version, .. } = factor else { return ControlFlow::Continue(()) };
+        if sample.is_some() || version.is_some() {
+            let message = "a table is read as it is now and in whole; write a condition on its rows instead";
+            return ControlFlow::Break(mistake::at(self.sql, mistake::find_word(self.sql, &name.to_string()), message));
+        }
         let n_relations = match self.known(name) {
             Ok(n_relations) => n_relations,
             Err(error) => return ControlFlow::Break(error),
@@ -171,6 +178,8 @@ mod tests {
         assert!(error("select * from \"/etc/passwd\"").unwrap().contains("show tables"));
         assert!(error("select * from other.public.spans.x").is_some());
         assert!(error("describe span").unwrap().contains("\"spans\""));
+        // The engine would read the whole table, and say nothing.
+        assert!(error("select * from spans tablesample (10)").unwrap().contains("in whole"));
     }
 
     /// Thirty levels of parts that each name the one before twice are a plan of a billion nodes.

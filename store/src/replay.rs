@@ -16,7 +16,7 @@ use crate::delta::DeltaLog;
 use crate::disk;
 use crate::error::Error;
 use crate::store::Inner;
-use crate::tables::TableState;
+use crate::table_state::TableState;
 use crate::wal::{self, Frame, LogId, Scanned, Tail};
 
 /// Tables that are read at the same time.
@@ -109,7 +109,7 @@ pub(crate) fn replay(inner: &Inner, id: LogId, appender: &Appender, tail: Tail) 
         inner.progress.done(expected, scanned.next_seq - 1);
     }
     // Tables may have come further than a log whose files were lost; positions are never given twice.
-    let reached = inner.tables.all().iter().map(|state| state.through()).fold(applied, u64::max);
+    let reached = inner.tables.all().iter().map(|state| state.through()).fold(applied.max(inner.quarantine.last()), u64::max);
     if scanned.next_seq <= reached {
         inner.progress.done(scanned.next_seq, reached);
     }

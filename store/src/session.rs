@@ -12,18 +12,22 @@ use datafusion::execution::object_store::{DefaultObjectStoreRegistry, ObjectStor
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::prelude::SessionConfig;
 use object_store::local::LocalFileSystem;
 use schema::Micros;
 
 use crate::catalog::{CATALOG, SCHEMA};
 use crate::error::Error;
-use crate::functions;
+use crate::functions::concat::BoundedConcat;
+use crate::functions::{self};
 use crate::joins::DropUnusedJoins;
 use crate::query_config::QueryConfig;
 
 /// How many consumers an error about exhausted memory names.
 const TOP_CONSUMERS: usize = 3;
+/// Memory that a sort keeps back to merge what it wrote to disk.
+const MERGE_BYTES: usize = 10 * 1024 * 1024;
 
 /// Makes the runtime that all queries share: bounded memory and disk, one metadata cache, and files of `data` alone.
 pub(crate) fn runtime(config: &QueryConfig, data: &Path) -> Result<Arc<RuntimeEnv>, Error> {
@@ -60,7 +64,7 @@ fn make_base_state() -> SessionState {
     let mut state = SessionStateBuilder::new()
         .with_config(session_config())
         .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
-        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_expr_planners(expr_planners())
         .with_scalar_functions(scalar_functions())
         .with_higher_order_functions(SessionStateDefaults::default_higher_order_functions())
         .with_aggregate_functions(SessionStateDefaults::default_aggregate_functions())
@@ -76,8 +80,18 @@ fn make_base_state() -> SessionState {
     state
 }
 
+/// Lists what plans operators; the first one that knows an operator plans it.
+fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
+    let own: Arc<dyn ExprPlanner> = Arc::new(BoundedConcat);
+    std::iter::once(own).chain(SessionStateDefaults::default_expr_planners()).collect()
+}
+
+/// Functions of the engine that tell where rows lie on disk, which is nobody's business.
+const HIDDEN: [&str; 2] = ["input_file_name", "file_row_index"];
+
 fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
-    SessionStateDefaults::default_scalar_functions().into_iter().map(functions::bounded::wrap).collect()
+    let functions = SessionStateDefaults::default_scalar_functions().into_iter();
+    functions.filter(|function| !HIDDEN.contains(&function.name())).map(functions::bounded::wrap).collect()
 }
 
 /// Settings that every query has; no SQL can change them.
@@ -89,6 +103,7 @@ fn session_config() -> SessionConfig {
     options.catalog.information_schema = false;
     options.sql_parser.dialect = Dialect::PostgreSQL;
     options.sql_parser.collect_spans = true;
+    options.execution.time_zone = Some("UTC".to_owned());
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;
     options.execution.spill_compression = SpillCompression::Lz4Frame;
@@ -96,9 +111,10 @@ fn session_config() -> SessionConfig {
 }
 
 /// Returns the state of one query: `base` with the runtime, the moment that `now()` is, and as many partitions as threads.
-pub(crate) fn state_for(runtime: &Arc<RuntimeEnv>, threads: usize, now: Micros) -> SessionState {
+pub(crate) fn state_for(runtime: &Arc<RuntimeEnv>, config: &QueryConfig, now: Micros) -> SessionState {
     let base = base_state();
-    let config = base.config().clone().with_target_partitions(threads);
+    let merging = MERGE_BYTES.min(config.memory_bytes / 32);
+    let config = base.config().clone().with_target_partitions(config.threads()).with_sort_spill_reservation_bytes(merging);
     let mut state = SessionStateBuilder::new_from_existing(base).with_config(config).with_runtime_env(Arc::clone(runtime)).build();
     state.execution_props_mut().query_execution_start_time = Some(now.to_datetime());
     state

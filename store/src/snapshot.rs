@@ -36,9 +36,9 @@ pub(crate) struct DataFile {
     pub rows: u64,
     /// The partition.
     pub date: Day,
-    /// No row's time is before this; microseconds, at most a millisecond below the true minimum.
+    /// No row's time is before this; microseconds, at most two milliseconds below the true minimum.
     pub time_min: Option<i64>,
-    /// No row's time is after this; microseconds, at most a millisecond above the true maximum.
+    /// No row's time is after this; microseconds, at most two milliseconds above the true maximum.
     pub time_max: Option<i64>,
     /// Which trace ids may be inside; nothing where that is not known, so the file must be read.
     pub ids: Option<Arc<Bloom>>,

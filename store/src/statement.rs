@@ -2,10 +2,10 @@
 
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
+use crate::dialect::KaratDialect;
 use crate::error::Error;
 use crate::mistake::{self, Place};
 use crate::param::Param;
@@ -26,11 +26,11 @@ pub(crate) fn parse(sql: &str, params: &[(String, Param)], bytes_max: usize) -> 
         let bytes = sql.len();
         return Err(Error::Query { message: format!("the query has {bytes} bytes, the limit is {bytes_max}; pass long lists as rows of a table") });
     }
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location().map_err(|error| mistake::unreadable(sql, &error))?;
+    let tokens = Tokenizer::new(&KaratDialect, sql).tokenize_with_location().map_err(|error| mistake::unreadable(sql, &error))?;
     bound_depth(sql, &tokens)?;
     let tokens = fill_in(sql, tokens, params)?;
     let from_engine = |error| mistake::from_engine(error, sql, &[]);
-    let parser = DFParserBuilder::new(tokens).with_dialect(&PostgreSqlDialect {}).with_recursion_limit(NESTING_MAX).build();
+    let parser = DFParserBuilder::new(tokens).with_dialect(&KaratDialect).with_recursion_limit(NESTING_MAX).build();
     let mut statements = parser.map_err(from_engine)?.parse_statements().map_err(from_engine)?;
     let (statement, more) = (statements.pop_front(), statements.len());
     let Some(statement) = statement else { return Err(Error::Query { message: "the query is empty; try: select 1".to_owned() }) };
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn mistakes_have_a_place() {
-        assert!(error("select from where").contains("at line 1"), "{}", error("select from where"));
+        assert!(error("select 1\norder from").contains("at line 2, column 1"), "{}", error("select 1\norder from"));
         assert!(error("select 'abc").contains("line 1, column 8"), "{}", error("select 'abc"));
         assert!(error("select 1 +").contains("the end of the query"), "{}", error("select 1 +"));
     }

@@ -11,14 +11,15 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::appender::{Appender, Job};
+use crate::appender::Appender;
 use crate::budget::Budget;
 use crate::config::StoreConfig;
 use crate::decode::{Prepared, Signal};
-use crate::dedup::{Known, Ticket, Window};
+use crate::dedup::{Known, Window};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::fail::Fail;
+use crate::ingest::{NewRecord, hash_of};
 use crate::ipc;
 use crate::lock::DirLock;
 use crate::progress::Progress;
@@ -26,11 +27,8 @@ use crate::quarantine::Quarantine;
 use crate::snapshot::TableSnapshot;
 use crate::status::Status;
 use crate::tables::Tables;
-use crate::wal::{Entry, Log};
+use crate::wal::Log;
 use crate::writer::flush_through;
-
-/// Bodies above this are hashed on the blocking pool.
-const HASH_INLINE_MAX: usize = 1024 * 1024;
 
 /// The tables of every tenant, and the log in front of them; cheap to clone.
 ///
@@ -64,7 +62,7 @@ pub(crate) struct Inner {
     pub(crate) notice: Option<String>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
-    pub(crate) lock: Mutex<Option<DirLock>>,
+    pub(crate) lock: Mutex<Option<Arc<DirLock>>>,
     pub(crate) closed: AtomicBool,
     /// The last record up to which every row was known to be committed when the log was last shortened; one shortens it at a time.
     pub(crate) retired: Mutex<u64>,
@@ -157,7 +155,7 @@ impl Store {
             visible: Some(visible),
         };
         self.inner.write(record).await?;
-        seen.await.map_err(|_| Error::Closed)
+        seen.await.map_err(|_| Error::Rows { table: R::TABLE.name(), reason: "they are put aside in _wal/quarantine".to_owned() })
     }
 
     /// Commits every row that is held.
@@ -216,18 +214,6 @@ impl Store {
     }
 }
 
-/// A record on its way into the log.
-struct NewRecord<'a> {
-    tenant: &'a Tenant,
-    signal: Signal,
-    body: Bytes,
-    received_at: Micros,
-    hash: u128,
-    prepared: Option<Prepared>,
-    ticket: Option<Ticket>,
-    visible: Option<oneshot::Sender<()>>,
-}
-
 impl Inner {
     /// Returns what the table holds now; cheap, and consistent in itself.
     pub(crate) fn snapshot(&self, tenant: &Tenant, table: Table) -> TableSnapshot {
@@ -242,7 +228,7 @@ impl Inner {
         self.config.data.join("_wal")
     }
 
-    fn check_open(&self) -> Result<&Log, Error> {
+    pub(crate) fn check_open(&self) -> Result<&Log, Error> {
         match self.log.get() {
             None => Err(Error::ReadOnly),
             Some(_) if self.closed.load(Ordering::Acquire) => Err(Error::Closed),
@@ -253,40 +239,4 @@ impl Inner {
     fn durable(&self) -> u64 {
         self.log.get().map_or(0, Log::durable)
     }
-
-    /// Takes a record in, if memory allows, and waits until it is durable.
-    async fn write(self: &Arc<Self>, record: NewRecord<'_>) -> Result<u64, Error> {
-        let log = self.check_open()?;
-        let (held, held_max) = (self.tables.held_bytes(), self.config.held_bytes_max);
-        if held >= held_max {
-            self.full.notify_one();
-            return Err(Error::Busy { what: "wait for a commit", bytes: held, limit: held_max });
-        }
-        let NewRecord { tenant, signal, body, received_at, hash, prepared, ticket, visible } = record;
-        let busy = || Error::Busy { what: "wait for the log", bytes: self.pending.used(), limit: self.pending.limit() };
-        let permit = Budget::take(&self.pending, body.len()).ok_or_else(busy)?;
-        let (ack, acked) = oneshot::channel();
-        let inner = Arc::clone(self);
-        let (owner, bytes) = (tenant.clone(), body.clone());
-        let done = move |result: Result<u64, Error>| {
-            if let Ok(seq) = result {
-                let _ = ticket.map(|ticket| ticket.stored(seq));
-                let job = Job { seq, signal, tenant: owner, received_at, body: bytes, prepared, visible, permit };
-                inner.appender.get().inspect(|appender| appender.push(job));
-            }
-            // A sender that went away does not wait for the answer.
-            let _ = ack.send(result);
-        };
-        log.enqueue(Entry { signal, tenant: tenant.clone(), received_at, hash, body, done: Box::new(done) });
-        acked.await.map_err(|_| Error::Closed)?
-    }
-}
-
-async fn hash_of(body: &Bytes) -> Result<u128, Error> {
-    let hash = |body: &[u8]| twox_hash::XxHash3_128::oneshot(body);
-    if body.len() <= HASH_INLINE_MAX {
-        return Ok(hash(body));
-    }
-    let body = body.clone();
-    tokio::task::spawn_blocking(move || hash(&body)).await.map_err(|error| Error::Task(error.to_string()))
 }

@@ -1,4 +1,9 @@
 //! The views: SQL over the tables, with a doc for each and for its columns.
+//!
+//! What keeps a view fast: it reads `latest_spans` (each span once, as it was sent last), not `spans`; it never sorts or windows
+//! whole rows; and what only some queries ask for hangs on a left join whose right side has one row a key (a `group by` of the
+//! joined columns, or `latest_spans` by trace and span id), which is left out where nobody asks (see `joins`). A query's range of
+//! `start_time` and its trace id reach every scan of spans, logs and prices by themselves (see `expand`).
 
 use schema::Table;
 

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::fail::FailPoint;
 use crate::held::Sealed;
 use crate::store::Inner;
-use crate::tables::{Change, TableState};
+use crate::table_state::{Change, TableState};
 use crate::wal;
 
 /// Tables that are committed at the same time: one sorts and compresses while the other waits for the disk.
@@ -51,31 +51,36 @@ pub(crate) async fn flush_through(inner: &Arc<Inner>, seq: u64) -> Result<(), Er
     retire(inner).await
 }
 
-/// Picks the tables to commit now: those with much, those whose rows wait for long, and the largest when memory runs short.
+/// Picks the tables to commit now: those with much, the largest when memory runs short, and those whose rows wait for long.
 ///
-/// Small ones are picked oldest first and no more than so many a second, so that hundreds of quiet tenants stay cheap.
+/// The last are picked oldest first and no more than so many a second, so that hundreds of quiet tenants stay cheap.
 fn due(inner: &Inner, recent: &mut VecDeque<Instant>) -> Vec<Arc<TableState>> {
     let config = &inner.config;
     let interval = Duration::from_millis(config.flush_interval_ms);
-    let short_of_memory = inner.tables.held_bytes() > config.held_bytes_max / 2;
-    let mut waiting: Vec<_> =
-        inner.tables.all().into_iter().filter(|state| state.may_commit()).filter_map(|state| Some((state.waiting()?, state))).collect();
-    waiting.sort_by_key(|((_, since), _)| *since);
-    while recent.front().is_some_and(|at: &Instant| at.elapsed() >= Duration::from_secs(1)) {
+    let tables = inner.tables.all().into_iter().filter(|state| state.may_commit());
+    let mut waiting: Vec<_> = tables.filter_map(|state| state.waiting().map(|(bytes, since)| Waiting { bytes, since, state })).collect();
+    waiting.sort_by_key(|table| std::cmp::Reverse(table.bytes));
+    let mut too_much = inner.tables.held_bytes().saturating_sub(config.held_bytes_max / 2);
+    let large = waiting.iter().take_while(|table| {
+        let picked = table.bytes >= config.flush_bytes || too_much > 0;
+        too_much = too_much.saturating_sub(table.bytes);
+        picked
+    });
+    let mut small = waiting.split_off(large.count());
+    small.retain(|table| table.since.elapsed() >= interval);
+    small.sort_by_key(|table| table.since);
+    while recent.front().is_some_and(|at| at.elapsed() >= Duration::from_secs(1)) {
         recent.pop_front();
     }
-    let mut due = Vec::new();
-    for ((bytes, since), state) in waiting {
-        let small = bytes < config.flush_bytes && !(short_of_memory && bytes > config.flush_bytes / 8);
-        if small && (since.elapsed() < interval || recent.len() >= config.commits_per_second.max(1) as usize) {
-            continue;
-        }
-        if small {
-            recent.push_back(Instant::now());
-        }
-        due.push(state);
-    }
-    due
+    small.truncate((config.commits_per_second.max(1) as usize).saturating_sub(recent.len()));
+    recent.extend(small.iter().map(|_| Instant::now()));
+    waiting.into_iter().chain(small).map(|table| table.state).collect()
+}
+
+struct Waiting {
+    bytes: usize,
+    since: Instant,
+    state: Arc<TableState>,
 }
 
 async fn flush_or_pause(inner: &Arc<Inner>, state: Arc<TableState>) {

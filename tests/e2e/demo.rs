@@ -6,7 +6,20 @@ use crate::server::karat;
 fn demo(seed: u64, bad_day: &str) -> serde_json::Value {
     let dir = tempfile::tempdir().unwrap();
     let output = karat()
-        .args(["demo", "--exit", "--seed", &seed.to_string(), "--bad-day", bad_day, "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+        .args([
+            "demo",
+            "--exit",
+            "--seed",
+            &seed.to_string(),
+            "--bad-day",
+            bad_day,
+            "--otlp-grpc",
+            "127.0.0.1:0",
+            "--otlp-http",
+            "127.0.0.1:0",
+            "--http",
+            "127.0.0.1:0",
+        ])
         .arg("--data")
         .arg(dir.path().join("data"))
         .output()

@@ -30,7 +30,11 @@ fn a_second_karat_on_the_same_directory_says_so() {
 fn a_taken_port_says_which_flag_helps() {
     let dir = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let output = karat().args(["serve", "--http", &taken.local_addr().unwrap().to_string(), "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--data"]).arg(dir.path()).output().unwrap();
+    let output = karat()
+        .args(["serve", "--http", &taken.local_addr().unwrap().to_string(), "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--data"])
+        .arg(dir.path())
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(said.contains("--http takes another address"), "{said}");
@@ -43,7 +47,12 @@ struct SmallDisk {
 
 impl SmallDisk {
     fn mount(path: &Path, size: &str) -> Option<Self> {
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(path).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(path)
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success());
         if !mounted {
             eprintln!("SKIPPED: needs the right to mount a tmpfs; run as root");
         }
@@ -76,8 +85,13 @@ fn body(number: u64) -> Vec<u8> {
         attributes: vec![KeyValue { key: "noise".to_owned(), value: Some(AnyValue { value: Some(Any::StringValue(noise)) }), ..KeyValue::default() }],
         ..Span::default()
     };
-    ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans: vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }], ..ResourceSpans::default() }] }
-        .encode_to_vec()
+    ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans {
+            scope_spans: vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }],
+            ..ResourceSpans::default()
+        }],
+    }
+    .encode_to_vec()
 }
 
 #[tokio::test(flavor = "multi_thread")]

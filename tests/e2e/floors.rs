@@ -21,7 +21,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("deltalake-core", &["karat-store"]),
     ("object_store", &["karat-store"]),
     ("parquet", &["karat-store"]),
-    ("tonic", &["karat-collector"]),
+    ("tonic", &["karat-collector", "karat"]),
     ("reqwest", &["karat-evaluator", "karat-monitor", "karat"]),
     ("anyhow", &["karat"]),
     ("clap", &["karat"]),

@@ -74,7 +74,8 @@ impl Request {
                     ..Span::default()
                 };
                 let scope = ScopeSpans { spans: self.rows().map(span).collect(), ..ScopeSpans::default() };
-                ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans: vec![scope], ..ResourceSpans::default() }] }.encode_to_vec()
+                ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans: vec![scope], ..ResourceSpans::default() }] }
+                    .encode_to_vec()
             }
             1 => {
                 let record = |row: u64| LogRecord { time_unix_nano: time(row), attributes: attributes(row), ..LogRecord::default() };
@@ -91,7 +92,8 @@ impl Request {
                 let gauge = Gauge { data_points: self.rows().map(point).collect() };
                 let metric = Metric { name: "work".to_owned(), data: Some(metric::Data::Gauge(gauge)), ..Metric::default() };
                 let scope = ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() };
-                ExportMetricsServiceRequest { resource_metrics: vec![ResourceMetrics { scope_metrics: vec![scope], ..ResourceMetrics::default() }] }.encode_to_vec()
+                ExportMetricsServiceRequest { resource_metrics: vec![ResourceMetrics { scope_metrics: vec![scope], ..ResourceMetrics::default() }] }
+                    .encode_to_vec()
             }
         }
     }
@@ -110,10 +112,13 @@ async fn work(next: Arc<AtomicU64>, address: watch::Receiver<String>, finish: Ar
         let body = request.body();
         loop {
             let url = format!("http://{}/v1/{}", address.borrow().clone(), TABLES[request.signal()].0);
-            let sent = client.post(url).header("content-type", "application/x-protobuf").bearer_auth(TENANTS[request.tenant()].0).body(body.clone()).send();
+            let sent =
+                client.post(url).header("content-type", "application/x-protobuf").bearer_auth(TENANTS[request.tenant()].0).body(body.clone()).send();
             match sent.await {
                 Ok(response) if response.status().is_success() => break,
-                Ok(response) => assert!([429, 502, 503, 504].contains(&response.status().as_u16()), "{}: a client would drop this request", response.status()),
+                Ok(response) => {
+                    assert!([429, 502, 503, 504].contains(&response.status().as_u16()), "{}: a client would drop this request", response.status())
+                }
                 Err(_) => {}
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -48,7 +48,9 @@ async fn duckdb_and_deltalake_read_while_the_server_runs() {
             assert!(said.contains(&format!("ROWS={n_sent} ")), "round {round}, {reader}: {said}");
         }
     }
-    let query = format!("select count(distinct span_id) as n, min(start_time)::varchar as first, typeof(any_value(start_time)) as type from delta_scan('{uri}')");
+    let query = format!(
+        "select count(distinct span_id) as n, min(start_time)::varchar as first, typeof(any_value(start_time)) as type from delta_scan('{uri}')"
+    );
     let said = service("lake.sh", &["duckdb", "lake_read.py", "sql", &query]).unwrap();
     let row: serde_json::Value = serde_json::from_str(said.trim()).unwrap();
     assert_eq!(row["n"], 3_000);
@@ -61,7 +63,12 @@ async fn wait_until_committed(server: &Server, n_rows: u64) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     for _ in 0..600 {
         let status: serde_json::Value = client.get(format!("http://{}/api/v1/status", server.http)).send().await.unwrap().json().await.unwrap();
-        let committed = status["store"]["tables"].as_array().into_iter().flatten().find(|table| table["table"] == "spans").map(|table| (table["rows"].as_u64(), table["held_rows"].as_u64()));
+        let committed = status["store"]["tables"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|table| table["table"] == "spans")
+            .map(|table| (table["rows"].as_u64(), table["held_rows"].as_u64()));
         if committed == Some((Some(n_rows), Some(0))) {
             return;
         }

@@ -1,8 +1,19 @@
 //! End-to-end tests over the real binary: one test program, since each links all of DataFusion.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a test stops at the first surprise"
+)]
+
 mod demo;
 mod faults;
 mod floors;
 mod kill;
 mod lake;
+mod sdk;
 mod server;

@@ -55,5 +55,9 @@ pub(super) fn name(gathered: &Gathered<'_>, scope: Option<&str>) -> String {
     let by_scope = SCOPES.iter().find(|(start, _)| scope.starts_with(start)).map(|(_, name)| *name);
     let by_key =
         || KEYS.iter().find(|(start, _)| gathered.attributes().iter().any(|attribute| attribute.key.starts_with(start))).map(|(_, name)| *name);
+    // An SDK that traces itself: the view `llm_calls` knows it by this name.
+    if scope.contains(".sdk.") {
+        return "sdk".to_owned();
+    }
     by_scope.or_else(by_key).unwrap_or("other").to_owned()
 }

@@ -6,7 +6,7 @@ use super::value::{first, json_int, opened};
 
 /// Reads a list of documents in any shape, wherever in the value it lies; nothing if there is none.
 pub(super) fn read(value: &Value) -> Option<String> {
-    let found = find(&opened(value.clone()), 0)?;
+    let found = find(&opened(value), 0)?;
     (!found.is_empty()).then(|| Value::Array(found).to_string())
 }
 
@@ -25,18 +25,18 @@ fn find(value: &Value, depth: usize) -> Option<Vec<Value>> {
         Value::Object(map) => {
             let names =
                 ["documents", "nodes", "results", "docs", "matches", "output", "outputs", "result", "retrieved_documents", "source_nodes", "data"];
-            names.iter().filter_map(|name| map.get(*name)).find_map(|inner| find(&opened(inner.clone()), depth + 1))
+            names.iter().filter_map(|name| map.get(*name)).find_map(|inner| find(&opened(inner), depth + 1))
         }
         _ => None,
     }
 }
 
 fn document(value: &Value) -> Option<Value> {
-    let value = opened(value.clone());
-    let map = match &value {
+    let value = opened(value);
+    let map = match &*value {
         Value::String(text) if !text.is_empty() => {
             let mut document = Map::new();
-            document.insert("content".into(), value.clone());
+            document.insert("content".into(), Value::String(text.clone()));
             return Some(Value::Object(document));
         }
         Value::Object(map) => map,
@@ -56,7 +56,7 @@ fn document(value: &Value) -> Option<Value> {
     if content.is_none() && (id.is_none() || score(map).is_none()) {
         return None;
     }
-    let metadata = first(map, &["metadata", "meta", "extra_info"]).map(|metadata| opened(metadata.clone()));
+    let metadata = first(map, &["metadata", "meta", "extra_info"]).map(|metadata| opened(metadata).into_owned());
     let mut document = Map::new();
     if let Some(id) = id.or_else(|| metadata.as_ref().and_then(|metadata| metadata.get("id"))) {
         document.insert("id".into(), id.clone());

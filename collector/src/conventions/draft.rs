@@ -34,7 +34,13 @@ pub(super) struct Draft {
     pub system: Vec<Value>,
     pub input: Vec<Message>,
     pub output: Vec<Message>,
+    /// Messages came from the span's events.
+    pub told_by_events: bool,
     pub tools: Option<Value>,
+    /// Text out of the input of a step that is no call; the input itself stays an attribute.
+    pub step_input: Option<String>,
+    /// The same of its output.
+    pub step_output: Option<String>,
     /// The output was an answer that only a provider gives: choices, candidates, generations.
     pub answered: bool,
 }

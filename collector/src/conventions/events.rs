@@ -95,7 +95,7 @@ pub(super) fn listed(value: &Value) -> Option<Told> {
 /// Reads a choice: `message` is a message, a list of blocks, or bare text.
 fn choice(mut fields: Map<String, Value>, told: &mut Told) {
     let reason = fields.get("finish_reason").and_then(Value::as_str).map(messages::finish_reason);
-    let message = fields.remove("message").map(value::opened);
+    let message = fields.remove("message").map(|message| value::opened(&message).into_owned());
     let found = match message {
         Some(Value::Object(map)) => messages::read_loose(&Value::Array(vec![Value::Object(map)]), "assistant"),
         Some(other) => {

@@ -204,7 +204,7 @@ const TABLE: &[(Slot, &[&[&str]])] = &[
     (
         Slot::Kind,
         &[
-            &["span_kind", "span_type", "observation_type", "run_type", "as_type", "genkit_metadata_subtype"],
+            &["span_kind", "span_type", "braintrust_span_attributes", "observation_type", "run_type", "as_type", "genkit_metadata_subtype"],
             &["operation_id", "llm_request_type", "request_type", "component_type", "genkit_type", "step_type", "node_type"],
             &["operation_name", "type"],
         ],
@@ -268,7 +268,7 @@ const TABLE: &[(Slot, &[&[&str]])] = &[
     (
         Slot::Settings,
         &[
-            &["invocation_parameters", "model_parameters", "invocation_params"],
+            &["invocation_parameters", "model_parameters", "invocation_params", "braintrust_metadata"],
             &["request_data", "request_parameters", "llm_parameters", "model_kwargs", "generation_config", "model_config"],
         ],
     ),
@@ -370,7 +370,7 @@ const TABLE: &[(Slot, &[&[&str]])] = &[
         Slot::Usage,
         &[
             &["usage_details", "token_usage", "usage_metadata", "chat_token_usage"],
-            &["usage_object", "usage_raw", "usage", "usages", "usage_info"],
+            &["usage_object", "usage_raw", "usage", "usages", "usage_info", "braintrust_metrics"],
             &["input_token_details", "output_token_details", "prompt_tokens_details", "completion_tokens_details"],
         ],
     ),
@@ -395,7 +395,15 @@ const TABLE: &[(Slot, &[&[&str]])] = &[
             &["user_account_id", "user_account_uuid", "account_id"],
         ],
     ),
-    (Slot::Agent, &[&["gen_ai_agent_name"], &["agent_name"], &["lc_agent_name", "assistant_name"], &["graph_node_name", "graph_node_id", "telemetry_function_id"]]),
+    (
+        Slot::Agent,
+        &[
+            &["gen_ai_agent_name"],
+            &["agent_name"],
+            &["lc_agent_name", "assistant_name"],
+            &["graph_node_name", "graph_node_id", "telemetry_function_id"],
+        ],
+    ),
     (Slot::Workflow, &[&["gen_ai_workflow_name"], &["workflow_name"], &["chain_name", "flow_name", "pipeline_name", "crew_name"]]),
     (
         Slot::ToolName,
@@ -425,7 +433,7 @@ const TABLE: &[(Slot, &[&[&str]])] = &[
         Slot::Input,
         &[
             &["gen_ai_input_messages"],
-            &["input_messages", "prompt_messages", "all_messages", "request_messages", "llm_messages", "all_messages_events"],
+            &["input_messages", "prompt_messages", "all_messages", "request_messages", "llm_messages", "all_messages_events", "chat_ctx"],
             &["gen_ai_prompt", "llm_prompts", "content_prompt", "ai_prompt"],
             &["span_input", "span_inputs", "observation_input", "input_value", "input_json", "component_input", "genkit_input", "llm_input"],
             &["entity_input", "task_input", "inputs", "input", "raw_input", "messages", "request_body", "run_input", "model_generation_input"],
@@ -450,7 +458,7 @@ const TABLE: &[(Slot, &[&[&str]])] = &[
     (Slot::OutputText, &[&["response_text"], &["output_text", "completion_text", "generated_text"]]),
     (Slot::OutputObject, &[&["response_object"]]),
     (Slot::OutputReasoning, &[&["response_reasoning"], &["reasoning_content", "output_reasoning"]]),
-    (Slot::OutputToolCalls, &[&["response_tool_calls"], &["output_tool_calls"]]),
+    (Slot::OutputToolCalls, &[&["response_tool_calls"], &["output_tool_calls", "response_function_calls"]]),
     (
         Slot::ToolDefinitions,
         &[

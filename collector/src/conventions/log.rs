@@ -9,7 +9,7 @@ use super::draft::{Draft, put};
 use super::events::{self, Told};
 use super::gather::{Gathered, Source};
 use super::keys::Slot;
-use super::{dialect, leftover, messages, operation, payload, provider, tools, value};
+use super::{dialect, dialects, leftover, messages, operation, payload, provider, tools, value};
 
 /// A log record as it came, with what it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +48,9 @@ pub fn interpret_log(input: &LogInput<'_>, row: &mut schema::LogRecord) {
     }
     used.retain(|source| source.at < record.attributes.len());
     finish(&gathered, draft, row);
+    if dialects::repeats_tools(row.scope_name.as_deref(), &event, row) {
+        row.input_messages = None;
+    }
     row.attributes = leftover::write(&record.attributes, &used);
 }
 

@@ -98,9 +98,14 @@ fn is_constructor(map: &Map<String, Value>) -> bool {
 pub(super) fn read(value: &Value, speaker: &str) -> Option<Vec<Message>> {
     match value {
         Value::Array(items) => read_list(items, speaker),
-        Value::Object(map) if is_message(map) => Some(one(map, speaker)),
+        Value::Object(map) => read_object(map, speaker),
         _ => None,
     }
+}
+
+/// Reads an object that is a message; nothing if it is something else.
+pub(super) fn read_object(map: &Map<String, Value>, speaker: &str) -> Option<Vec<Message>> {
+    is_message(map).then(|| one(map, speaker))
 }
 
 /// Reads a list that is known to hold messages, also where they name no role.
@@ -118,13 +123,14 @@ pub(super) fn read_loose(value: &Value, speaker: &str) -> Vec<Message> {
         .collect()
 }
 
-fn read_list(items: &[Value], speaker: &str) -> Option<Vec<Message>> {
+/// Reads messages out of the items of a list; nothing if one of them is something else.
+pub(super) fn read_list(items: &[Value], speaker: &str) -> Option<Vec<Message>> {
     if let [Value::Array(inner)] = items {
         return read_list(inner, speaker);
     }
     let mut messages = Vec::new();
     for item in items.iter().take(MESSAGES_MAX) {
-        let item = &opened(item.clone());
+        let item = &*opened(item);
         match item {
             Value::Object(map) if is_message(map) => messages.extend(one(map, speaker)),
             Value::Object(map) if matches!(map.get("type").and_then(Value::as_str), Some("reasoning")) && messages.len() < items.len() => {
@@ -168,12 +174,16 @@ fn one(map: &Map<String, Value>, speaker: &str) -> Vec<Message> {
 
 fn one_within(map: &Map<String, Value>, speaker: &str, depth: usize) -> Vec<Message> {
     if depth < 4 {
-        if let Some(inner) = map.get("message").and_then(Value::as_object) {
+        if let Some(inner) = map.get("message").and_then(Value::as_object).filter(|_| !map.contains_key("function")) {
             let mut messages = one_within(inner, speaker, depth + 1);
             if let (Some(last), Some(reason)) = (messages.last_mut(), reason(map)) {
                 last.finish_reason.get_or_insert(reason);
             }
             return messages;
+        }
+        if let Some(Value::Array(answers)) = map.get("function") {
+            let answers = answers.iter().map(opened);
+            return answers.filter_map(|answer| Some(Message::new("tool", vec![parts::tool_response(answer.as_object()?)]))).collect();
         }
         if let (true, Some(kwargs)) = (is_constructor(map), map.get("kwargs").and_then(Value::as_object)) {
             let class = map.get("id").and_then(Value::as_array).and_then(|id| id.last()).and_then(Value::as_str).unwrap_or_default();
@@ -232,10 +242,12 @@ fn plain_message(map: &Map<String, Value>, speaker: &str) -> Message {
     let content = first(map, &["parts", "contents", "content", "blocks", "text", "_content"]);
     let answered = first_text(map, &["tool_call_id", "toolCallId", "tool_use_id"]).or_else(|| first_text(map, &["id"]).filter(|_| sender == "tool"));
     match (sender.as_str(), content, answered) {
-        ("tool", Some(content), Some(id)) if !has_responses(content) => {
+        ("tool", Some(content), id) if !has_responses(content) => {
             let mut part = Map::new();
             part.insert("type".into(), "tool_call_response".into());
-            part.insert("id".into(), id.into());
+            if let Some(id) = id {
+                part.insert("id".into(), id.into());
+            }
             part.insert("response".into(), parts::response_of(content));
             message.parts.push(Value::Object(part));
         }
@@ -256,7 +268,16 @@ fn plain_message(map: &Map<String, Value>, speaker: &str) -> Message {
 
 /// Whether the content already consists of answers to tool calls.
 fn has_responses(content: &Value) -> bool {
-    let Value::Array(items) = content else { return false };
+    let parsed;
+    let items = match content {
+        Value::Array(items) => items,
+        Value::String(text) if text.starts_with('[') => {
+            parsed = parse(text);
+            let Some(Value::Array(items)) = &parsed else { return false };
+            items
+        }
+        _ => return false,
+    };
     items.iter().any(|item| {
         let kind = item["type"].as_str().unwrap_or_default();
         matches!(kind, "tool_call_response" | "tool-result" | "tool_result")
@@ -272,7 +293,7 @@ pub(super) fn add_calls(calls: &Value, out: &mut Vec<Value>) {
     };
     let Value::Array(calls) = calls else { return };
     for call in &calls {
-        let call = opened(call.clone());
+        let call = opened(call);
         let Some(map) = call.as_object() else { continue };
         let map = map.get("tool_call").and_then(Value::as_object).unwrap_or(map);
         let part = parts::tool_call(map);

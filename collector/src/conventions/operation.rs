@@ -1,6 +1,9 @@
 //! Folds what senders call a span's kind to one role.
 
+use serde_json::Value;
+
 use super::keys::folded;
+use super::value;
 
 /// The part that a span plays.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +68,17 @@ pub(super) fn pick(roles: impl Iterator<Item = Role>) -> Option<Role> {
     })
 }
 
+/// The role that a value of a key for kinds names: a JSON object may hold it as its `type`, and any compound with `chat` is one.
+pub(super) fn role_of_kind(value: &str) -> Option<Role> {
+    if let Some(Value::Object(map)) = value::parse(value).filter(|_| value.starts_with('{')) {
+        return role(map.get("type")?.as_str()?);
+    }
+    role(value).or_else(|| {
+        let words = folded(value.split_whitespace().next().unwrap_or_default());
+        (value.len() <= 128 && words.split('_').any(|word| word == "chat")).then_some(Role::Chat("chat"))
+    })
+}
+
 /// The role that a value such as `LLM`, `"CHAT_MODEL"`, `ai.generateText.doGenerate` or `OpenAIChatGenerator` names.
 pub(super) fn role(value: &str) -> Option<Role> {
     let value = value.split_whitespace().next()?;
@@ -109,7 +123,9 @@ fn exact(words: &str) -> Option<Role> {
         | "pipeline"
         | "step"
         | "decision"
-        | "fetch_response" => Role::Workflow,
+        | "fetch_response"
+        | "llm_node"
+        | "framework" => Role::Workflow,
         "ai_generate_text" | "ai_stream_text" | "ai_generate_object" | "ai_stream_object" => Role::Workflow,
         "ai_embed" | "ai_embed_many" => Role::Workflow,
         _ => return None,

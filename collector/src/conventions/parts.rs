@@ -1,5 +1,7 @@
 //! Brings parts of messages to OpenTelemetry's: text, tool calls, their answers, reasoning, media.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::value::{first, first_text, opened, parse, plain};
@@ -12,15 +14,21 @@ pub(super) fn of_content(content: &Value, out: &mut Vec<Value>) {
             Some(items) => items.iter().for_each(|item| out.extend(part(item))),
             None => out.push(spoken(text)),
         },
-        Value::Array(items) => items.iter().for_each(|item| out.extend(part(item))),
+        Value::Array(items) => of_blocks(items, out),
         Value::Object(map) if map.contains_key("parts") => of_content(&map["parts"], out),
         other => out.extend(part(other)),
     }
 }
 
+/// Reads a list of blocks.
+pub(super) fn of_blocks(items: &[Value], out: &mut Vec<Value>) {
+    items.iter().for_each(|item| out.extend(part(item)));
+}
+
 /// A text part; the repr of a block of an SDK, which some senders put there, is that block.
 fn spoken(text: &str) -> Value {
-    const REPRS: &[&str] = &["ResponseFunctionToolCall(", "ResponseOutputText(", "ResponseReasoningItem(", "{'annotations':", "{'type': '", "{'text':"];
+    const REPRS: &[&str] =
+        &["ResponseFunctionToolCall(", "ResponseOutputText(", "ResponseReasoningItem(", "{'annotations':", "{'type': '", "{'text':"];
     let block = REPRS.iter().any(|start| text.starts_with(start)).then(|| super::python::parse(text)).flatten();
     if let Some(Value::Object(map)) = block
         && let Some(kind) = first_text(&map, &["type"])
@@ -44,7 +52,7 @@ fn list_in(text: &str) -> Option<Vec<Value>> {
     (!items.is_empty() && items.iter().all(block)).then_some(items)
 }
 
-fn is_block(map: &Map<String, Value>) -> bool {
+pub(super) fn is_block(map: &Map<String, Value>) -> bool {
     const KEYS: &[&str] = &["text", "toolUse", "toolResult", "image", "reasoningContent", "functionCall", "functionResponse", "inlineData"];
     first_text(map, &["type"]).is_some() || KEYS.iter().any(|key| map.contains_key(*key))
 }
@@ -60,16 +68,20 @@ pub(super) fn part(value: &Value) -> Option<Value> {
     for wrapper in ["tool_call", "tool_call_result", "message_content"] {
         if let Some(Value::Object(inner)) = map.get(wrapper) {
             return match wrapper {
-                "message_content" => part(&Value::Object(inner.clone())),
+                "message_content" => Some(of_object(inner)),
                 "tool_call" => Some(tool_call(inner)),
                 _ => Some(tool_response(inner)),
             };
         }
     }
-    Some(match first_text(map, &["type"]) {
+    Some(of_object(map))
+}
+
+fn of_object(map: &Map<String, Value>) -> Value {
+    match first_text(map, &["type"]) {
         Some(kind) => typed(kind, map),
         None => untyped(map),
-    })
+    }
 }
 
 fn typed(kind: &str, map: &Map<String, Value>) -> Value {
@@ -129,10 +141,15 @@ pub(super) fn tool_call(map: &Map<String, Value>) -> Value {
 
 /// Arguments as an object where the text holds one; an empty text is no argument.
 pub(super) fn arguments_of(arguments: Value) -> Value {
-    match opened(arguments) {
-        Value::String(text) if text.is_empty() => Value::Object(Map::new()),
-        other => other,
-    }
+    let parsed = match &arguments {
+        Value::String(text) if text.is_empty() => Some(Value::Object(Map::new())),
+        Value::String(_) => match opened(&arguments) {
+            Cow::Owned(parsed) => Some(parsed),
+            Cow::Borrowed(_) => None,
+        },
+        _ => None,
+    };
+    parsed.unwrap_or(arguments)
 }
 
 /// An answer to a tool call in any shape.
@@ -172,6 +189,8 @@ pub(super) fn response_of(answer: &Value) -> Value {
                 _ => answer.clone(),
             }
         }
+        Value::Object(map) if map.contains_key("output") && map.contains_key("kwargs") => response_of(&map["output"]),
+        Value::Object(map) if map.contains_key("raw_output") => response_of(&map["raw_output"]),
         Value::Object(map) if map.len() == 2 && map.contains_key("type") && map.contains_key("value") => map["value"].clone(),
         Value::Object(map) if map.len() == 1 => match map.iter().next() {
             Some((key, value)) if matches!(key.as_str(), "result" | "output" | "content" | "data" | "text") => response_of(value),

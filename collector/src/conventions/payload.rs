@@ -1,5 +1,6 @@
 //! Reads what a sender recorded as input and output of a model: messages, or the provider's own request and response.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::draft::{Draft, put};
@@ -16,7 +17,7 @@ pub(super) fn request(value: &Value, draft: &mut Draft) {
 }
 
 fn request_within(value: &Value, draft: &mut Draft, depth: usize) {
-    let value = &opened(value.clone());
+    let value = &*opened(value);
     if depth > WRAPPERS_MAX {
         return;
     }
@@ -44,9 +45,9 @@ fn request_within(value: &Value, draft: &mut Draft, depth: usize) {
 
 /// A list of content blocks is one message.
 fn content_list(items: &[Value], role: &str, out: &mut Vec<Message>) {
-    if items.iter().all(|item| item.as_object().is_some_and(|map| map.contains_key("type") || map.contains_key("text"))) && !items.is_empty() {
+    if items.iter().all(|item| item.as_object().is_some_and(parts::is_block)) && !items.is_empty() {
         let mut message = Message { role: role.to_owned(), parts: Vec::new(), name: None, finish_reason: None };
-        parts::of_content(&Value::Array(items.to_vec()), &mut message.parts);
+        parts::of_blocks(items, &mut message.parts);
         out.push(message);
     }
 }
@@ -61,8 +62,19 @@ fn request_object(map: &Map<String, Value>, draft: &mut Draft, depth: usize) {
     if let Some(Value::Object(config)) = first(map, &["config", "generation_config", "generationConfig"]) {
         request_object_settings(config, draft);
     }
-    let spoken =
-        ["messages", "contents", "chat_messages", "message_history", "prompt_messages", "input_messages", "message", "prompt", "prompts", "input"];
+    let spoken = [
+        "messages",
+        "contents",
+        "chat_messages",
+        "message_history",
+        "prompt_messages",
+        "input_messages",
+        "message",
+        "items",
+        "prompt",
+        "prompts",
+        "input",
+    ];
     for key in spoken {
         let Some(found) = map.get(key).filter(|found| !found.is_null()) else { continue };
         if draft.input.is_empty() {
@@ -99,19 +111,19 @@ fn request_object_settings(map: &Map<String, Value>, draft: &mut Draft) {
 
 /// Reads a system prompt: text, a message, or blocks.
 pub(super) fn system_parts(system: &Value, out: &mut Vec<Value>) {
-    match opened(system.clone()) {
+    match &*opened(system) {
         Value::Object(map) if map.contains_key("parts") || map.contains_key("content") && !map.contains_key("type") => {
-            parts::of_content(first(&map, &["parts", "content"]).unwrap_or(&Value::Null), out);
+            parts::of_content(first(map, &["parts", "content"]).unwrap_or(&Value::Null), out);
         }
         Value::Array(items) => {
-            for item in &items {
+            for item in items {
                 match messages::read(item, "system") {
                     Some(messages) => messages.into_iter().for_each(|message| out.extend(message.parts)),
                     None => out.extend(parts::part(item)),
                 }
             }
         }
-        other => parts::of_content(&other, out),
+        other => parts::of_content(other, out),
     }
     out.retain(|part| part["content"].as_str() != Some(""));
 }
@@ -139,13 +151,37 @@ pub(super) fn settings(map: &Map<String, Value>, draft: &mut Draft) {
     }
 }
 
+/// What stands at the top of a response, beside an answer that is known already.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(alias = "response_id", alias = "responseId")]
+    id: Option<Value>,
+    #[serde(alias = "model_version", alias = "modelVersion")]
+    model: Option<Value>,
+    service_tier: Option<Value>,
+    #[serde(alias = "usage_metadata", alias = "usageMetadata")]
+    usage: Option<Value>,
+}
+
+/// Reads only the top of a response that came as text: its id, model, tier and usage.
+pub(super) fn response_head(text: &str, draft: &mut Draft) {
+    let Some(head) = Some(text).filter(|text| text.starts_with('{')).and_then(|text| serde_json::from_str::<Head>(text).ok()) else { return };
+    let own = |found: Option<Value>| found.as_ref().and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    put(&mut draft.response_id, own(head.id).filter(|id| !is_local_id(id)));
+    put(&mut draft.response_model, own(head.model));
+    put(&mut draft.service_tier, own(head.service_tier));
+    if let Some(usage) = head.usage {
+        fill_parts(&usage, draft);
+    }
+}
+
 /// Reads an output: messages, a provider's response, or bare text.
 pub(super) fn response(value: &Value, draft: &mut Draft) {
     response_within(value, draft, 0);
 }
 
 fn response_within(value: &Value, draft: &mut Draft, depth: usize) {
-    let value = &opened(value.clone());
+    let value = &*opened(value);
     if depth > WRAPPERS_MAX {
         return;
     }
@@ -164,7 +200,7 @@ fn response_list(items: &[Value], draft: &mut Draft, depth: usize) {
     if let [Value::Object(_) | Value::Array(_)] = items {
         return response_within(&items[0], draft, depth + 1);
     }
-    if let Some(found) = messages::read(&Value::Array(items.to_vec()), "assistant") {
+    if let Some(found) = messages::read_list(items, "assistant") {
         let facts = items.iter().rev().find_map(Value::as_object);
         if let Some(map) = facts {
             message_facts(map, draft, 0);
@@ -204,8 +240,29 @@ fn answer(found: Vec<Message>, draft: &mut Draft) {
     if !draft.output.is_empty() {
         return;
     }
+    if !found.is_empty() && found.iter().all(|message| message.role == "system") {
+        draft.output = vec![chunked(found)];
+        return;
+    }
     let after = found.iter().rposition(|message| message.role != "assistant").map_or(0, |at| at + 1);
-    draft.output = found.into_iter().skip(after).filter(|message| !message.parts.is_empty() || message.finish_reason.is_some()).collect();
+    let answers = found.into_iter().skip(after).inspect(|message| put(&mut draft.finish_reason, message.finish_reason.clone()));
+    draft.output = answers.filter(|message| !message.parts.is_empty()).collect();
+}
+
+/// Joins an answer that came as one message of the system a chunk.
+fn chunked(found: Vec<Message>) -> Message {
+    let finish_reason = found.iter().rev().find_map(|message| message.finish_reason.clone());
+    let mut joined = Message { role: "assistant".to_owned(), parts: Vec::new(), name: None, finish_reason };
+    for part in found.into_iter().flat_map(|message| message.parts) {
+        match joined.parts.last_mut() {
+            Some(last) if last["type"] == part["type"] && part["content"].is_string() && last["content"].is_string() => {
+                let text = format!("{}{}", last["content"].as_str().unwrap_or_default(), part["content"].as_str().unwrap_or_default());
+                last["content"] = text.into();
+            }
+            _ => joined.parts.push(part),
+        }
+    }
+    joined
 }
 
 fn response_object(map: &Map<String, Value>, draft: &mut Draft, depth: usize) {
@@ -239,7 +296,7 @@ fn response_object(map: &Map<String, Value>, draft: &mut Draft, depth: usize) {
         draft.output.push(found);
         return;
     }
-    if let Some(found) = messages::read(&Value::Object(map.clone()), "assistant") {
+    if let Some(found) = messages::read_object(map, "assistant") {
         message_facts(map, draft, 0);
         return answer(found, draft);
     }
@@ -351,7 +408,10 @@ fn response_facts(map: &Map<String, Value>, draft: &mut Draft) {
     }
     put(&mut draft.finish_reason, first_text(map, &["stop_reason", "stopReason", "finishReason", "finish_reason"]).map(messages::finish_reason));
     put(&mut draft.service_tier, first_text(map, &["service_tier"]).map(str::to_owned));
-    for key in ["llm_output", "response_metadata", "meta", "raw"] {
+    if let Some(Value::Object(inner)) = map.get("kwargs").and_then(|kwargs| kwargs.get("inputs")) {
+        message_facts(inner, draft, 0);
+    }
+    for key in ["llm_output", "response_metadata", "meta", "raw", "custom", "raw_response", "rawResponse"] {
         if let Some(Value::Object(inner)) = map.get(key) {
             message_metadata(inner, draft);
         }

@@ -26,6 +26,11 @@ const FRAMEWORKS: &[&str] = &[
     "agno",
     "vercel",
     "traceloop",
+    "spring",
+    "voltagent",
+    "livekit",
+    "langtrace",
+    "braintrust",
 ];
 
 /// What the name contains, and the family that follows; first match wins.
@@ -82,6 +87,39 @@ const BEDROCK_VENDORS: &[&str] =
     &["anthropic.", "amazon.", "meta.", "cohere.", "mistral.", "ai21.", "deepseek.", "stability.", "openai.", "qwen.", "writer."];
 /// Regions that Bedrock puts before an inference profile's name.
 const BEDROCK_REGIONS: &[&str] = &["us.", "eu.", "apac.", "global.", "us-gov.", "jp.", "au.", "ca."];
+
+/// Routes that gateways put before the model's name.
+const ROUTES: &[&str] = &[
+    "openai",
+    "azure",
+    "anthropic",
+    "bedrock",
+    "converse",
+    "invoke",
+    "vertex_ai",
+    "vertexai",
+    "gemini",
+    "googleai",
+    "google",
+    "mistral",
+    "groq",
+    "cohere",
+    "xai",
+    "ollama",
+    "deepseek",
+];
+
+/// A model's name without the routes before it: `openai/gpt-4o`, `bedrock/converse/anthropic.claude-..`.
+pub(super) fn without_route(model: &str) -> &str {
+    let mut model = model;
+    while let Some((route, rest)) = model.split_once('/')
+        && ROUTES.contains(&route)
+        && !rest.is_empty()
+    {
+        model = rest;
+    }
+    model
+}
 
 /// The family of a provider as sent; nothing if the name is a framework's.
 pub(super) fn family(name: &str) -> Option<String> {

@@ -105,13 +105,18 @@ impl Reader<'_> {
         let byte = self.peek()?;
         self.at += 1;
         let digits = match byte {
-            b'n' => return Some(text.push(b'\n')),
-            b't' => return Some(text.push(b'\t')),
-            b'r' => return Some(text.push(b'\r')),
             b'x' => 2,
             b'u' => 4,
             b'U' => 8,
-            other => return Some(text.push(other)),
+            plain => {
+                text.push(match plain {
+                    b'n' => b'\n',
+                    b't' => b'\t',
+                    b'r' => b'\r',
+                    other => other,
+                });
+                return Some(());
+            }
         };
         let code = std::str::from_utf8(self.bytes.get(self.at..self.at + digits)?).ok()?;
         self.at += digits;

@@ -19,7 +19,11 @@ pub fn settle(spans: &mut [Span], _logs: &mut [LogRecord]) {
     nested(spans, &family);
     repeated(spans);
     self_traced(spans);
+    raw_children(spans, &family);
+    witnessed(spans);
+    continued(spans);
     inherit(spans, &family);
+    arguments(spans);
     call_ids(spans);
 }
 
@@ -85,8 +89,8 @@ fn same_kind(a: &Span, b: &Span) -> bool {
     embeds(a) == embeds(b)
 }
 
-fn differ<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
-    a.is_some() && b.is_some() && a != b
+fn differ<T: PartialEq + Copy>(a: Option<T>, b: Option<T>) -> bool {
+    a.zip(b).is_some_and(|(a, b)| a != b)
 }
 
 fn is_same_call(a: &Span, b: &Span) -> bool {
@@ -159,10 +163,85 @@ fn self_traced(spans: &mut [Span]) {
     }
 }
 
+/// A child that is no call of its own but knows what the call does not: the provider's id of the response.
+fn raw_children(spans: &mut [Span], family: &Family) {
+    for at in 0..spans.len() {
+        let Some(parent) = family.parents[at].filter(|parent| spans[*parent].is_llm_call) else { continue };
+        if !spans[at].is_llm_call && spans[at].operation.as_deref() == Some("chat") && spans[parent].response_id.is_none() {
+            spans[parent].response_id = spans[at].response_id.clone();
+        }
+    }
+}
+
+/// Steps after a call that quote its response know the id and the model that the call's own span may lack.
+fn witnessed(spans: &mut [Span]) {
+    let quotes = |span: &Span| !span.is_llm_call && span.response_model.is_some();
+    if !spans.iter().any(quotes) {
+        return;
+    }
+    let calls: Vec<usize> = (0..spans.len()).filter(|at| spans[*at].is_llm_call && spans[*at].response_id.is_none()).collect();
+    for at in calls {
+        let call = &spans[at];
+        let end = call.start_unix_nano.saturating_add(call.duration_ns);
+        let after = |span: &Span| {
+            let same_text = span.output_text.is_some() && span.output_text == call.output_text && span.start_unix_nano >= call.start_unix_nano;
+            quotes(span) && span.trace_id == call.trace_id && (same_text || span.start_unix_nano >= end)
+        };
+        let next = spans.iter().filter(|span| span.is_llm_call && span.trace_id == call.trace_id && span.start_unix_nano > call.start_unix_nano);
+        let next = next.map(|span| span.start_unix_nano).min().unwrap_or(i64::MAX);
+        let witness = spans.iter().filter(|span| after(span) && span.start_unix_nano < next).min_by_key(|span| span.start_unix_nano);
+        let named = |model: &str| call.request_model.as_deref().is_none_or(|asked| model.starts_with(asked));
+        let Some(witness) = witness.filter(|span| span.response_model.as_deref().is_some_and(named)) else { continue };
+        let (id, model) = (witness.response_id.clone(), witness.response_model.clone());
+        spans[at].response_id = id;
+        spans[at].response_model = model;
+    }
+}
+
+/// A call whose answer was not recorded gave what the next call of the conversation quotes as the assistant's.
+fn continued(spans: &mut [Span]) {
+    for at in 0..spans.len() {
+        let call = &spans[at];
+        if !call.is_llm_call || call.output_messages.is_some() || call.output_tokens.unwrap_or(0) == 0 {
+            continue;
+        }
+        let Some(input) = call.input_messages.as_deref() else { continue };
+        let Some(start) = input.strip_suffix(']') else { continue };
+        let follows = |span: &&Span| {
+            span.is_llm_call
+                && span.trace_id == call.trace_id
+                && span.input_messages.as_deref().is_some_and(|next| next.len() > input.len() && next.starts_with(start))
+        };
+        let Some(next) = spans.iter().find(follows).and_then(|span| span.input_messages.as_deref()) else { continue };
+        let Ok(messages) = serde_json::from_str::<Vec<Value>>(next) else { continue };
+        let said = serde_json::from_str::<Vec<Value>>(input).map_or(0, |messages| messages.len());
+        if let Some(answer) = messages.into_iter().nth(said).filter(|message| message["role"] == "assistant") {
+            spans[at].output_messages = Some(Value::Array(vec![answer]).to_string());
+        }
+    }
+}
+
+/// A tool whose span quotes its arguments badly was called with those that the model asked for.
+fn arguments(spans: &mut [Span]) {
+    for at in 0..spans.len() {
+        let lacks = spans[at].tool_arguments.as_deref().is_none_or(|arguments| !arguments.starts_with('{'));
+        let Some(id) = spans[at].tool_call_id.clone().filter(|_| lacks && spans[at].operation.as_deref() == Some("execute_tool")) else { continue };
+        let quoted = format!("\"id\":{}", Value::String(id.clone()));
+        let asked =
+            spans.iter().filter(|span| span.is_llm_call).filter_map(|span| span.output_messages.as_deref()).find(|output| output.contains(&quoted));
+        let Some(messages) = asked.and_then(|output| serde_json::from_str::<Vec<Value>>(output).ok()) else { continue };
+        let mut parts = messages.iter().filter_map(|message| message["parts"].as_array()).flatten();
+        if let Some(part) = parts.find(|part| part["id"].as_str() == Some(id.as_str())) {
+            spans[at].tool_arguments = Some(part["arguments"].to_string());
+        }
+    }
+}
+
 /// What a call does not say itself and the spans around it do: session, user, agent, tools.
 fn inherit(spans: &mut [Span], family: &Family) {
     for at in 0..spans.len() {
-        if !matches!(spans[at].operation.as_deref(), Some(operation) if spans[at].is_llm_call || operation == "execute_tool" || operation == "retrieval") {
+        if !matches!(spans[at].operation.as_deref(), Some(operation) if spans[at].is_llm_call || operation == "execute_tool" || operation == "retrieval")
+        {
             continue;
         }
         let mut own = std::mem::take(&mut spans[at]);
@@ -196,7 +275,7 @@ fn prompts(spans: &mut [Span], family: &Family) {
         }
         let Some(above) = family.above(at).find(|above| spans[*above].input_messages.is_some()) else { continue };
         let calls = (0..spans.len()).filter(|other| spans[*other].is_llm_call && family.above(*other).any(|one| one == above)).take(2).count();
-        let is_turn = spans[above].system_instructions.is_none() && spans[above].output_messages.is_none();
+        let is_turn = spans[above].system_instructions.is_none() && spans[above].output_messages.is_none() && !spans[above].is_llm_call;
         if calls == 1 || is_turn {
             let (system, input, text) =
                 (spans[above].system_instructions.clone(), spans[above].input_messages.clone(), spans[above].input_text.clone());
@@ -210,11 +289,14 @@ fn prompts(spans: &mut [Span], family: &Family) {
 /// The Responses API names a call of a tool twice; who sent the item's id is given the call's, as the next turn quotes it.
 fn call_ids(spans: &mut [Span]) {
     for at in 0..spans.len() {
-        let Some(output) = spans[at].output_messages.as_ref().filter(|output| output.contains("\"id\":\"fc_")) else { continue };
+        let Some(output) = spans[at].output_messages.as_ref().filter(|output| spans[at].is_llm_call && output.contains("\"tool_call\"")) else {
+            continue;
+        };
         let Ok(mut messages) = serde_json::from_str::<Vec<Value>>(output) else { continue };
         let mut changed = false;
         let parts = messages.iter_mut().filter_map(|message| message["parts"].as_array_mut()).flatten();
-        for part in parts.filter(|part| part["id"].as_str().is_some_and(|id| id.starts_with("fc_"))) {
+        let unnamed = |part: &Value| part["type"] == "tool_call" && part["id"].as_str().is_none_or(|id| id.starts_with("fc_"));
+        for part in parts.filter(|part| unnamed(part)) {
             if let Some(id) = quoted_id(spans, at, part) {
                 part["id"] = id;
                 changed = true;
@@ -228,7 +310,9 @@ fn call_ids(spans: &mut [Span]) {
 
 /// The id under which a later call quotes the same call of a tool.
 fn quoted_id(spans: &[Span], at: usize, call: &Value) -> Option<Value> {
-    let later = spans.iter().filter(|span| span.is_llm_call && span.start_unix_nano > spans[at].start_unix_nano && span.service_name == spans[at].service_name);
+    let later = spans
+        .iter()
+        .filter(|span| span.is_llm_call && span.start_unix_nano > spans[at].start_unix_nano && span.service_name == spans[at].service_name);
     for input in later.filter_map(|span| span.input_messages.as_ref()).take(16) {
         let messages: Vec<Value> = serde_json::from_str(input).ok()?;
         let parts = messages.iter().filter_map(|message| message["parts"].as_array()).flatten();

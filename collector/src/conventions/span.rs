@@ -5,6 +5,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use serde_json::{Value, json};
 
+use super::dialects::{self, Seen};
 use super::draft::{Draft, put};
 use super::gather::{Gathered, Source};
 use super::keys::{self, Slot};
@@ -47,9 +48,20 @@ pub(super) fn interpret(input: &SpanInput<'_>, disabled: Option<&str>, row: &mut
     let mut used = Vec::new();
     content(&gathered, told, &mut draft, &mut used);
     infer_role(&gathered, row, &mut draft);
-    let _ = disabled;
+    if draft.role.is_none() {
+        if !draft.told_by_events {
+            (draft.input, draft.output) = (Vec::new(), Vec::new());
+        }
+        used.clear();
+        step_content(&gathered, &mut draft, &mut used);
+    }
     streaming(&gathered, &input.span.events, row, &mut draft);
+    if draft.told_by_events {
+        row.events = Some(leftover::events(&input.span.events));
+    }
     finish(&gathered, input, draft, &mut used, row);
+    let scope = input.scope.map_or("", |scope| scope.name.as_str());
+    dialects::refine(&Seen { input, gathered: &gathered, scope }, disabled, row);
     row.attributes = leftover::write(&input.span.attributes, &used);
 }
 
@@ -69,7 +81,7 @@ fn is_genai(gathered: &Gathered<'_>, told: &events::Told) -> bool {
         | Slot::Documents
         | Slot::OutputToolCalls => true,
         Slot::Provider | Slot::Agent | Slot::ToolName | Slot::Workflow => source.rank <= 1,
-        Slot::Kind => gathered.value(source.at).and_then(value::scalar_text).is_some_and(|kind| operation::role(&kind).is_some()),
+        Slot::Kind => gathered.value(source.at).and_then(value::scalar_text).is_some_and(|kind| operation::role_of_kind(&kind).is_some()),
         Slot::Input | Slot::Output => source.rank <= 4 || gathered.key(source.at).starts_with("llm."),
         _ => false,
     };
@@ -207,8 +219,9 @@ fn role_of(gathered: &Gathered<'_>, row: &schema::Span) -> Option<Role> {
         return (method == "tools/call").then_some(Role::Tool);
     }
     let kinds = gathered.of(Slot::Kind).chain(gathered.of(Slot::Operation));
-    let named = kinds.filter_map(|source| gathered.value(source.at).and_then(value::scalar_text)).filter_map(|name| operation::role(&name));
-    operation::pick(named).or_else(|| operation::role(&row.name).filter(|_| !gathered.has(Slot::McpMethod)))
+    let named = kinds.filter_map(|source| gathered.value(source.at).and_then(value::scalar_text)).filter_map(|name| operation::role_of_kind(&name));
+    // A name alone does not make a call of a model; evidence may (see `infer_role`).
+    operation::pick(named).or_else(|| operation::role(&row.name).filter(|role| !role.is_call()))
 }
 
 /// Reads messages and other content, by what the role makes of it.
@@ -220,18 +233,25 @@ fn content<'a>(gathered: &Gathered<'a>, told: events::Told, draft: &mut Draft, u
         }
     }
     match draft.role {
-        Some(Role::Embedding) => input_content(gathered, draft, used),
+        Some(Role::Embedding) => {
+            input_content(gathered, draft, used);
+            output_content(gathered, draft, &mut Vec::new());
+            draft.output.clear();
+        }
         Some(Role::Tool | Role::Retrieval | Role::Memory | Role::Guardrail | Role::Evaluation | Role::Rerank) => {}
-        _ => {
+        Some(Role::Chat(_)) | None => {
             input_content(gathered, draft, used);
             output_content(gathered, draft, used);
         }
+        Some(_) => step_content(gathered, draft, used),
     }
-    if draft.input.is_empty() {
+    if draft.input.is_empty() && !told.input.is_empty() {
         draft.input = told.input;
+        draft.told_by_events = true;
     }
-    if draft.output.is_empty() {
+    if draft.output.is_empty() && !told.output.is_empty() {
         draft.output = told.output;
+        draft.told_by_events = true;
     }
     put(&mut draft.finish_reason, told.finish_reason);
     for source in gathered.of(Slot::ToolDefinitions) {
@@ -243,6 +263,9 @@ fn content<'a>(gathered: &Gathered<'a>, told: events::Told, draft: &mut Draft, u
         }
     }
 }
+
+/// Rank from which a source of input or output may hold anything, not just messages.
+const RANK_LOOSE: u8 = 2;
 
 fn input_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec<Source<'a>>) {
     for source in gathered.of(Slot::Input) {
@@ -267,25 +290,71 @@ fn input_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec<
             used.push(source);
         }
     }
+    if !draft.input.is_empty() {
+        used.extend(gathered.of(Slot::Input).filter(|source| gathered.key(source.at) == "input.value"));
+    }
 }
 
 fn output_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec<Source<'a>>) {
     response_pieces(gathered, draft, used);
     for source in gathered.of(Slot::Output) {
-        if !draft.output.is_empty() && draft.response_id.is_some() && draft.usage.is_known() {
+        let answered = !draft.output.is_empty() && draft.usage.is_known();
+        if answered && draft.response_id.is_some() {
             break;
+        }
+        if answered
+            && source.prefix.is_none()
+            && let Some(text) = gathered.value(source.at).and_then(value::text)
+        {
+            payload::response_head(text, draft);
+            if draft.response_id.is_some() {
+                break;
+            }
         }
         let Some(found) = gathered.json(source) else { continue };
         let before = draft.output.len();
         if source.prefix.is_some() {
             if draft.output.is_empty() {
                 draft.output = messages::read_loose(&found, "assistant");
+                draft.output.retain(|message| !message.parts.is_empty());
             }
         } else {
             payload::response(&found, draft);
         }
         if draft.output.len() > before {
             used.push(source);
+        }
+    }
+    if !draft.output.is_empty() {
+        used.extend(gathered.of(Slot::Output).filter(|source| gathered.key(source.at) == "output.value"));
+    }
+}
+
+/// Content of a step around calls: messages and bare text become messages, other JSON stays where it is and only gives its text.
+fn step_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec<Source<'a>>) {
+    if let Some((source, found)) = gathered.of(Slot::Input).find_map(|source| Some((source, gathered.json(source)?))) {
+        let mut inner = Draft::default();
+        match events::listed(&found) {
+            Some(told) => (inner.input, inner.output) = (told.input, told.output),
+            None => payload::request(&found, &mut inner),
+        }
+        if source.rank < RANK_LOOSE || found.is_string() {
+            used.push(source);
+            draft.input = inner.input;
+        } else {
+            draft.step_input = inner.input_text();
+        }
+    }
+    if let Some((source, found)) = gathered.of(Slot::Output).find_map(|source| Some((source, gathered.json(source)?))) {
+        let mut inner = Draft::default();
+        payload::response(&found, &mut inner);
+        put(&mut draft.response_model, inner.response_model.take());
+        put(&mut draft.response_id, inner.response_id.take());
+        if source.rank < RANK_LOOSE || found.is_string() {
+            used.push(source);
+            draft.output = inner.output;
+        } else {
+            draft.step_output = inner.output_text();
         }
     }
 }
@@ -326,6 +395,12 @@ fn infer_role(gathered: &Gathered<'_>, row: &schema::Span, draft: &mut Draft) {
     if draft.role.is_some() || gathered.has(Slot::McpMethod) {
         return;
     }
+    if draft.usage.is_known()
+        && let Some(role) = operation::role(&row.name)
+    {
+        draft.role = Some(role);
+        return;
+    }
     let model = draft.request_model.as_ref().or(draft.model.as_ref()).or(draft.response_model.as_ref());
     let tool = gathered.of(Slot::ToolName).any(|source| source.rank <= 1);
     if tool && model.is_none() {
@@ -357,7 +432,7 @@ fn finish<'a>(gathered: &Gathered<'a>, input: &SpanInput<'_>, mut draft: Draft, 
     let sent = gathered.text(Slot::Operation).map(String::from);
     row.operation = role.as_ref().map(|role| role.operation().to_owned()).or(draft.operation.take()).or(sent);
     providers(gathered, &mut draft, row);
-    models(&draft, row);
+    models(&draft, gathered, row);
     row.response_id = draft.response_id.take();
     row.streaming = draft.streaming;
     row.ttft_ns = draft.ttft_ns;
@@ -381,8 +456,18 @@ fn finish<'a>(gathered: &Gathered<'a>, input: &SpanInput<'_>, mut draft: Draft, 
     draft.part_system();
     put(&mut row.input_text, draft.input_text());
     put(&mut row.output_text, draft.output_text());
+    put(&mut row.input_text, draft.step_input.take());
+    put(&mut row.output_text, draft.step_output.take());
     let told = draft.output.iter().find_map(|message| message.finish_reason.clone());
     row.finish_reason = draft.finish_reason.take().or(told);
+    let calls = |message: &Message| !message.parts.is_empty() && message.parts.iter().all(|part| part["type"] == "tool_call");
+    if row.provider.as_deref() == Some("openai")
+        && row.finish_reason.as_deref() == Some("stop")
+        && draft.output.iter().all(calls)
+        && !draft.output.is_empty()
+    {
+        row.finish_reason = Some("tool_call".to_owned());
+    }
     if matches!(role, Some(Role::Tool)) {
         return;
     }
@@ -408,24 +493,32 @@ fn providers(gathered: &Gathered<'_>, draft: &mut Draft, row: &mut schema::Span)
     }
     if draft.provider.is_none() && row.is_llm_call {
         let model = draft.request_model.as_deref().or(draft.model.as_deref()).or(draft.response_model.as_deref());
+        let model = model.or_else(|| gathered.exact("genkit:name").and_then(value::text));
         let by_model = model.and_then(provider::of_model);
         let by_name = || provider::hinted(row.scope_name.as_deref().unwrap_or_default()).or_else(|| provider::hinted(&row.name));
-        draft.provider = by_model.or_else(by_name).map(str::to_owned);
+        let mut kinds = gathered.of(Slot::Kind).filter_map(|source| gathered.value(source.at).and_then(value::text));
+        draft.provider = by_model.or_else(by_name).or_else(|| kinds.find_map(provider::hinted)).map(str::to_owned);
     }
     row.provider = draft.provider.take();
     row.provider_raw = draft.provider_raw.take().or(first);
 }
 
 /// A model that is only said to be the model was asked for, and answered if anything did.
-fn models(draft: &Draft, row: &mut schema::Span) {
+fn models(draft: &Draft, gathered: &Gathered<'_>, row: &mut schema::Span) {
     let answered = draft.usage.is_known() || !draft.output.is_empty();
-    row.request_model = draft.request_model.clone();
+    let gateway = row.provider_raw.as_deref().is_some_and(|provider| provider.contains("router"));
+    let routed = |model: &String| if gateway { model.clone() } else { provider::without_route(model).to_owned() };
+    row.request_model = draft.request_model.as_ref().map(routed);
     row.response_model = draft.response_model.clone();
     if answered && row.is_llm_call {
-        put(&mut row.response_model, draft.model.clone());
+        put(&mut row.response_model, draft.model.as_ref().map(routed));
     }
-    let known = draft.model.as_ref().or(draft.response_model.as_ref());
-    put(&mut row.request_model, known.map(|model| if answered { undated(model).to_owned() } else { model.clone() }));
+    let known = draft.model.as_ref().or(draft.response_model.as_ref()).map(routed);
+    put(&mut row.request_model, known.map(|model| if answered { undated(&model).to_owned() } else { model }));
+    if row.is_llm_call && row.request_model.is_none() {
+        let named = gathered.exact("genkit:name").and_then(value::text);
+        row.request_model = named.map(|model| provider::without_route(model).to_owned());
+    }
     if !answered && row.status == "error" && row.response_model == row.request_model {
         row.response_model = None;
     }
@@ -511,6 +604,8 @@ fn tool<'a>(gathered: &Gathered<'a>, draft: &Draft, used: &mut Vec<Source<'a>>, 
         Some(name.to_owned())
     });
     row.tool_call_id = gathered.text(Slot::ToolCallId).map(String::from);
+    let answer = gathered.of(Slot::ToolResult).chain(gathered.of(Slot::Output)).find_map(|source| gathered.json(source));
+    put(&mut row.tool_call_id, answer.as_ref().and_then(|answer| answered_call(answer, 0)));
     let mut take = |slot, other| {
         let all = gathered.of(slot).chain(gathered.of(other));
         let (source, found) = all.filter_map(|source| Some((source, gathered.json(source)?))).find(|(_, found)| !is_schema(found))?;
@@ -527,11 +622,19 @@ fn tool<'a>(gathered: &Gathered<'a>, draft: &Draft, used: &mut Vec<Source<'a>>, 
     row.tool_result = result.or_else(|| told(&draft.output));
 }
 
+/// The id of the call that a tool's message answers.
+fn answered_call(answer: &Value, depth: usize) -> Option<String> {
+    let map = answer.as_object().filter(|_| depth < 4)?;
+    let own = map.get("tool_call_id").and_then(Value::as_str).map(str::to_owned);
+    own.or_else(|| ["output", "kwargs", "data", "outputs"].iter().filter_map(|key| map.get(*key)).find_map(|inner| answered_call(inner, depth + 1)))
+}
+
 /// Arguments out of what frameworks record around them: `{"args": [], "kwargs": {..}}`, `{"input_str", "inputs"}`.
 fn call_arguments(found: Value) -> Value {
     let Value::Object(map) = &found else { return found };
     let around = map.contains_key("args") || map.contains_key("input_str") || map.contains_key("inputs");
-    let inner = value::first(map, &["kwargs", "inputs", "arguments"]).filter(|inner| around && inner.as_object().is_some_and(|inner| !inner.is_empty()));
+    let inner =
+        value::first(map, &["kwargs", "inputs", "arguments"]).filter(|inner| around && inner.as_object().is_some_and(|inner| !inner.is_empty()));
     match (map.contains_key("input_str"), inner) {
         (true, _) => map.get("inputs").filter(|inner| inner.is_object()).cloned().unwrap_or(found),
         (false, Some(inner)) => inner.clone(),

@@ -7,7 +7,7 @@ use super::value::{first, opened};
 /// Reads a list of tools in any shape; nothing if there is no tool in it.
 pub(super) fn definitions(value: &Value) -> Option<Value> {
     let mut out = Vec::new();
-    gather(&opened(value.clone()), &mut out, 0);
+    gather(&opened(value), &mut out, 0);
     (!out.is_empty()).then_some(Value::Array(out))
 }
 
@@ -16,7 +16,7 @@ fn gather(value: &Value, out: &mut Vec<Value>, depth: usize) {
         return;
     }
     match value {
-        Value::Array(items) => items.iter().for_each(|item| gather(&opened(item.clone()), out, depth + 1)),
+        Value::Array(items) => items.iter().for_each(|item| gather(&opened(item), out, depth + 1)),
         Value::String(name) if depth == 1 && !name.is_empty() && name.len() <= 128 && !name.contains(char::is_whitespace) => {
             out.push(json!({"type": "function", "name": name}));
         }
@@ -30,7 +30,7 @@ fn gather(value: &Value, out: &mut Vec<Value>, depth: usize) {
                 if let Some(inner) = map.get(key).filter(|_| !map.contains_key("name"))
                     && matches!(inner, Value::Object(_) | Value::String(_))
                 {
-                    return gather(&opened(inner.clone()), out, depth + 1);
+                    return gather(&opened(inner), out, depth + 1);
                 }
             }
             out.extend(one(map));
@@ -49,7 +49,7 @@ fn one(map: &Map<String, Value>) -> Option<Value> {
         tool.insert("description".into(), description.clone());
     }
     let parameters = first(map, &["parameters", "input_schema", "inputSchema", "parameters_json_schema", "parametersJsonSchema", "args", "schema"]);
-    let parameters = parameters.map(|found| opened(found.clone())).map(|found| match found {
+    let parameters = parameters.map(|found| opened(found).into_owned()).map(|found| match found {
         Value::Object(inner) if inner.len() == 1 && inner.contains_key("json") => inner["json"].clone(),
         other => other,
     });

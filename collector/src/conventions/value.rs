@@ -183,11 +183,12 @@ fn deeper_than(text: &str, limit: usize) -> bool {
 }
 
 /// A JSON string that itself holds a JSON object or list, parsed; other values as they are.
-pub(super) fn opened(value: Value) -> Value {
-    match value {
-        Value::String(text) if matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[')) => parse(&text).unwrap_or(Value::String(text)),
-        other => other,
-    }
+pub(super) fn opened(value: &Value) -> Cow<'_, Value> {
+    let parsed = match value {
+        Value::String(text) if matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[')) => parse(text),
+        _ => None,
+    };
+    parsed.map_or(Cow::Borrowed(value), Cow::Owned)
 }
 
 /// The text of a JSON value: strings as they are, other values as JSON.

@@ -1,7 +1,9 @@
 //! Rows on their way into record batches of bounded size.
 
 use arrow::array::RecordBatch;
-use schema::{Row, RowsError, Table};
+use schema::{Row, RowsError, Score, Table};
+
+use super::calendar::Calendar;
 
 /// Rows a batch holds at most: enough to make the columns' overhead small, few enough to bound the memory of the structs.
 pub const ROWS_MAX: usize = 4096;
@@ -11,6 +13,11 @@ pub struct Batches<R, F> {
     rows: Vec<R>,
     settle: F,
     done: Vec<(Table, RecordBatch)>,
+}
+
+/// Collects verdicts that came with spans or records; each lies on the day of its time, where that can be right.
+pub fn scores(calendar: &Calendar) -> Batches<Score, impl FnMut(&mut [Score])> {
+    Batches::new(0, |scores: &mut [Score]| scores.iter_mut().for_each(|score| score.date = calendar.date_of(score.time)))
 }
 
 impl<R: Row, F: FnMut(&mut [R])> Batches<R, F> {

@@ -83,7 +83,10 @@ impl Rejected {
 
 /// Returns what is wrong with a span, if anything.
 pub fn of_span(span: &Span) -> Option<Fault> {
-    ids(span).err().or_else(|| time("startTimeUnixNano", span.start_time_unix_nano).err()).or_else(|| time("endTimeUnixNano", span.end_time_unix_nano).err())
+    ids(span)
+        .err()
+        .or_else(|| time("startTimeUnixNano", span.start_time_unix_nano).err())
+        .or_else(|| time("endTimeUnixNano", span.end_time_unix_nano).err())
 }
 
 /// Returns what is wrong with a log record, if anything. Its ids are not: OTLP says to take a record with bad ids as one without.

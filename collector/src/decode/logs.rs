@@ -9,7 +9,7 @@ use store::Rows;
 
 use crate::conventions::{self, LogInput};
 
-use super::batches::Batches;
+use super::batches::{self, Batches};
 use super::calendar::Calendar;
 use super::fault::{self, Fault};
 use super::json;
@@ -18,6 +18,7 @@ use super::resource::{Service, attributes_of, filled, scope_of};
 /// Makes the rows of every record of a request that is not rejected.
 pub fn rows(request: &ExportLogsServiceRequest, calendar: &Calendar) -> Result<Rows, RowsError> {
     let mut records = Batches::new(0, |records: &mut [schema::LogRecord]| conventions::settle(&mut [], records));
+    let mut scores = batches::scores(calendar);
     for resource in &request.resource_logs {
         let service = Service::of(resource.resource.as_ref());
         for scope in &resource.scope_logs {
@@ -25,11 +26,14 @@ pub fn rows(request: &ExportLogsServiceRequest, calendar: &Calendar) -> Result<R
                 let Ok(mut row) = row(record, scope.scope.as_ref(), &service, calendar) else { continue };
                 let input = LogInput { resource: attributes_of(resource.resource.as_ref()), scope: scope.scope.as_ref(), record };
                 conventions::interpret_log(&input, &mut row);
+                scores.extend(conventions::scores_of_log(&input, &row))?;
                 records.extend([row])?;
             }
         }
     }
-    records.finish()
+    let mut rows = records.finish()?;
+    rows.append(&mut scores.finish()?);
+    Ok(rows)
 }
 
 /// Makes the row of one record, without what its dialect says.

@@ -194,3 +194,86 @@ fn finite(value: f64) -> Option<f64> {
 fn count(count: u64) -> Option<i64> {
     i64::try_from(count).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::metrics::v1::summary_data_point::ValueAtQuantile;
+    use opentelemetry_proto::tonic::metrics::v1::{ExponentialHistogram, Gauge, Histogram, ResourceMetrics, ScopeMetrics, Sum, Summary};
+    use schema::Row;
+
+    use super::*;
+
+    const TIME: u64 = 1_790_000_000_000_000_000;
+
+    fn rows_of(data: metric::Data) -> Vec<MetricPoint> {
+        let metrics = vec![Metric { name: "m".to_owned(), unit: "s".to_owned(), data: Some(data), ..Metric::default() }];
+        let scope_metrics = vec![ScopeMetrics { metrics, ..ScopeMetrics::default() }];
+        let request = ExportMetricsServiceRequest { resource_metrics: vec![ResourceMetrics { scope_metrics, ..ResourceMetrics::default() }] };
+        let batches = rows(&request, &Calendar::new(Micros(1_790_000_000_000_000), 90)).unwrap();
+        batches.iter().flat_map(|(_, batch)| MetricPoint::decode(batch).unwrap()).collect()
+    }
+
+    fn number_of(value: number_data_point::Value) -> NumberDataPoint {
+        NumberDataPoint { time_unix_nano: TIME, start_time_unix_nano: TIME - 7, value: Some(value), ..NumberDataPoint::default() }
+    }
+
+    #[test]
+    fn numbers_have_a_value_unless_none_was_measured() {
+        use number_data_point::Value::{AsDouble, AsInt};
+        let unmeasured = NumberDataPoint { flags: 1, ..number_of(AsDouble(1.0)) };
+        let data_points = vec![number_of(AsDouble(1.5)), number_of(AsInt(-2)), number_of(AsDouble(f64::NAN)), unmeasured];
+        let points = rows_of(metric::Data::Gauge(Gauge { data_points }));
+        assert_eq!(points.iter().map(|point| point.value).collect::<Vec<_>>(), [Some(1.5), Some(-2.0), None, None]);
+        assert_eq!((points[0].kind.as_str(), points[0].unit.as_deref(), points[0].temporality.as_deref()), ("gauge", Some("s"), None));
+        assert_eq!((points[0].time_unix_nano, points[0].start_unix_nano), (1_790_000_000_000_000_000, Some(1_789_999_999_999_999_993)));
+
+        let data_points = vec![number_of(AsInt(3)), NumberDataPoint { time_unix_nano: u64::MAX, ..number_of(AsInt(4)) }];
+        let points = rows_of(metric::Data::Sum(Sum { data_points, aggregation_temporality: 1, is_monotonic: true }));
+        assert_eq!(points.len(), 1, "a time after 2262 rejects the point");
+        assert_eq!((points[0].kind.as_str(), points[0].temporality.as_deref(), points[0].monotonic), ("sum", Some("delta"), Some(true)));
+    }
+
+    #[test]
+    fn histograms_keep_their_buckets_as_json() {
+        let point = HistogramDataPoint {
+            time_unix_nano: TIME,
+            count: 3,
+            sum: Some(4.5),
+            min: Some(0.5),
+            max: Some(f64::INFINITY),
+            explicit_bounds: vec![1.0, 2.5],
+            bucket_counts: vec![1, 2, 0],
+            ..HistogramDataPoint::default()
+        };
+        let points = rows_of(metric::Data::Histogram(Histogram { data_points: vec![point], aggregation_temporality: 2 }));
+        let point = &points[0];
+        assert_eq!((point.kind.as_str(), point.temporality.as_deref()), ("histogram", Some("cumulative")));
+        assert_eq!((point.count, point.sum, point.min, point.max), (Some(3), Some(4.5), Some(0.5), None));
+        assert_eq!(point.buckets.as_deref(), Some(r#"{"bounds":[1.0,2.5],"counts":[1,2,0]}"#));
+    }
+
+    #[test]
+    fn exponential_histograms_keep_both_sides() {
+        let point = ExponentialHistogramDataPoint {
+            time_unix_nano: TIME,
+            count: 6,
+            scale: -1,
+            zero_count: 2,
+            positive: Some(Buckets { offset: -3, bucket_counts: vec![4] }),
+            ..ExponentialHistogramDataPoint::default()
+        };
+        let points = rows_of(metric::Data::ExponentialHistogram(ExponentialHistogram { data_points: vec![point], aggregation_temporality: 1 }));
+        assert_eq!((points[0].kind.as_str(), points[0].count, points[0].sum), ("exponential_histogram", Some(6), None));
+        let expect = r#"{"scale":-1,"zero_count":2,"zero_threshold":0.0,"positive":{"offset":-3,"counts":[4]}}"#;
+        assert_eq!(points[0].buckets.as_deref(), Some(expect));
+    }
+
+    #[test]
+    fn summaries_keep_their_quantiles() {
+        let quantile_values = vec![ValueAtQuantile { quantile: 0.5, value: 1.25 }, ValueAtQuantile { quantile: 1.0, value: f64::NAN }];
+        let point = SummaryDataPoint { time_unix_nano: TIME, count: u64::MAX, sum: 9.0, quantile_values, ..SummaryDataPoint::default() };
+        let points = rows_of(metric::Data::Summary(Summary { data_points: vec![point] }));
+        assert_eq!((points[0].kind.as_str(), points[0].count, points[0].sum), ("summary", None, Some(9.0)));
+        assert_eq!(points[0].buckets.as_deref(), Some(r#"[{"quantile":0.5,"value":1.25},{"quantile":1.0,"value":"NaN"}]"#));
+    }
+}

@@ -11,7 +11,7 @@ use store::Rows;
 use crate::conventions::{self, SpanInput};
 use crate::price::{PriceTable, Usage};
 
-use super::batches::Batches;
+use super::batches::{self, Batches};
 use super::calendar::Calendar;
 use super::fault::{self, Fault};
 use super::json;
@@ -23,6 +23,7 @@ pub fn rows(request: &ExportTraceServiceRequest, calendar: &Calendar, prices: &P
         conventions::settle(spans, &mut []);
         spans.iter_mut().for_each(|span| cost(span, prices));
     });
+    let mut scores = batches::scores(calendar);
     for resource in &request.resource_spans {
         let service = Service::of(resource.resource.as_ref());
         for scope in &resource.scope_spans {
@@ -30,11 +31,14 @@ pub fn rows(request: &ExportTraceServiceRequest, calendar: &Calendar, prices: &P
                 let Ok(mut row) = row(span, scope.scope.as_ref(), &service, calendar) else { continue };
                 let input = SpanInput { resource: attributes_of(resource.resource.as_ref()), scope: scope.scope.as_ref(), span };
                 conventions::interpret_span(&input, &mut row);
+                scores.extend(conventions::scores_of_span(&input, &row))?;
                 spans.extend([row])?;
             }
         }
     }
-    spans.finish()
+    let mut rows = spans.finish()?;
+    rows.append(&mut scores.finish()?);
+    Ok(rows)
 }
 
 fn n_spans(request: &ExportTraceServiceRequest) -> usize {
@@ -141,6 +145,11 @@ fn written<T>(elements: &[T], write: impl FnMut(&mut String, &T)) -> Option<Stri
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry_proto::tonic::common::v1::any_value::Value;
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
+    use schema::{NanoUsd, Row};
+
     use super::*;
 
     fn span() -> Span {
@@ -162,6 +171,48 @@ mod tests {
         let row = row_of(&span()).unwrap();
         assert_eq!((row.start_time.0, row.start_unix_nano, row.duration_ns), (1_790_000_000_000_000, 1_790_000_000_000_000_500, 1_000));
         assert_eq!(row.date, Micros(1_790_000_000_000_000).day());
+    }
+
+    fn attribute(key: &str, value: Value) -> KeyValue {
+        KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), key_strindex: 0 }
+    }
+
+    fn rows_of<R: Row>(spans: Vec<Span>) -> Vec<R> {
+        let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+        let request = ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }] };
+        let rows = rows(&request, &Calendar::new(Micros(1_790_000_000_000_000), 90), &PriceTable::shipped()).unwrap();
+        rows.iter().filter(|(table, _)| *table == R::TABLE).flat_map(|(_, batch)| R::decode(batch).unwrap()).collect()
+    }
+
+    fn chat(model: &str) -> Span {
+        let attributes = vec![
+            attribute("gen_ai.operation.name", Value::StringValue("chat".to_owned())),
+            attribute("gen_ai.provider.name", Value::StringValue("openai".to_owned())),
+            attribute("gen_ai.response.model", Value::StringValue(model.to_owned())),
+            attribute("gen_ai.usage.input_tokens", Value::IntValue(1_000_000)),
+            attribute("gen_ai.usage.output_tokens", Value::IntValue(0)),
+        ];
+        Span { attributes, ..span() }
+    }
+
+    #[test]
+    fn model_calls_are_priced_and_nothing_else_is() {
+        let costs = rows_of::<schema::Span>(vec![chat("gpt-4o-mini"), Span { span_id: vec![3; 8], ..chat("no-such-model") }, span()]);
+        let costs: Vec<_> = costs.iter().map(|row| (row.cost_nanousd, row.cost_source.as_deref())).collect();
+        assert_eq!(costs, [(Some(NanoUsd(150_000_000)), Some("priced")), (None, Some("unpriced")), (None, None)]);
+    }
+
+    /// The time of a verdict is the sender's too, and must not make partitions of `scores` either.
+    #[test]
+    fn verdicts_lie_on_a_day_that_can_be() {
+        let attributes = vec![
+            attribute("gen_ai.evaluation.name", Value::StringValue("relevance".to_owned())),
+            attribute("gen_ai.evaluation.score.value", Value::DoubleValue(0.5)),
+        ];
+        let event = Event { name: "gen_ai.evaluation.result".to_owned(), time_unix_nano: i64::MAX.cast_unsigned(), attributes, ..Event::default() };
+        let scores = rows_of::<schema::Score>(vec![Span { events: vec![event], ..chat("gpt-4o-mini") }]);
+        assert_eq!(scores.len(), 1);
+        assert_eq!((scores[0].value, scores[0].date), (Some(0.5), Micros(1_790_000_000_000_000).day()));
     }
 
     #[test]

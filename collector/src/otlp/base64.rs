@@ -47,7 +47,9 @@ mod tests {
     /// The vectors of RFC 4648, section 10.
     #[test]
     fn bytes_round_trip() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy")] {
+        for (bytes, text) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy")]
+        {
             let mut encoded = String::new();
             encode(bytes.as_bytes(), &mut encoded);
             assert_eq!(encoded, text);

@@ -25,11 +25,7 @@ pub fn merge<'de, M: Message, D: Deserializer<'de>>(message: &mut M, value: D, m
 }
 
 /// Reads an array, each element of kind `K`.
-pub fn list<'de, K: Kind<Slot: Default>, D: Deserializer<'de>>(
-    slot: &mut Vec<K::Slot>,
-    value: D,
-    meter: &mut Meter<'_>,
-) -> Result<(), D::Error> {
+pub fn list<'de, K: Kind<Slot: Default>, D: Deserializer<'de>>(slot: &mut Vec<K::Slot>, value: D, meter: &mut Meter<'_>) -> Result<(), D::Error> {
     value.deserialize_seq(Elements::<K> { slot, meter })
 }
 

@@ -64,6 +64,11 @@ impl<'a> Meter<'a> {
         Ok(())
     }
 
+    /// Returns how much memory was counted.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
     /// Goes one value deeper.
     pub fn enter(&mut self) -> Result<(), Malformed> {
         self.depth += 1;

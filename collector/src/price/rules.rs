@@ -70,7 +70,7 @@ impl Exceptions {
         match provider {
             "xai" => Self { threshold_is_inclusive: true, ..none },
             "perplexity" => Self { has_service_tiers: false, has_prompt_tiers: false, has_cache_rates: false, ..none },
-            _ if provider.starts_with("fireworks_ai") => Self { has_service_tiers: false, cached_default: Rate::half, ..none },
+            "fireworks_ai" => Self { has_service_tiers: false, cached_default: Rate::half, ..none },
             _ => none,
         }
     }

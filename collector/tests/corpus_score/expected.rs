@@ -47,6 +47,13 @@ pub struct Call {
     pub carrier_spans: Vec<Value>,
 }
 
+impl Scenario {
+    /// The OTLP requests, in the order in which they came.
+    pub fn requests(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(String::as_str).filter(|file| file.ends_with(".bin"))
+    }
+}
+
 impl Call {
     /// Whether the truth of a field is in the captured bytes; `None` where the search says nothing.
     pub fn visible(&self, field: &str) -> Option<bool> {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use schema::Span;
 use serde_json::{Value, json};
 
 use crate::expected::{Call, Scenario};
-use crate::rows::Rows;
+use crate::rows::{Row, Rows, Verdict};
 
 /// Fields in the order of the table.
 pub const FIELDS: &[&str] = &[
@@ -37,6 +36,7 @@ pub const FIELDS: &[&str] = &[
     "toolexec",
     "docs",
     "agent",
+    "scores",
 ];
 
 /// Right and asked, a field.
@@ -104,12 +104,13 @@ pub fn scenario(dialect: &str, scenario: &Scenario, rows: &Rows, tally: &mut Tal
     let manual = scenario.facts["manual_calls"].as_array().map_or(0, Vec::len);
     let most = scenario.llm_calls.len() + manual;
     scorer.mark("count", rows.calls.len() <= most, || {
-        let names: Vec<String> = rows.calls.iter().map(|call| format!("{} {} {:?}", call.name, call.span_id, call.scope_name)).collect();
+        let names: Vec<String> = rows.calls.iter().map(|call| format!("{} {} {:?}", call.name, call.span_id, call.dialect)).collect();
         format!("{} rows for {most} calls: {names:?}", rows.calls.len())
     });
     let mut free: Vec<usize> = (0..rows.calls.len()).collect();
     let mut taken: Vec<(Option<usize>, &Call)> = Vec::new();
-    for call in &scenario.llm_calls {
+    let (carried, silent): (Vec<&Call>, Vec<&Call>) = scenario.llm_calls.iter().partition(|call| !call.carrier_spans.is_empty());
+    for call in carried.into_iter().chain(silent) {
         let at = choose(call, scenario, rows, &free);
         free.retain(|row| Some(*row) != at);
         taken.push((at, call));
@@ -140,14 +141,18 @@ fn choose(call: &Call, scenario: &Scenario, rows: &Rows, free: &[usize]) -> Opti
     let same = |other: &&Call| other.seq != call.seq && call.carriers().any(|id| other.carriers().any(|other| other == id));
     let shared: Vec<&Call> = scenario.llm_calls.iter().filter(same).collect();
     let by_id = free.iter().find(|row| call.response_id.is_some() && rows.calls[**row].response_id == call.response_id);
-    let others = |row: &&usize| shared.iter().any(|other| other.output["text"].is_string() && other.output["text"].as_str() == rows.calls[**row].output_text.as_deref());
+    let others = |row: &&usize| {
+        shared.iter().any(|other| other.output["text"].is_string() && other.output["text"].as_str() == rows.calls[**row].output_text.as_deref())
+    };
     let own = |row: &&usize| call.output["text"].as_str() == rows.calls[**row].output_text.as_deref();
-    let carried = |row: &&usize| call.carriers().any(|id| rows.calls[**row].span_id.to_string() == id) && (own(row) || !others(row));
+    let carried = |row: &&usize| call.carriers().any(|id| rows.calls[**row].span_id == id) && (own(row) || !others(row));
     let tokens = |row: &&usize| rows.calls[**row].output_tokens == call.usage["output_tokens"].as_i64();
     let by_carrier = || free.iter().filter(carried).find(tokens).or_else(|| free.iter().find(carried));
     let counts = |row: &&usize| {
         let row = &rows.calls[**row];
-        call.usage["output_tokens"].is_i64() && row.output_tokens == call.usage["output_tokens"].as_i64() && row.input_tokens == call.usage["input_tokens"].as_i64()
+        call.usage["output_tokens"].is_i64()
+            && row.output_tokens == call.usage["output_tokens"].as_i64()
+            && row.input_tokens == call.usage["input_tokens"].as_i64()
     };
     let by_counts = || free.iter().find(counts);
     let by_order = || {
@@ -166,14 +171,15 @@ fn shares<'a>(call: &Call, taken: &[(Option<usize>, &'a Call)]) -> Option<&'a Ca
     taken.iter().find(|(at, other)| at.is_some() && other.seq != call.seq && same(other)).map(|(_, other)| *other)
 }
 
-fn score_call(call: &Call, row: &Span, scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
+fn score_call(call: &Call, row: &Row, scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
     let text = |text: &Option<String>| json!(text);
     let operation = match row.operation.as_deref() {
         Some("generate_content" | "text_completion") => json!("chat"),
         other => json!(other),
     };
     scorer.same("operation", Some(true), &operation, &json!(call.operation));
-    scorer.same("provider", Some(true), &text(&row.provider), &json!(call.provider));
+    let named = call.visible("request_model") != Some(false) || call.visible("response_model") != Some(false) || row.provider.is_some();
+    scorer.same("provider", Some(named), &text(&row.provider), &json!(call.provider));
     scorer.same("request_model", call.visible("request_model"), &text(&row.request_model), &json!(call.request_model));
     scorer.same("response_model", call.visible("response_model"), &text(&row.response_model), &json!(call.response_model));
     scorer.same("response_id", call.visible("response_id"), &text(&row.response_id), &json!(call.response_id));
@@ -199,7 +205,7 @@ fn score_call(call: &Call, row: &Span, scenario: &Scenario, rows: &Rows, scorer:
     }
 }
 
-fn usage(call: &Call, row: &Span, scorer: &mut Scorer<'_>) {
+fn usage(call: &Call, row: &Row, scorer: &mut Scorer<'_>) {
     let counts = [
         ("input_tok", "input_tokens", row.input_tokens),
         ("output_tok", "output_tokens", row.output_tokens),
@@ -219,7 +225,7 @@ fn usage(call: &Call, row: &Span, scorer: &mut Scorer<'_>) {
     }
 }
 
-fn content(call: &Call, row: &Span, raw: &str, scorer: &mut Scorer<'_>) {
+fn content(call: &Call, row: &Row, raw: &str, scorer: &mut Scorer<'_>) {
     let list = |text: &Option<String>| -> Vec<Value> { text.as_ref().map(|text| serde_json::from_str(text).unwrap()).unwrap_or_default() };
     let system = list(&row.system_instructions);
     let system: Vec<&str> = system.iter().filter_map(|part| part["content"].as_str()).collect();
@@ -227,13 +233,20 @@ fn content(call: &Call, row: &Span, raw: &str, scorer: &mut Scorer<'_>) {
     scorer.same("system", call.visible("system"), &system, &json!(call.system));
     let input = list(&row.input_messages);
     let wanted = flatten(&call.input_messages);
-    let last_user = wanted.iter().rev().find(|part| part["role"] == "user" && part["type"] == "text").map(|part| part["content"].clone());
+    let spoken = |message: &&Value| {
+        message["role"] == "user" && message["parts"].as_array().is_some_and(|parts| parts.iter().any(|part| part["type"] == "text"))
+    };
+    let last_user = call.input_messages.iter().rev().find(spoken).map(|message| {
+        let texts = message["parts"].as_array().into_iter().flatten().filter(|part| part["type"] == "text");
+        json!(texts.filter_map(|part| part["content"].as_str()).collect::<Vec<_>>().join("\n"))
+    });
     if let Some(wanted) = &last_user {
         scorer.same("input_text", call.visible("input_text"), &json!(row.input_text), wanted);
     }
     let found = flatten(&input);
     if call.visible("input_text") == Some(true) && !wanted.is_empty() && rows_hold(&wanted, raw) {
-        scorer.mark("messages", found == wanted, || format!("found {}, wanted {}", json!(found), json!(wanted)));
+        let same = without_ids(&found) == without_ids(&wanted);
+        scorer.mark("messages", same, || format!("found {}, wanted {}", json!(found), json!(wanted)));
     }
     scorer.same("output_text", call.visible("output_text"), &json!(row.output_text), &call.output["text"]);
     let output = list(&row.output_messages);
@@ -262,11 +275,25 @@ fn content(call: &Call, row: &Span, raw: &str, scorer: &mut Scorer<'_>) {
     }
 }
 
+fn without_ids(parts: &[Value]) -> Vec<Value> {
+    let mut parts = parts.to_vec();
+    parts.iter_mut().filter_map(Value::as_object_mut).for_each(|part| drop(part.remove("id")));
+    parts
+}
+
 /// Whether every text, argument and answer that is wanted lies in the bytes of the span and its records.
 fn rows_hold(wanted: &[Value], raw: &str) -> bool {
+    let bare: String = raw.chars().filter(|c| !matches!(c, '\\' | ' ')).map(|c| if c == '\'' { '"' } else { c }).collect();
+    let argument = |name: &str, value: &Value| {
+        let value = value.to_string().replace(' ', "");
+        bare.contains(&format!("\"{name}\":{value}")) || bare.contains(&format!("\"key\":\"{name}\",\"value\":{{\"stringValue\":{value}"))
+    };
     wanted.iter().all(|part| match part["type"].as_str().unwrap_or_default() {
         "text" => part["content"].as_str().is_some_and(|text| raw.contains(text.lines().next().unwrap_or_default())),
-        "tool_call" => part["name"].as_str().is_some_and(|name| raw.contains(name)) && raw.contains(part["arguments"]["city"].as_str().unwrap_or_default()),
+        "tool_call" => {
+            part["name"].as_str().is_some_and(|name| raw.contains(name))
+                && part["arguments"].as_object().is_none_or(|map| map.iter().all(|(name, value)| argument(name, value)))
+        }
         "tool_call_response" => part["response"].as_str().is_some_and(|answer| raw.contains(answer)),
         _ => false,
     })
@@ -279,7 +306,9 @@ fn flatten(messages: &[Value]) -> Vec<Value> {
         for part in message["parts"].as_array().into_iter().flatten() {
             out.push(match part["type"].as_str().unwrap_or_default() {
                 "text" => json!({"role": message["role"], "type": "text", "content": part["content"]}),
-                "tool_call" => json!({"role": "assistant", "type": "tool_call", "name": part["name"], "arguments": part["arguments"]}),
+                "tool_call" => {
+                    json!({"role": "assistant", "type": "tool_call", "id": part["id"], "name": part["name"], "arguments": part["arguments"]})
+                }
                 "tool_call_response" => {
                     let answer = if part["response"].is_null() { &part["result"] } else { &part["response"] };
                     json!({"role": "tool", "type": "tool_call_response", "response": answer})
@@ -296,7 +325,7 @@ fn flatten(messages: &[Value]) -> Vec<Value> {
 /// Tool executions, documents and the agent, in the rows of `spans`.
 fn facts(scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
     let executions = scenario.facts["tool_executions"].as_array().cloned().unwrap_or_default();
-    let mut tools: Vec<&Span> = rows.spans.iter().filter(|span| span.operation.as_deref() == Some("execute_tool")).collect();
+    let mut tools: Vec<&Row> = rows.spans.iter().filter(|span| span.operation.as_deref() == Some("execute_tool")).collect();
     let shown = scenario.visible["tool_results"] == true && !tools.is_empty();
     for wanted in executions.iter().filter(|_| shown) {
         let at = tools.iter().position(|span| execution_fits(span, wanted));
@@ -321,13 +350,34 @@ fn facts(scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
         let right = found.iter().any(|documents| documents_fit(documents, &retrieval["documents"]));
         scorer.mark("docs", right, || format!("found {}, wanted {}", json!(found), retrieval["documents"]));
     }
+    scores(scenario, rows, scorer);
     if let (Some(wanted), Some(true)) = (scenario.facts["agent_name"].as_str(), scenario.visible["agent_name"].as_bool()) {
         let found: Vec<&String> = rows.spans.iter().filter_map(|span| span.agent_name.as_ref()).collect();
         scorer.mark("agent", found.iter().any(|name| *name == wanted), || format!("found {found:?}, wanted {wanted}"));
     }
 }
 
-fn execution_fits(span: &Span, wanted: &Value) -> bool {
+/// Verdicts: each that was given is there once.
+fn scores(scenario: &Scenario, rows: &Rows, scorer: &mut Scorer<'_>) {
+    let given = scenario.facts["scores"].as_array().cloned().unwrap_or_default();
+    for wanted in given.iter().filter(|_| scenario.visible["scores_in_otlp"] == true) {
+        let named: Vec<&Verdict> = rows.scores.iter().filter(|score| Some(score.evaluator.as_str()) == wanted["name"].as_str()).collect();
+        let fits = |score: &&Verdict| {
+            let value = wanted["value"].as_f64().or_else(|| wanted["value"].as_bool().map(f64::from));
+            let label = wanted["label"].as_str().or_else(|| wanted["value"].as_str());
+            let reason = wanted["explanation"].as_str().or_else(|| wanted["comment"].as_str());
+            let failed = wanted["error"].is_string();
+            score.value == value
+                && (label.is_none() || score.label.as_deref() == label)
+                && (reason.is_none() || score.reason.as_deref() == reason)
+                && (score.outcome == "failed") == failed
+        };
+        let found: Vec<Value> = named.iter().map(|score| json!([score.evaluator, score.value, score.label, score.reason, score.outcome])).collect();
+        scorer.mark("scores", named.len() == 1 && named.iter().all(fits), || format!("found {found:?}, wanted {wanted}"));
+    }
+}
+
+fn execution_fits(span: &Row, wanted: &Value) -> bool {
     let value = |text: &Option<String>| text.as_ref().map(|text| serde_json::from_str(text).unwrap_or_else(|_| json!(text))).unwrap_or_default();
     let result: Value = value(&span.tool_result);
     let named = span.tool_name.as_deref() == wanted["name"].as_str();
@@ -339,8 +389,15 @@ fn execution_fits(span: &Span, wanted: &Value) -> bool {
 fn documents_fit(found: &Value, wanted: &Value) -> bool {
     let (Some(found), Some(wanted)) = (found.as_array(), wanted.as_array()) else { return false };
     let fits = |found: &Value, wanted: &Value| {
+        // Where the truth has no id or score, the store made one up.
         let same = |key: &str| found[key].is_null() || wanted[key].is_null() || found[key] == wanted[key];
         same("content") && same("id") && same("score") && (found["content"].is_string() || found["id"].is_string())
     };
-    found.len() == wanted.len() && found.iter().zip(wanted).all(|(found, wanted)| fits(found, wanted))
+    let sorted = |documents: &[Value]| {
+        let mut documents = documents.to_vec();
+        documents.sort_by_key(|document| document["content"].to_string());
+        documents
+    };
+    let (found, wanted) = (sorted(found), sorted(wanted));
+    found.len() == wanted.len() && found.iter().zip(&wanted).all(|(found, wanted)| fits(found, wanted))
 }

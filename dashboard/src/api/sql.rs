@@ -164,7 +164,8 @@ impl Output {
 
 /// Writes `{columns, rows, truncated, elapsed_ms}`. Rows are lists, in the columns' order: two columns may have one name.
 fn write_json(answer: &Answer, elapsed_ms: u64) -> Result<Vec<u8>, Error> {
-    let columns: Vec<Value> = answer.schema.fields().iter().map(|field| serde_json::json!({"name": field.name(), "type": type_name(field.data_type())})).collect();
+    let columns: Vec<Value> =
+        answer.schema.fields().iter().map(|field| serde_json::json!({"name": field.name(), "type": type_name(field.data_type())})).collect();
     let mut out = br#"{"columns":"#.to_vec();
     serde_json::to_writer(&mut out, &columns).map_err(|error| Error::Write(error.to_string()))?;
     out.extend_from_slice(br#","rows":["#);
@@ -202,7 +203,7 @@ fn write_rows(schema: &SchemaRef, batch: &RecordBatch, is_first: &mut bool, out:
 }
 
 /// Names a type as SQL does.
-pub(crate) fn type_name(kind: &DataType) -> String {
+fn type_name(kind: &DataType) -> String {
     match kind {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
         DataType::Int64 => "bigint".to_owned(),

@@ -101,8 +101,7 @@ pub(crate) struct Compact {
     rows: Vec<Value>,
 }
 
-const COLUMNS: [&str; 11] =
-    ["span_id", "depth", "n_below", "sort", "name", "start_ns", "duration_ns", "is_error", "tokens", "cost_nanousd", "note"];
+const COLUMNS: [&str; 11] = ["span_id", "depth", "n_below", "sort", "name", "start_ns", "duration_ns", "is_error", "tokens", "cost_nanousd", "note"];
 
 /// Sends the tree of a trace for a list that shows some rows of it at a time.
 pub(crate) async fn tree(State(app): State<App>, Caller(tenant): Caller, Path(id): Path<String>) -> Result<Json<Compact>, Error> {

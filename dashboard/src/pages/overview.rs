@@ -116,7 +116,9 @@ fn tiles(now: &Traffic, past: &Traffic, cost: &Cost, past_nanousd: Option<i64>) 
             Some(change) if change < -worse_above => "good",
             _ => "",
         },
-        change: change.filter(|change| change.abs() >= 0.005).map(|change| format!("{}{}", if change > 0.0 { "+" } else { "−" }, format::percent(change.abs()))),
+        change: change
+            .filter(|change| change.abs() >= 0.005)
+            .map(|change| format!("{}{}", if change > 0.0 { "+" } else { "−" }, format::percent(change.abs()))),
     };
     // the rate's change is told in points: a rate that doubles from nearly nothing is no news
     let points = now.error_rate().zip(past.error_rate()).map(|(now, past)| now - past);
@@ -128,7 +130,9 @@ fn tiles(now: &Traffic, past: &Traffic, cost: &Cost, past_nanousd: Option<i64>) 
             Some(points) if points < -0.01 => "good",
             _ => "",
         },
-        change: points.filter(|points| points.abs() >= 0.000_5).map(|points| format!("{}{:.1} pt", if points > 0.0 { "+" } else { "−" }, points.abs() * 100.0)),
+        change: points
+            .filter(|points| points.abs() >= 0.000_5)
+            .map(|points| format!("{}{:.1} pt", if points > 0.0 { "+" } else { "−" }, points.abs() * 100.0)),
     };
     vec![
         tile("Traces", format::count(now.n), ratio(Some(format::real(now.n)), Some(format::real(past.n))), f64::INFINITY),

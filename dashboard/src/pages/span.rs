@@ -9,14 +9,14 @@ use axum::response::Response;
 use schema::Micros;
 
 use super::{Frame, PageError, show};
-use crate::app::{App, Params, Reader};
+use crate::app::{App, Reader};
 use crate::caller::Visitor;
 use crate::conversation::{Document, Message, Part, Source, Text, conversation, documents};
 use crate::error::Error;
 use crate::format;
 use crate::json::{Json, pretty_or_text};
 use crate::span::{Detail, FullSpan};
-use crate::trace::{Sort, Verdict};
+use crate::trace::{Sort, Trace, Verdict};
 use crate::url::address;
 
 /// The panel looks at this many attributes, events and messages; the raw JSON has all.
@@ -106,19 +106,26 @@ pub(crate) async fn page(
     Path((trace, span)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
     let reader = app.reader(tenant.clone());
-    let panel = Panel::read(&reader, &trace, &span, None).await?;
+    let panel = Panel::read(&reader, &trace, &span).await?;
     let trace_href = address(&format!("/traces/{}", panel.trace_id), [("span", panel.span_id.as_str())]);
     let frame = Frame::new(&app, &tenant, "traces", panel.name.clone());
     Ok(show(&SpanPage { frame, trace_href, panel: Some(panel) })?)
 }
 
 impl Panel {
-    /// Reads a span and lays it out; `trace_start_ns` is where its trace begins, where that is known.
-    pub(crate) async fn read(reader: &Reader, trace: &str, span: &str, trace_start_ns: Option<i64>) -> Result<Self, Error> {
-        let params = Params::new().text("trace", &crate::trace::trace_id(trace)?.to_string());
-        let (detail, verdicts): (Detail, Vec<Verdict>) =
-            tokio::try_join!(crate::span::read(reader, trace, span), reader.rows(include_str!("../../queries/trace_verdicts.sql"), params, 2_000))?;
-        Ok(Self::lay_out(&detail, &verdicts, trace_start_ns, reader.app.config.text_bytes_max))
+    /// Reads a span by itself, and lays it out.
+    async fn read(reader: &Reader, trace: &str, span: &str) -> Result<Self, Error> {
+        let id = crate::trace::trace_id(trace)?;
+        let (detail, verdicts) = tokio::try_join!(crate::span::read(reader, trace, span), crate::trace::verdicts(reader, id))?;
+        Ok(Self::lay_out(&detail, &verdicts, None, reader.app.config.text_bytes_max))
+    }
+
+    /// Reads a span of a trace that was read already, and lays it out.
+    pub(crate) async fn of(reader: &Reader, trace: &Trace, span: &str) -> Result<Self, Error> {
+        let id = trace.id.to_string();
+        let may_be_call = trace.in_order().any(|(_, light)| light.span_id == span && light.is_llm_call);
+        let detail = if may_be_call { crate::span::read(reader, &id, span).await? } else { crate::span::read_plain(reader, &id, span).await? };
+        Ok(Self::lay_out(&detail, &trace.verdicts, Some(trace.tree.start_ns), reader.app.config.text_bytes_max))
     }
 
     /// Lays a span out; no text in it is longer than `bytes_max`.
@@ -157,7 +164,11 @@ impl Panel {
             messages,
             tool: tool(span, bytes_max),
             documents: documents(span.documents.as_deref(), bytes_max).into_iter().take(ITEMS_MAX).collect(),
-            tool_definitions: span.tool_definitions.as_deref().filter(|json| !matches!(json.trim(), "" | "[]" | "null")).map(|json| text(&pretty_or_text(json))),
+            tool_definitions: span
+                .tool_definitions
+                .as_deref()
+                .filter(|json| !matches!(json.trim(), "" | "[]" | "null"))
+                .map(|json| text(&pretty_or_text(json))),
             events: events(span, bytes_max),
             attributes: pairs(span.attributes.as_deref(), bytes_max),
             resource: pairs(span.resource.as_deref(), bytes_max),
@@ -190,10 +201,8 @@ impl Fact {
 fn facts(detail: &Detail, trace_start_ns: Option<i64>) -> Vec<Fact> {
     let span = &detail.span;
     let start = Micros(span.start_us);
-    let mut facts = vec![
-        Fact::new("Start", format::time(start)).titled(format::rfc3339(start)),
-        Fact::new("Duration", format::nanos(span.duration_ns)),
-    ];
+    let mut facts =
+        vec![Fact::new("Start", format::time(start)).titled(format::rfc3339(start)), Fact::new("Duration", format::nanos(span.duration_ns))];
     if let Some(offset) = trace_start_ns.map(|begin| span.start_unix_nano.saturating_sub(begin)).filter(|offset| *offset > 0) {
         facts.push(Fact::new("Offset", format!("+{}", format::nanos(offset))));
     }

@@ -4,9 +4,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
+use store::{Described, DescribedKind, describe};
 
 use super::{Frame, PageError, show};
-use crate::api::schema::{Relation, relations};
 use crate::app::App;
 use crate::caller::Visitor;
 use crate::url::Asked;
@@ -32,7 +32,8 @@ struct SqlPage<'a> {
     frame: Frame,
     sql: &'a str,
     examples: &'a [Example],
-    relations: Vec<Relation>,
+    relations: Vec<Described>,
+    functions: Vec<Described>,
     rows_max: String,
 }
 
@@ -44,8 +45,9 @@ pub(crate) struct Prefill {
 
 /// Shows the page; a query in the URL is filled in, never run by itself.
 pub(crate) async fn page(State(app): State<App>, Visitor(tenant): Visitor, Asked(prefill): Asked<Prefill>) -> Result<Response, PageError> {
-    let relations = relations(&app.reader(tenant.clone())).await?;
+    let (functions, mut relations): (Vec<_>, Vec<_>) = describe().into_iter().partition(|one| one.kind == DescribedKind::Function);
+    relations.sort_by_key(|one| one.kind != DescribedKind::View);
     let sql = prefill.q.as_deref().unwrap_or(EXAMPLES[0].sql).trim();
     let rows_max = crate::format::count(i64::try_from(app.config.sql_rows).unwrap_or(i64::MAX));
-    Ok(show(&SqlPage { frame: Frame::new(&app, &tenant, "sql", "SQL"), sql, examples: EXAMPLES, relations, rows_max })?)
+    Ok(show(&SqlPage { frame: Frame::new(&app, &tenant, "sql", "SQL"), sql, examples: EXAMPLES, relations, functions, rows_max })?)
 }

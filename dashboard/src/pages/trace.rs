@@ -94,13 +94,14 @@ pub(crate) async fn page(
         None => trace.opening().map(|span| span.span_id.clone()),
     };
     let panel = match &chosen {
-        Some(span) => Some(Panel::read(&reader, &trace.id.to_string(), span, Some(trace.tree.start_ns)).await?),
+        Some(span) => Some(Panel::of(&reader, &trace, span).await?),
         None => None,
     };
     let id = trace.id.to_string();
     let n_spans = trace.tree.places.len();
     let first = asking.first.unwrap_or(0).min(n_spans.saturating_sub(1));
-    let link = |first: usize| address(&format!("/traces/{id}"), [("first", first.to_string().as_str()), ("span", chosen.as_deref().unwrap_or_default())]);
+    let link =
+        |first: usize| address(&format!("/traces/{id}"), [("first", first.to_string().as_str()), ("span", chosen.as_deref().unwrap_or_default())]);
     let head = Head::new(&trace);
     let page = TracePage {
         frame: Frame::new(&app, &tenant, "traces", head.name.clone()),
@@ -124,7 +125,9 @@ impl Head {
         let root = trace.root();
         let start = Micros::from_nanos(trace.tree.start_ns);
         let spans = || trace.in_order().map(|(_, span)| span);
-        let first_of = |field: fn(&LightSpan) -> &Option<String>| root.and_then(|root| field(root).clone()).or_else(|| spans().find_map(|span| field(span).clone()));
+        let first_of = |field: fn(&LightSpan) -> &Option<String>| {
+            root.and_then(|root| field(root).clone()).or_else(|| spans().find_map(|span| field(span).clone()))
+        };
         let Usage { n_calls, input_tokens, output_tokens, cost_nanousd } = trace.usage;
         let n_errors = trace.n_errors();
         let int = |n: usize| format::count(i64::try_from(n).unwrap_or(i64::MAX));
@@ -219,13 +222,13 @@ fn notes(trace: &Trace) -> Vec<String> {
         notes.push(format!("This trace has more than {} spans; the others are in the table spans.", trace.spans.len()));
     }
     if n_orphans > 0 {
-        notes.push(format!("{n_orphans} span{} did not arrive with a parent.", plural(n_orphans)));
+        notes.push(format!("The parent of {n_orphans} span{} did not arrive.", plural(n_orphans)));
     }
     if n_circles > 0 {
-        notes.push(format!("{n_circles} circle{} of parents cut open.", plural(n_circles)));
+        notes.push(format!("Parents form {n_circles} circle{}, cut open here.", plural(n_circles)));
     }
     if n_early > 0 {
-        notes.push(format!("{n_early} span{} begin before the parent: clocks disagree.", plural(n_early)));
+        notes.push(format!("Clocks disagree: {n_early} span{} began before the parent.", plural(n_early)));
     }
     if trace.tree.n_repeated > 0 {
         notes.push(format!("{} span{} arrived again; the latest is shown.", trace.tree.n_repeated, plural(trace.tree.n_repeated)));

@@ -10,12 +10,12 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
-use self::filter::{Asking, Place};
 pub(crate) use self::filter::Filter;
+use self::filter::{Asking, Place};
 use self::row::{Row, ScoreRow, TraceRow};
 use super::{Choice, Frame, PageError, range_choices, show};
-use crate::app::{Params, Reader};
 use crate::app::App;
+use crate::app::{Params, Reader};
 use crate::caller::Visitor;
 use crate::error::Error;
 use crate::pages::traffic::{self, Traffic};
@@ -47,6 +47,7 @@ struct TracesPage {
     first_href: String,
     is_first: bool,
     nothing: Option<Nothing>,
+    is_new: bool,
 }
 
 /// What to say where the list is empty.
@@ -84,6 +85,7 @@ pub(crate) async fn page(State(app): State<App>, Visitor(tenant): Visitor, Asked
         newer_href: found.newer.map(|place| filter.page_address("newer", &place)),
         first_href: filter.here(),
         is_first: filter.place.is_none(),
+        is_new: nothing.as_ref().is_some_and(|nothing| nothing.latest.is_none()),
         nothing,
         filter,
     };
@@ -106,7 +108,8 @@ struct FoundRow {
 async fn found(reader: &Reader, filter: &Filter) -> Result<Found, Error> {
     let upwards = matches!(&filter.place, Some((name, _)) if *name == "newer");
     let place = filter.place.as_ref().map(|(_, place)| place);
-    let params = filter.params().maybe_time("place_time", place.map(|place| place.start)).maybe("place_id", place.map(|place| place.trace_id.as_str()));
+    let params =
+        filter.params().maybe_time("place_time", place.map(|place| place.start)).maybe("place_id", place.map(|place| place.trace_id.as_str()));
     let mut rows: Vec<FoundRow> = reader.rows(if upwards { NEWER } else { OLDER }, params, PAGE_ROWS + 1).await?;
     let has_more = rows.len() > PAGE_ROWS;
     rows.truncate(PAGE_ROWS);
@@ -170,7 +173,8 @@ pub(crate) async fn nothing(reader: &Reader, now: schema::Micros) -> Result<Noth
     let latest: Option<Latest> = reader.first(include_str!("../../queries/latest.sql"), Params::new()).await?;
     let latest = latest.and_then(|latest| latest.latest_us).map(schema::Micros);
     let day_us = 86_400_000_000;
-    let around = latest.map(|at| Range { from: schema::Micros(at.0.saturating_sub(day_us).max(0)), to: schema::Micros(at.0.saturating_add(1)), preset: None });
+    let around =
+        latest.map(|at| Range { from: schema::Micros(at.0.saturating_sub(day_us).max(0)), to: schema::Micros(at.0.saturating_add(1)), preset: None });
     let pairs = around.map(|range| range.pairs()).unwrap_or_default();
     Ok(Nothing {
         latest: latest.map(|at| crate::format::ago(at, now)),

@@ -75,12 +75,14 @@ fn lay_out(rows: &[StripRow], grid: &Grid, windows: &[(Micros, Micros)]) -> Traf
     let errors = [Series::new("error rate", "bad", spread(rows, grid, |row| Some(format::real(row.n_failed?) / format::real(row.n.max(1)))))];
 
     let rate = if n > 0 { format::percent(format::real(n_failed) / format::real(n)) } else { "–".to_owned() };
-    let p50_p95 = format!("{} / {}", p50_ns.map_or_else(|| "–".to_owned(), format::duration), p95_ns.map_or_else(|| "–".to_owned(), format::duration));
+    let p50_p95 =
+        format!("{} / {}", p50_ns.map_or_else(|| "–".to_owned(), format::duration), p95_ns.map_or_else(|| "–".to_owned(), format::duration));
     // a single slow trace, or one error among three traces at night, must not press the rest of the chart flat
     let latency_axis = Axis::durations().with_ceiling(usual(&latency[0].values, 6.0));
     let busy = spread(rows, grid, |row| (row.n >= ENOUGH).then(|| format::real(row.n_failed.unwrap_or(0)) / format::real(row.n)));
     let worst = busy.iter().copied().flatten().fold(0.0, f64::max);
-    let error_axis = Axis { tick: format::percent_tick, ..Axis::of(format::percent) }.with_floor(0.04).with_ceiling(if worst > 0.0 { worst * 1.5 } else { 1.0 });
+    let error_axis =
+        Axis { tick: format::percent_tick, ..Axis::of(format::percent) }.with_floor(0.04).with_ceiling(if worst > 0.0 { worst * 1.5 } else { 1.0 });
     let charts = vec![
         Chart::stacked("Traces", grid, &volume, Axis::of(format::short)).with_figure(format::count(n)),
         Chart::lines("Latency p50 / p95", grid, &latency, latency_axis).with_figure(p50_p95),

@@ -57,7 +57,9 @@ pub fn scripted(now: Micros) -> Vec<Span> {
         tags: Some(format!("[{json}]")),
         attributes: Some(format!("{{{json}:{json},\"nested\":{{{json}:[{json}]}}}}")),
         resource: Some(format!("{{{json}:{json}}}")),
-        events: Some(format!("[{{\"name\":{json},\"time_unix_nano\":1,\"attributes\":{{{json}:{json}}}}},{{\"name\":\"exception\",\"attributes\":{{\"exception.message\":{json}}}}}]")),
+        events: Some(format!(
+            "[{{\"name\":{json},\"time_unix_nano\":1,\"attributes\":{{{json}:{json}}}}},{{\"name\":\"exception\",\"attributes\":{{\"exception.message\":{json}}}}}]"
+        )),
         links: Some(format!("[{{\"trace_id\":{json}}}]")),
         system_instructions: Some(format!("[{{\"type\":\"text\",\"content\":{json}}}]")),
         input_messages: Some(format!(

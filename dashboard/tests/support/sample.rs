@@ -47,6 +47,7 @@ pub fn traffic(now: Micros, days: i64, per_day: i64, seed: u64) -> Sample {
         }
     }
     maker.sample.spans.retain(|span| span.start_time < now);
+    maker.sample.scores.retain(|score| score.target_time < now);
     maker.monitors(now);
     maker.sample
 }
@@ -97,9 +98,21 @@ const TOPICS: &[Topic] = &[
 ];
 
 const ORDERS: &[(&str, &str, &str)] = &[
-    ("Where is my order 84-1192? It was meant to come on Tuesday.", "84-1192", "Your order left our warehouse on Monday and is with the carrier in Leipzig. It should reach you tomorrow before 14:00."),
-    ("Please change the address of order 84-2077 to Hauptstraße 12, 10827 Berlin.", "84-2077", "Done: order 84-2077 now goes to Hauptstraße 12, 10827 Berlin. It has not been packed yet, so nothing is delayed."),
-    ("I want to return the blue jacket from order 84-0415.", "84-0415", "I have made a return label for the blue jacket and sent it to your e-mail. The refund of €79.00 follows when the parcel arrives."),
+    (
+        "Where is my order 84-1192? It was meant to come on Tuesday.",
+        "84-1192",
+        "Your order left our warehouse on Monday and is with the carrier in Leipzig. It should reach you tomorrow before 14:00.",
+    ),
+    (
+        "Please change the address of order 84-2077 to Hauptstraße 12, 10827 Berlin.",
+        "84-2077",
+        "Done: order 84-2077 now goes to Hauptstraße 12, 10827 Berlin. It has not been packed yet, so nothing is delayed.",
+    ),
+    (
+        "I want to return the blue jacket from order 84-0415.",
+        "84-0415",
+        "I have made a return label for the blue jacket and sent it to your e-mail. The refund of €79.00 follows when the parcel arrives.",
+    ),
 ];
 
 struct Maker {
@@ -266,7 +279,15 @@ impl Maker {
                 prompt: ("", ""),
             },
         );
-        let embedding = Span { system_instructions: None, input_messages: None, output_messages: None, output_text: None, prompt_name: None, prompt_version: None, ..embedding };
+        let embedding = Span {
+            system_instructions: None,
+            input_messages: None,
+            output_messages: None,
+            output_text: None,
+            prompt_name: None,
+            prompt_version: None,
+            ..embedding
+        };
         let context = topic.documents.iter().enumerate().map(|(i, (id, text))| format!("[{}] {id}\n{text}", i + 1)).collect::<Vec<_>>().join("\n\n");
         let input = serde_json::json!([
             {"role": "user", "parts": [{"type": "text", "content": format!("Context:\n{context}\n\nQuestion: {}", topic.question)}]}
@@ -294,7 +315,11 @@ impl Maker {
         chat.session_id = Some(session);
         chat.user_id = Some(user);
         if failed {
-            let (kind, message) = if bad { ("timeout", "Request timed out after 10.0 s") } else { ("RateLimitError", "Error code: 429 - Rate limit reached for gpt-4o in organization org-… on tokens per min (TPM): Limit 30000") };
+            let (kind, message) = if bad {
+                ("timeout", "Request timed out after 10.0 s")
+            } else {
+                ("RateLimitError", "Error code: 429 - Rate limit reached for gpt-4o in organization org-… on tokens per min (TPM): Limit 30000")
+            };
             for span in [&mut root, &mut chat] {
                 span.status = "error".to_owned();
                 span.error_type = Some(kind.to_owned());
@@ -313,7 +338,13 @@ impl Maker {
         } else {
             if self.rng.random_bool(0.6) {
                 let grounded = if bad { 0.55 } else { 0.9 } + self.rng.random::<f64>() * 0.1;
-                self.score(&chat, "groundedness", grounded, 0.7, "Each sentence is supported by document [1] or [2]; the note about the manager stands in [2].");
+                self.score(
+                    &chat,
+                    "groundedness",
+                    grounded,
+                    0.7,
+                    "Each sentence is supported by document [1] or [2]; the note about the manager stands in [2].",
+                );
             }
             self.score(&chat, "answered", 1.0, 0.5, "the answer is not a refusal");
             let cites = if self.rng.random_bool(if bad { 0.75 } else { 0.94 }) { 1.0 } else { 0.0 };
@@ -342,7 +373,8 @@ impl Maker {
             output_tokens: Some(220),
             ..root
         };
-        let system = "You are the order assistant of Nordlicht Outfitters. Look orders up before you answer. Never promise a date that the tool did not give.";
+        let system =
+            "You are the order assistant of Nordlicht Outfitters. Look orders up before you answer. Never promise a date that the tool did not give.";
         let arguments = serde_json::json!({"order_id": order, "include": ["status", "carrier", "items"]});
         let asked = serde_json::json!({"role": "user", "parts": [{"type": "text", "content": question}]});
         let calling = serde_json::json!({"role": "assistant", "finish_reason": "tool_call", "parts": [
@@ -445,9 +477,19 @@ impl Maker {
     }
 
     fn monitors(&mut self, now: Micros) {
-        for (monitor, state) in [("groundedness-drift", "ALERT"), ("latency-p95", "WARN"), ("error-rate", "OK"), ("cost-per-trace", "OK"), ("silence", "OK")] {
+        for (monitor, state) in
+            [("groundedness-drift", "ALERT"), ("latency-p95", "WARN"), ("error-rate", "OK"), ("cost-per-trace", "OK"), ("silence", "OK")]
+        {
             let time = Micros(now.0 - 4 * MINUTE_US);
-            self.sample.states.push(MonitorState { time, date: time.day(), monitor: monitor.to_owned(), state: state.to_owned(), reason: "sample".to_owned(), n: 420, ..MonitorState::default() });
+            self.sample.states.push(MonitorState {
+                time,
+                date: time.day(),
+                monitor: monitor.to_owned(),
+                state: state.to_owned(),
+                reason: "sample".to_owned(),
+                n: 420,
+                ..MonitorState::default()
+            });
         }
         let fired = Micros(self.bad_day + 2 * HOUR_US);
         let example = self.sample.spans.iter().find(|span| span.start_time.0 > self.bad_day && span.service_name.as_deref() == Some("support-bot"));

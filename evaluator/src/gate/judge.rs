@@ -131,8 +131,10 @@ fn decided(
         return Ok((Some(RunOutcome::Regressed), format!("{} newly: {shown}{more}", counted(look.newly_failing.len(), "case") + " fail")));
     }
     let fall = -comparison.mean();
-    let least = spec.min_effect.unwrap_or(rules.gate.min_effect);
-    if let Some(tested) = tested.filter(|tested| tested.adjusted <= rules.gate.q && fall > 0.0 && fall >= least) {
+    if let Some(tested) = tested.filter(|tested| tested.adjusted <= rules.gate.q)
+        && fall > 0.0
+        && fall >= spec.min_effect.unwrap_or(rules.gate.min_effect)
+    {
         let direction = if look.metric.better == Better::Higher { "fell" } else { "rose" };
         return Ok((Some(RunOutcome::Regressed), format!("{direction} by {} (adjusted p {:.4})", change(fall, scale), tested.adjusted)));
     }

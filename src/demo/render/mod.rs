@@ -125,3 +125,136 @@ fn span_id(span: &PlannedSpan) -> SpanId {
 fn int(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use collector::otlp::Request;
+    use collector::price::PriceTable;
+    use collector::{DecodeConfig, Decoder};
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
+    use schema::{Row as _, Table};
+
+    use super::super::models::EMBEDDING_MODEL;
+    use super::super::plan::{BadDay, Plan};
+    use super::super::trace::Message;
+    use super::*;
+
+    /// 2026-11-20T18:00:00Z.
+    const NOW: Micros = Micros(1_795_197_600_000_000);
+
+    /// Renders and decodes a plan as karat would that gets it over the wire.
+    fn rows(plan: &Plan) -> HashMap<schema::SpanId, schema::Span> {
+        let decoder = Decoder::new(Arc::new(PriceTable::shipped()), DecodeConfig::default());
+        let mut rows = HashMap::new();
+        for trace in &plan.traces {
+            let scope = scope(trace.origin);
+            let spans = trace.spans.iter().map(|planned| span(trace, planned, &scope)).collect();
+            let resource_spans = group_spans_by_resource_and_scope(spans, &(&resource(trace.origin)).into());
+            let request = Request::Traces(ExportTraceServiceRequest { resource_spans });
+            for (table, batch) in decoder.rows(&request, NOW).unwrap() {
+                assert_eq!(table, Table::Spans);
+                rows.extend(schema::Span::decode(&batch).unwrap().into_iter().map(|row| (row.span_id, row)));
+            }
+        }
+        rows
+    }
+
+    #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "fifty calls read better without ampersands")]
+    fn eq<T: PartialEq + std::fmt::Debug>(row: &schema::Span, field: &str, found: T, expect: T) {
+        assert_eq!(found, expect, "{field} of {:?} in {:?}", row.name, row.service_name);
+    }
+
+    /// What the plan says must come out of the conventions as it went in, whichever of them wrote it down.
+    #[test]
+    fn the_tables_hold_what_was_planned() {
+        let plan = Plan::new(5, NOW, 2, BadDay::None);
+        let rows = rows(&plan);
+        assert_eq!(rows.len() as u64, plan.n_spans());
+        for trace in &plan.traces {
+            for planned in &trace.spans {
+                let row = &rows[&planned.id];
+                eq(row, "service", row.service_name.as_deref(), Some(trace.origin.app.service()));
+                eq(row, "environment", row.environment.as_deref(), Some(trace.origin.environment));
+                eq(row, "status", row.status == "error", planned.failure.is_some());
+                let is_call = matches!(planned.step, Step::Chat(_) | Step::Embed { .. });
+                eq(row, "is_llm_call", row.is_llm_call, is_call);
+                if !matches!(planned.step, Step::Request { .. }) {
+                    eq(row, "session", &row.session_id, &trace.session);
+                    eq(row, "user", row.user_id.as_ref(), Some(&trace.user));
+                }
+                check_step(row, trace, planned);
+            }
+        }
+    }
+
+    fn check_step(row: &schema::Span, trace: &Trace, planned: &PlannedSpan) {
+        match &planned.step {
+            Step::Chat(chat) if planned.failure.is_none() => {
+                eq(row, "operation", row.operation.as_deref(), Some("chat"));
+                eq(row, "request model", row.request_model.as_deref(), Some(chat.model.request));
+                eq(row, "response model", row.response_model.as_deref(), Some(chat.model.response));
+                eq(row, "input tokens", row.input_tokens, Some(int(chat.tokens.input)));
+                eq(row, "output tokens", row.output_tokens, Some(int(chat.tokens.output)));
+                eq(row, "cached", row.cache_read_tokens.unwrap_or(0), int(chat.tokens.cache_read));
+                eq(row, "written", row.cache_write_tokens.unwrap_or(0), int(chat.tokens.cache_write));
+                eq(row, "reasoning", row.reasoning_tokens.unwrap_or(0), int(chat.tokens.reasoning));
+                eq(row, "finish reason", row.finish_reason.as_deref(), Some(chat.finish_reason));
+                // Seconds as a float lose a nanosecond or two.
+                eq(row, "ttft", row.ttft_ns.map(|ns| (ns + 500) / 1_000), chat.ttft_micros);
+                eq(row, "temperature", row.temperature, Some(chat.temperature));
+                eq(row, "prompt version", row.prompt_version.as_deref(), Some(trace.prompt.version));
+                eq(row, "prompt name", row.prompt_name.as_deref(), Some(trace.prompt.name));
+                eq(row, "cost source", row.cost_source.as_deref(), Some("priced"));
+                if let Message::Assistant(answer) = &chat.output {
+                    eq(row, "output text", row.output_text.as_deref().unwrap_or_default(), answer);
+                }
+                if let Some(Message::User(question)) = chat.messages.iter().rev().find(|message| matches!(message, Message::User(_))) {
+                    eq(row, "input text", row.input_text.as_deref(), Some(&**question));
+                }
+                if chat.model.provider != "aws.bedrock" {
+                    eq(row, "response id", row.response_id.as_ref(), Some(&chat.response_id));
+                }
+            }
+            Step::Chat(chat) => {
+                eq(row, "request model", row.request_model.as_deref(), Some(chat.model.request));
+                eq(row, "error", row.error_type.as_deref(), planned.failure.map(|failure| failure.error_type));
+                eq(row, "tokens", row.input_tokens, None);
+            }
+            Step::Embed { tokens, .. } => {
+                eq(row, "operation", row.operation.as_deref(), Some("embeddings"));
+                eq(row, "model", row.request_model.as_deref().or(row.response_model.as_deref()), Some(EMBEDDING_MODEL));
+                eq(row, "tokens", row.input_tokens, Some(int(*tokens)));
+                eq(row, "cost source", row.cost_source.as_deref(), Some("priced"));
+            }
+            Step::Retrieve { question, documents } => {
+                eq(row, "operation", row.operation.as_deref(), Some("retrieval"));
+                eq(row, "query", row.input_text.as_deref(), Some(&**question));
+                let found: Vec<serde_json::Value> = serde_json::from_str(row.documents.as_deref().unwrap()).unwrap();
+                let texts: Vec<_> = found.iter().map(|document| document["content"].as_str().unwrap().to_owned()).collect();
+                eq(row, "documents", texts, documents.iter().map(|document| document.article.text()).collect());
+            }
+            Step::Tool { name, call_id, result, .. } => {
+                eq(row, "operation", row.operation.as_deref(), Some("execute_tool"));
+                eq(row, "tool", row.tool_name.as_deref(), Some(*name));
+                eq(row, "call", row.tool_call_id.as_ref(), Some(call_id));
+                let json = |text: &Option<String>| text.as_ref().map(|text| serde_json::from_str::<serde_json::Value>(text).unwrap());
+                eq(row, "result", json(&row.tool_result), json(result));
+            }
+            Step::Agent { task, .. } => {
+                eq(row, "operation", row.operation.as_deref(), Some("invoke_agent"));
+                eq(row, "task", row.input_text.as_deref(), Some(&**task));
+                eq(row, "cost", row.cost_nanousd, None);
+            }
+            Step::Chain { question, answer } => {
+                eq(row, "question", row.input_text.as_deref(), Some(&**question));
+                eq(row, "answer", row.output_text.as_deref(), answer.as_deref());
+            }
+            Step::Request { .. } => eq(row, "dialect", row.dialect.as_deref(), None),
+        }
+    }
+}

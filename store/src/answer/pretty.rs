@@ -125,12 +125,12 @@ mod tests {
         write(&answer, &mut out).unwrap();
         let cut = format!("{}…", "x".repeat(60));
         let expect = format!(
-            "name                n  share  time                  long\n\
+            "name              n  share  time                  long\n\
              {}\n\
              a\\u{{1b}}[2Jb⏎c     5    0.5  2026-11-21T11:00:00Z  {cut}\n\
-             null             1000    NaN  null                  東京\n\
+             null           1000    NaN  null                  東京\n\
              (2 rows, cut here: there are more)\n",
-            "─".repeat(108)
+            "─".repeat(111)
         );
         pretty_assert(&String::from_utf8(out).unwrap(), &expect);
     }

@@ -17,7 +17,7 @@ use super::bad;
 use super::create::statistics_columns;
 use crate::error::Error;
 use crate::snapshot::DataFile;
-use crate::tables::Change;
+use crate::table_state::Change;
 
 /// Whether a commit changes what the table holds, or only how it is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +82,9 @@ fn statistics(table: Table, rows: u64, footer: &ParquetMetaData) -> Value {
             }
             Kind::Float | Kind::Bool | Kind::Date => (None, None),
         };
-        min.into_iter().for_each(|min| drop(least.insert((*name).to_owned(), min)));
-        max.into_iter().for_each(|max| drop(greatest.insert((*name).to_owned(), max)));
+        for (bounds, value) in [(&mut least, min), (&mut greatest, max)] {
+            value.filter(|value| !value.is_null()).and_then(|value| bounds.insert((*name).to_owned(), value));
+        }
     }
     json!({"numRecords": rows, "minValues": least, "maxValues": greatest, "nullCount": nulls})
 }
@@ -124,7 +125,8 @@ pub(super) struct Found {
     pub ours: bool,
     /// It changes columns or protocol.
     pub changes_table: bool,
-    pub at_ms: i64,
+    /// When it was made, in milliseconds since 1970, if it says.
+    pub at_ms: Option<i64>,
 }
 
 /// Reads a commit, of whatever program.
@@ -140,14 +142,14 @@ pub(super) fn read_commit(root: &Path, table: Table, text: &str, app_id: &str) -
                 found.change.added.push(Arc::new(data_file(root, table, add.path, add.size, date, add.stats.as_deref())?));
             }
             Action::Remove(remove) => {
-                found.at_ms = found.at_ms.max(remove.deletion_timestamp.unwrap_or_default());
+                found.at_ms = found.at_ms.max(remove.deletion_timestamp);
                 found.change.removed.push(remove.path);
             }
             Action::Txn(transaction) if transaction.app_id == app_id => {
                 found.ours = true;
                 found.change.through = u64::try_from(transaction.version).ok();
             }
-            Action::CommitInfo(info) => found.at_ms = found.at_ms.max(info.timestamp.unwrap_or_default()),
+            Action::CommitInfo(info) => found.at_ms = found.at_ms.max(info.timestamp),
             Action::Metadata(_) | Action::Protocol(_) => found.changes_table = true,
             Action::Txn(_) | Action::Cdc(_) | Action::DomainMetadata(_) => {}
         }

@@ -1,5 +1,6 @@
 //! Reading a table's log through delta-rs, checkpoints and all.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -69,9 +70,21 @@ pub(crate) async fn checkpoint(root: &Path) -> Result<(), Error> {
     let table = open(root).await?;
     let failed = |error: DeltaTableError| bad(root, &error.to_string());
     create_checkpoint(&table, None).await.map_err(failed)?;
-    disk::sync_dir(&root.join(LOG))?;
+    sync_checkpoint(&root.join(LOG))?;
     cleanup_metadata(&table, None).await.map_err(failed)?;
     Ok(())
+}
+
+/// Makes checkpoints durable before what they cover is deleted: delta-rs syncs nothing.
+fn sync_checkpoint(log: &Path) -> Result<(), Error> {
+    let entries = std::fs::read_dir(log).map_err(|source| Error::io("read", log, source))?;
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.contains(".checkpoint.") || name == "_last_checkpoint" {
+            File::open(&path).and_then(|file| file.sync_all()).map_err(|source| Error::io("sync", &path, source))?;
+        }
+    }
+    disk::sync_dir(log)
 }
 
 async fn open(root: &Path) -> Result<DeltaTable, Error> {

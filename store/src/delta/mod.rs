@@ -22,7 +22,7 @@ use crate::config::StoreConfig;
 use crate::disk;
 use crate::error::Error;
 use crate::fail::{Fail, FailPoint};
-use crate::tables::Change;
+use crate::table_state::Change;
 
 const LOG: &str = "_delta_log";
 
@@ -120,7 +120,8 @@ impl DeltaLog {
             if self.version.is_some() && found.changes_table && !found.ours {
                 return Err(self.error("another program changed its columns or protocol; restart karat"));
             }
-            self.replaced.extend(found.change.removed.iter().map(|path| (path.clone(), found.at_ms)));
+            let at_ms = found.at_ms.unwrap_or(i64::MAX);
+            self.replaced.extend(found.change.removed.iter().map(|path| (path.clone(), at_ms)));
             change.then(found.change);
             self.version = Some(next);
             self.since_checkpoint += 1;
@@ -140,10 +141,11 @@ impl DeltaLog {
     ) -> Result<Commit, Error> {
         let Some(version) = self.version else { return Err(self.error("it is not there yet")) };
         let mut lines = vec![info(operation.name(), now).to_string()];
-        if let Some(id) = &self.outdated {
-            lines.push(create::metadata(self.table, id, config, now).to_string());
-        }
         if let Some(through) = through {
+            if let Some(id) = self.outdated.take() {
+                lines.push(create::metadata(self.table, &id, config, now).to_string());
+                self.outdated = Some(id);
+            }
             let through = i64::try_from(through).map_err(|_| self.error("the position in the log is too large"))?;
             let transaction = Transaction::new_with_last_update(&self.app_id, through, Some(now.0 / 1_000));
             lines.push(self.line(&Action::Txn(transaction))?);
@@ -155,7 +157,9 @@ impl DeltaLog {
             return Ok(Commit::Raced(self.catch_up()?));
         }
         self.version = Some(version + 1);
-        self.outdated = None;
+        if through.is_some() {
+            self.outdated = None;
+        }
         self.since_checkpoint += 1;
         Ok(Commit::Done)
     }

@@ -1,4 +1,4 @@
-//! Keeps the engine's functions that make much out of little from taking all memory.
+//! Keeps the engine's functions that make much out of little from taking all memory, or a thread for hours.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -12,13 +12,19 @@ use datafusion::logical_expr::{ColumnarValue, Documentation, ReturnFieldArgs, Sc
 /// Bytes that one call may make for one batch of rows.
 const BYTES_MAX: f64 = 64.0 * 1024.0 * 1024.0;
 
+/// Steps of a function whose time grows faster than its input, that weigh as much as a byte: the bound is some seconds.
+const STEPS_A_BYTE: f64 = 64.0;
+
 /// Puts a bound on a function of the engine that can make values of any size; the others are returned as they are.
 pub(crate) fn wrap(function: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
     let estimate: Estimate = match function.name() {
-        "repeat" => |args| text_bytes(&args[0]) * count(&args[1]),
-        "lpad" | "rpad" => |args| text_bytes(&args[0]) + count(&args[1]) * 4.0,
-        "array_repeat" => |args| mean_bytes(&args[0]) * count(&args[1]),
-        "array_resize" => |args| count(&args[1]) * 16.0,
+        "repeat" => |args| products(&args[0], &counts(&args[1])),
+        "lpad" | "rpad" => |args| counts(&args[1]).into_iter().sum::<f64>() * 4.0,
+        "replace" => |args| products(&args[0], &growth(&args[1], &args[2])),
+        "concat" | "concat_ws" => |args| args.iter().flat_map(lengths).sum(),
+        "levenshtein" => |args| products(&args[0], &lengths(&args[1])) / STEPS_A_BYTE,
+        "array_repeat" => |args| mean_bytes(&args[0]) * counts(&args[1]).into_iter().sum::<f64>(),
+        "array_resize" => |args| counts(&args[1]).into_iter().sum::<f64>() * 16.0,
         "range" | "generate_series" => |args| steps(args) * 8.0,
         _ => return function,
     };
@@ -82,33 +88,45 @@ impl ScalarUDFImpl for Bounded {
         let is_one_row = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_one_row { 1 } else { args.number_rows };
         let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        if arrays.len() > 1 || matches!(self.name(), "range" | "generate_series") {
-            let bytes = (self.estimate)(&arrays);
-            if bytes > BYTES_MAX {
-                return exec_err!("{} would make {:.0} MB at once, the limit is {:.0}", self.name(), bytes / 1e6, BYTES_MAX / 1e6);
-            }
-        }
+        refuse_above_limit(self.name(), (self.estimate)(&arrays))?;
         self.function.invoke_with_args(args)
     }
 }
 
-/// Returns the longest text's bytes, so that a product with a sum of counts is an upper bound.
-fn text_bytes(texts: &ArrayRef) -> f64 {
-    let longest = match cast(texts, &DataType::Utf8View) {
-        Ok(texts) => texts.as_string_view().iter().flatten().map(str::len).max(),
-        Err(_) => None,
-    };
-    longest.unwrap_or(0) as f64
+/// Ends a call that would take too much.
+pub(super) fn refuse_above_limit(name: &str, bytes: f64) -> Result<()> {
+    if bytes > BYTES_MAX {
+        return exec_err!("{name} would work on {:.0} MB at once, the limit is {:.0}", bytes / 1e6, BYTES_MAX / 1e6);
+    }
+    Ok(())
+}
+
+/// Returns the length of the text in each row, in bytes.
+fn lengths(texts: &ArrayRef) -> Vec<f64> {
+    match cast(texts, &DataType::Utf8View) {
+        Ok(texts) => texts.as_string_view().iter().map(|text| text.map_or(0.0, |text| text.len() as f64)).collect(),
+        Err(_) => vec![f64::INFINITY; texts.len()],
+    }
+}
+
+/// Sums up length times factor over all rows.
+fn products(texts: &ArrayRef, factors: &[f64]) -> f64 {
+    lengths(texts).into_iter().zip(factors).map(|(length, factor)| length * factor).sum()
+}
+
+/// Returns by how much a text can grow where each `from` in it becomes `to`.
+fn growth(from: &ArrayRef, to: &ArrayRef) -> Vec<f64> {
+    lengths(from).into_iter().zip(lengths(to)).map(|(from, to)| (to / from.max(1.0)).max(1.0)).collect()
 }
 
 fn mean_bytes(values: &ArrayRef) -> f64 {
     values.to_data().get_slice_memory_size().unwrap_or(usize::MAX).max(8) as f64 / values.len().max(1) as f64
 }
 
-/// Returns the sum of the counts that are above zero.
-fn count(counts: &ArrayRef) -> f64 {
-    let Ok(counts) = cast(counts, &DataType::Int64) else { return f64::INFINITY };
-    counts.as_primitive::<Int64Type>().iter().flatten().map(|count| count.max(0) as f64).sum()
+/// Returns the number in each row; below zero there is nothing to do.
+fn counts(numbers: &ArrayRef) -> Vec<f64> {
+    let Ok(numbers) = cast(numbers, &DataType::Int64) else { return vec![f64::INFINITY; numbers.len()] };
+    numbers.as_primitive::<Int64Type>().iter().map(|number| number.unwrap_or(0).max(0) as f64).collect()
 }
 
 /// Returns the number of steps from start to stop over all rows, for numbers, days and moments.

@@ -3,8 +3,10 @@
 //! A function of numbers wraps one line of `measure`, so that a dashboard, a gate and an alert compute the same number.
 
 pub(crate) mod bounded;
+pub(crate) mod concat;
 mod ks_p_value;
 mod ks_statistic;
+mod message_text;
 mod psi;
 mod sample;
 mod tool_calls;
@@ -35,7 +37,8 @@ enum Make {
 }
 
 /// Every SQL function of karat's own.
-static ALL: [Function; 4] = [psi::FUNCTION, ks_statistic::FUNCTION, ks_p_value::FUNCTION, tool_calls::FUNCTION];
+static ALL: [Function; 6] =
+    [psi::FUNCTION, ks_statistic::FUNCTION, ks_p_value::FUNCTION, tool_calls::FUNCTION, message_text::INPUT, message_text::OUTPUT];
 
 /// Lists karat's own SQL functions, beside those of the engine and of `datafusion-functions-json`.
 pub fn functions() -> &'static [Function] {

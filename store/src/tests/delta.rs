@@ -7,7 +7,7 @@ use url::Url;
 use super::*;
 use crate::delta::remove;
 use crate::maintain::look_after;
-use crate::tables::TableState;
+use crate::table_state::TableState;
 
 async fn delta(store: &Store, table: Table) -> DeltaTable {
     let root = store.inner.snapshot(&Tenant::default(), table).root;
@@ -128,7 +128,7 @@ async fn joining_files_disturbs_nobody() {
             tokio::task::yield_now().await;
         }
     });
-    for n in 1..40 {
+    for n in 1..20 {
         send(&store, format!("{n} 0")).await;
         store.settle().await.unwrap();
         assert_eq!(count(&store), once(0..=n));
@@ -139,7 +139,7 @@ async fn joining_files_disturbs_nobody() {
     join.await.unwrap();
     check_files(&store).await;
     drop(store);
-    assert_eq!(count(&open(config(dir.path())).await), once(0..40));
+    assert_eq!(count(&open(config(dir.path())).await), once(0..20));
 }
 
 /// Another program may write to the table beside us; its commits are taken in, ours come after them.

@@ -149,7 +149,7 @@ async fn many_tenants_at_once_keep_to_themselves() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(config(dir.path())).await;
     let mut senders = tokio::task::JoinSet::new();
-    for tenant in 0..20 {
+    for tenant in 0..8 {
         let store = store.clone();
         senders.spawn(async move {
             let tenant = Tenant::new(&format!("tenant-{tenant}")).unwrap();
@@ -177,7 +177,7 @@ async fn many_tenants_at_once_keep_to_themselves() {
     store.close().await.unwrap();
     let store = open(config(dir.path())).await;
     check(&store);
-    assert_eq!(store.tenants().len(), 20);
+    assert_eq!(store.tenants().len(), 8);
 }
 
 /// A decoder that waits for a gate, so that a test can hold records between the log and the tables.

@@ -4,6 +4,7 @@ mod crash;
 mod delta;
 mod disk_full;
 mod ingest;
+mod kill;
 mod read_only;
 mod wal;
 
@@ -25,7 +26,8 @@ use crate::{Receipt, Signal, Store, StoreConfig};
 const NOW: Micros = Micros(4_102_444_800_000_000);
 const DAY_MICROS: i64 = 86_400_000_000;
 
-/// Reads a body as lines `<span number> <days before now>`, one span each; `bad` fails, `panic` panics, `score <n>` is a score.
+/// Reads a body as lines `<span number> <days before now>`, one span each; `large <n>` is one that fills a disk, `score <n>` a score,
+/// `bad` fails and `panic` panics.
 struct Lines;
 
 impl Decode for Lines {
@@ -35,6 +37,7 @@ impl Decode for Lines {
             match line.split_once(' ').unwrap_or((line, "0")) {
                 ("bad", _) => return Err("a body that cannot be decoded".into()),
                 ("panic", _) => panic!("a body that panics"),
+                ("large", number) => spans.push(Span { output_text: Some(noise(200_000)), ..span(number.parse()?, 0, record.received_at) }),
                 ("score", id) => scores.push(score(id, record.received_at)),
                 (number, days) => spans.push(span(number.parse()?, days.trim().parse()?, record.received_at)),
             }
@@ -58,6 +61,16 @@ fn span(number: u64, days_ago: i64, received_at: Micros) -> Span {
         output_text: Some(format!("the answer of span {number}: {}", "word ".repeat(20))),
         ..Span::default()
     }
+}
+
+/// Returns text that does not compress.
+fn noise(bytes: usize) -> String {
+    let mut state = 1_u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from(b' ' + u8::try_from(state >> 33 & 63).unwrap())
+    };
+    std::iter::repeat_with(next).take(bytes).collect()
 }
 
 fn score(id: &str, at: Micros) -> Score {

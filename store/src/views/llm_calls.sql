@@ -1,4 +1,5 @@
--- One row a call of a model, as the span that speaks for it tells it. A span that was sent again counts once, as it was sent last.
+-- One row a call of a model, as the spans and log records that speak for it tell it. A span that was sent again counts once, as it was
+-- sent last; of a call around calls, and of a call that its SDK and an instrumentation both report, one span counts.
 --
 -- tool_calls: Tool calls that the model asked for, a JSON list of {id, name, arguments}; null where it asked for none.
 -- documents: Documents of the nearest retrieval before the call in the same trace, a JSON list; null where there was none.
@@ -21,6 +22,60 @@ nearest as (
   join retrieved r on r.trace_id = c.trace_id and r.start_unix_nano <= c.start_unix_nano
   where c.is_llm_call
   group by c.trace_id, c.span_id
+),
+-- What records say of the span that they belong to; the messages of one span come one a record, in the order of their times.
+spoken as (
+  select
+    trace_id,
+    span_id,
+    first_value(session_id order by time_unix_nano) filter (where session_id is not null) as session_id,
+    first_value(user_id order by time_unix_nano) filter (where user_id is not null) as user_id,
+    first_value(tool_definitions order by time_unix_nano) filter (where tool_definitions is not null) as tool_definitions,
+    '[' || string_agg(nullif(substr(system_instructions, 2, length(system_instructions) - 2), ''), ',' order by time_unix_nano) || ']'
+      as system_instructions,
+    '[' || string_agg(nullif(substr(input_messages, 2, length(input_messages) - 2), ''), ',' order by time_unix_nano) || ']' as input_messages,
+    '[' || string_agg(nullif(substr(output_messages, 2, length(output_messages) - 2), ''), ',' order by time_unix_nano) || ']' as output_messages
+  from logs
+  where dialect is not null and span_id is not null
+  group by trace_id, span_id
+),
+-- The answer in a record that belongs to another span, but names the response.
+answered as (
+  select
+    trace_id,
+    response_id,
+    first_value(output_messages order by time_unix_nano) as output_messages
+  from logs
+  where response_id is not null and output_messages is not null
+  group by trace_id, response_id
+),
+-- Calls that a call inside them, or an instrumentation's span of the same response, speaks for.
+outer_calls as (
+  select
+    o.trace_id,
+    o.span_id
+  from latest_spans o
+  join latest_spans i on i.trace_id = o.trace_id and i.parent_span_id = o.span_id
+  where o.is_llm_call
+    and i.is_llm_call
+    and i.dialect <> 'sdk'
+    and (i.operation = 'embeddings') = (o.operation = 'embeddings')
+    and coalesce(i.response_id = o.response_id, true)
+),
+self_traced as (
+  select
+    s.trace_id,
+    s.span_id
+  from latest_spans s
+  join latest_spans o on o.response_id = s.response_id
+  where s.is_llm_call and s.dialect = 'sdk' and o.is_llm_call and o.dialect <> 'sdk'
+),
+calls as (
+  select *
+  from latest_spans c
+  where c.is_llm_call
+    and not exists (select 1 from outer_calls o where o.trace_id = c.trace_id and o.span_id = c.span_id)
+    and not exists (select 1 from self_traced t where t.trace_id = c.trace_id and t.span_id = c.span_id)
 )
 select
   c.trace_id,
@@ -62,8 +117,8 @@ select
   c.service_tier,
   c.cost_nanousd,
   c.cost_source,
-  c.session_id,
-  c.user_id,
+  coalesce(c.session_id, s.session_id) as session_id,
+  coalesce(c.user_id, s.user_id) as user_id,
   c.agent_name,
   c.workflow_name,
   c.prompt_name,
@@ -71,16 +126,17 @@ select
   c.tags,
   c.attributes,
   c.resource,
-  c.system_instructions,
-  c.input_messages,
-  c.output_messages,
-  c.tool_definitions,
-  c.input_text,
-  c.output_text,
-  karat_tool_calls(c.output_messages) as tool_calls,
+  coalesce(c.system_instructions, s.system_instructions) as system_instructions,
+  coalesce(c.input_messages, s.input_messages) as input_messages,
+  coalesce(c.output_messages, s.output_messages, a.output_messages) as output_messages,
+  coalesce(c.tool_definitions, s.tool_definitions) as tool_definitions,
+  coalesce(c.input_text, karat_input_text(s.input_messages)) as input_text,
+  coalesce(c.output_text, karat_output_text(coalesce(s.output_messages, a.output_messages))) as output_text,
+  karat_tool_calls(coalesce(c.output_messages, s.output_messages, a.output_messages)) as tool_calls,
   d.documents,
   coalesce(c.response_model, c.request_model) as model
-from latest_spans c
+from calls c
+left join spoken s on s.trace_id = c.trace_id and s.span_id = c.span_id
+left join answered a on a.trace_id = c.trace_id and a.response_id = c.response_id
 left join nearest n on n.trace_id = c.trace_id and n.span_id = c.span_id
 left join retrieved d on d.trace_id = n.trace_id and d.start_unix_nano = n.start_unix_nano
-where c.is_llm_call

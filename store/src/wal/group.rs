@@ -15,6 +15,8 @@ use schema::{Micros, Tenant};
 use crate::config::StoreConfig;
 use crate::decode::Signal;
 use crate::error::Error;
+use crate::fail::{Fail, FailPoint};
+use crate::lock::DirLock;
 use crate::wal::frame::{Frame, frame_bytes};
 use crate::wal::id::LogId;
 use crate::wal::scan::Scanned;
@@ -63,7 +65,16 @@ struct Files {
 
 impl Log {
     /// Starts the thread that appends behind what a scan found.
-    pub(crate) fn open(dir: PathBuf, id: LogId, scanned: Scanned, config: &StoreConfig) -> Result<Log, Error> {
+    ///
+    /// The thread holds the directory's lock until it has ended.
+    pub(crate) fn open(
+        dir: PathBuf,
+        id: LogId,
+        scanned: Scanned,
+        config: &StoreConfig,
+        lock: Option<Arc<DirLock>>,
+        fail: Fail,
+    ) -> Result<Log, Error> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             ready: Condvar::new(),
@@ -73,7 +84,7 @@ impl Log {
             files: Mutex::new(Files { closed: scanned.closed.into(), active_bytes: None }),
         });
         let room = config.wal_segment_bytes as u64;
-        let writer = Writer { dir, id, room, shared: Arc::clone(&shared), active: None, next_seq: scanned.next_seq };
+        let writer = Writer { dir, id, room, shared: Arc::clone(&shared), active: None, next_seq: scanned.next_seq, fail, _lock: lock };
         let thread = std::thread::Builder::new().name("karat-wal".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|error| Error::Task(error.to_string()))?;
         Ok(Log { shared, thread: Mutex::new(Some(thread)) })
@@ -162,6 +173,8 @@ struct Writer {
     shared: Arc<Shared>,
     active: Option<Segment>,
     next_seq: u64,
+    fail: Fail,
+    _lock: Option<Arc<DirLock>>,
 }
 
 impl Writer {
@@ -207,7 +220,7 @@ impl Writer {
             }
             return Err(error);
         }
-        if let Err(error) = segment.sync(bytes) {
+        if let Err(error) = self.fail.reach(FailPoint::LogWritten).and_then(|()| segment.sync(bytes)) {
             // What the disk holds now is unknown, and a second sync would say nothing about it: go on in a new file. It begins
             // with the same position, so that whatever lies here behind the last acked record does not count.
             self.retire_active();

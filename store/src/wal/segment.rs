@@ -130,7 +130,8 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<Found>, Error> {
         let Some(first_seq) = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok()) else { continue };
         segments.push(Found { path, first_seq, skipped });
     }
-    segments.sort_by_key(|segment| segment.first_seq);
+    // A skipped file stands before the one that took its place, because a file ends where the next one begins.
+    segments.sort_by_key(|segment| (segment.first_seq, !segment.skipped));
     Ok(segments)
 }
 

@@ -14,6 +14,10 @@ const OPEN: &str = include_str!("../../../queries/alerts_open.sql");
 const WINDOWS: &str = include_str!("../../../queries/alert_windows.sql");
 const MONITORS: &str = include_str!("../../../queries/monitors.sql");
 const ALERTS_MAX: usize = 200;
+
+/// Alerts that the overview shows before the others are folded.
+const ALERTS_OPEN: usize = 4;
+
 const EXAMPLES_MAX: usize = 5;
 
 /// A row of `alerts_open.sql`.
@@ -55,6 +59,18 @@ pub(crate) struct Alarms {
     pub last_look: Option<String>,
     /// Windows of alerts in the range, shaded on the charts.
     pub windows: Vec<(Micros, Micros)>,
+}
+
+impl Alarms {
+    /// The alerts that are shown at once.
+    pub(crate) fn first(&self) -> &[Alert] {
+        &self.alerts[..self.alerts.len().min(ALERTS_OPEN)]
+    }
+
+    /// The others, folded.
+    pub(crate) fn rest(&self) -> &[Alert] {
+        &self.alerts[self.alerts.len().min(ALERTS_OPEN)..]
+    }
 }
 
 /// An alert as a card.

@@ -103,8 +103,12 @@ fn lay_out(rows: &[CostRow], grid: &Grid, windows: &[(Micros, Micros)]) -> Cost 
         Series::new("output", "gold", sum(rows, grid, |row| row.output_tokens.map(format::real))),
     ];
     let n_tokens = models.values().fold(0i64, |sum, model| sum.saturating_add(model.input_tokens).saturating_add(model.output_tokens));
-    cost.chart = Chart::stacked("Cost", grid, &series, Axis::of(dollar_label).with_floor(0.001)).with_figure(format::money(cost.nanousd)).with_shades(grid, windows);
-    cost.tokens_chart = Chart::stacked("Tokens", grid, &tokens, Axis::of(format::short)).with_figure(format::short(format::real(n_tokens))).with_shades(grid, windows);
+    cost.chart = Chart::stacked("Cost", grid, &series, Axis::of(dollar_label).with_floor(0.001))
+        .with_figure(format::money(cost.nanousd))
+        .with_shades(grid, windows);
+    cost.tokens_chart = Chart::stacked("Tokens", grid, &tokens, Axis::of(format::short))
+        .with_figure(format::short(format::real(n_tokens)))
+        .with_shades(grid, windows);
     cost.models = models;
     cost
 }
@@ -119,7 +123,7 @@ fn dollars(row: &CostRow) -> Option<f64> {
 
 fn dollar_label(dollars: f64) -> String {
     match dollars {
-        d if d == 0.0 => "$0".to_owned(),
+        0.0 => "$0".to_owned(),
         d if d >= 1_000.0 => format!("${}", format::short(d)),
         d if d >= 10.0 => format!("${d:.0}"),
         d if d >= 0.1 => format!("${d:.2}"),

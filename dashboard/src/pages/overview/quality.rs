@@ -148,7 +148,10 @@ fn spark(means: &[Option<f64>]) -> String {
     let (low, high) = if high - low < 0.05 { (low - 0.05, high + 0.05) } else { (low, high) };
     let last = f64::from(u32::try_from(means.len().saturating_sub(1)).unwrap_or(1).max(1));
     let points = means.iter().zip(0u32..).filter_map(|(mean, i)| Some((f64::from(i) / last * 116.0 + 2.0, mean.filter(|mean| mean.is_finite())?)));
-    points.enumerate().map(|(nth, (x, mean))| format!("{}{x:.1} {:.1}", if nth == 0 { "M" } else { "L" }, 25.0 - (mean - low) / (high - low) * 22.0)).collect()
+    points
+        .enumerate()
+        .map(|(nth, (x, mean))| format!("{}{x:.1} {:.1}", if nth == 0 { "M" } else { "L" }, 25.0 - (mean - low) / (high - low) * 22.0))
+        .collect()
 }
 
 #[cfg(test)]

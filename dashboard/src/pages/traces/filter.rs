@@ -92,9 +92,9 @@ impl Filter {
             (None, Some(text)) => Some(("newer", text)),
             (None, None) => None,
         };
-        let place = place.map(|(name, text)| Place::read(text).map(|place| (name, place))).map(|place| {
-            place.ok_or_else(|| bad("the place of this page cannot be read", "begin at the first page again"))
-        });
+        let place = place
+            .map(|(name, text)| Place::read(text).map(|place| (name, place)))
+            .map(|place| place.ok_or_else(|| bad("the place of this page cannot be read", "begin at the first page again")));
         Ok(Self {
             range,
             status,
@@ -201,7 +201,13 @@ mod tests {
 
     #[test]
     fn filters_survive_the_address() {
-        let asking = Asking { q: Some(" 50% off_\\ ".into()), service: Some("shop".into()), status: Some("error".into()), session: Some("".into()), ..Asking::default() };
+        let asking = Asking {
+            q: Some(" 50% off_\\ ".into()),
+            service: Some("shop".into()),
+            status: Some("error".into()),
+            session: Some("".into()),
+            ..Asking::default()
+        };
         let filter = Filter::read(asking, range()).unwrap();
         assert_eq!(filter.here(), "/traces?range=24h&q=50%25+off_%5C&service=shop&status=error");
         assert_eq!(filter.without("q"), "/traces?range=24h&service=shop&status=error");

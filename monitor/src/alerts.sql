@@ -1,0 +1,3 @@
+select *
+from alerts
+order by time desc

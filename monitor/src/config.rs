@@ -1,0 +1,87 @@
+//! Every setting of the monitors.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::notify::{Log, Notifier, Webhook, WebhookConfig};
+use crate::{Monitor, load, shipped};
+
+/// Settings of the monitors; each says what it trades.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MonitorConfig {
+    /// Directory with monitors of your own (`*.yaml`), beside the shipped ones; one of the same name replaces a shipped one. Default: none.
+    pub dir: Option<PathBuf>,
+    /// Whether the shipped monitors run: coverage from the first day against rows in `monitor_states`. Default true.
+    pub shipped: bool,
+    /// Bounds on what a look may cost.
+    pub limits: Limits,
+    /// Where alerts are posted as JSON. Default: nowhere; alerts are in the log and in the table `alerts` anyway.
+    pub webhooks: Vec<WebhookConfig>,
+}
+
+impl Default for MonitorConfig {
+    fn default() -> Self {
+        Self { dir: None, shipped: true, limits: Limits::default(), webhooks: Vec::new() }
+    }
+}
+
+/// Bounds on what a look may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Rows of one window with its baseline that are held in memory (some 100 bytes each); over it the monitor is in ERROR. Memory against exactness. Default 2,000,000.
+    pub rows_max: usize,
+    /// Longest time that the SELECT of a monitor may take, in seconds: patience against a queue of looks. Default 60.
+    pub query_seconds: u64,
+    /// Slices of a monitor that are tested at each look, the most frequent first: coverage of rare slices against time and power. Default 50.
+    pub slices_max: usize,
+    /// Traces that an alert names as examples. Default 10.
+    pub examples_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rows_max: 2_000_000, query_seconds: 60, slices_max: 50, examples_max: 10 }
+    }
+}
+
+impl MonitorConfig {
+    /// Loads the monitors: the shipped ones unless they are off, and those of `dir`.
+    pub fn monitors(&self) -> Result<Vec<Monitor>, Error> {
+        let own = self.dir.as_deref().map(load).transpose()?.unwrap_or_default();
+        let shipped = if self.shipped { shipped() } else { Vec::new() };
+        let replaced = |monitor: &Monitor| own.iter().any(|other| other.rule.name == monitor.rule.name);
+        let mut monitors: Vec<Monitor> = shipped.into_iter().filter(|monitor| !replaced(monitor)).collect();
+        monitors.extend(own);
+        monitors.iter_mut().for_each(|monitor| monitor.limits = self.limits);
+        Ok(monitors)
+    }
+
+    /// Makes the notifiers: the log, and each webhook. `secret` looks up the secrets that webhooks name.
+    ///
+    /// Errors if a monitor names a notifier that does not exist, two bear one name, or a secret is missing.
+    pub fn notifiers(&self, monitors: &[Monitor], secret: impl Fn(&str) -> Option<String>) -> Result<Vec<Arc<dyn Notifier>>, Error> {
+        let mut notifiers: Vec<Arc<dyn Notifier>> = vec![Arc::new(Log)];
+        for webhook in &self.webhooks {
+            if notifiers.iter().any(|other| other.name() == webhook.name) {
+                return Err(Error::NotifierTwice { name: webhook.name.clone() });
+            }
+            let key = match &webhook.secret_env {
+                Some(name) => Some(secret(name).ok_or_else(|| Error::NoSecret { webhook: webhook.name.clone(), variable: name.clone() })?),
+                None => None,
+            };
+            notifiers.push(Arc::new(Webhook::new(webhook.clone(), key)?));
+        }
+        for monitor in monitors {
+            if let Some(name) = monitor.rule.notify.iter().find(|name| !notifiers.iter().any(|notifier| notifier.name() == name.as_str())) {
+                let known: Vec<&str> = notifiers.iter().map(|notifier| notifier.name()).collect();
+                return Err(Error::NoNotifier { monitor: monitor.rule.name.clone(), name: name.clone(), known: known.join(", ") });
+            }
+        }
+        Ok(notifiers)
+    }
+}

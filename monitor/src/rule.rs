@@ -1,0 +1,479 @@
+//! A monitor as its file writes it: one SELECT, what to watch in it, and how sure to be before anyone is woken.
+
+mod duration;
+mod keys;
+mod select;
+
+use serde::Deserialize;
+use serde_yaml_ng::Value;
+
+pub use duration::Duration;
+
+use crate::detectors::Detector;
+
+/// What is wrong with a monitor's file, in words for its author.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RuleError {
+    /// The text is no YAML, or a value has the wrong form.
+    #[error("{problem}")]
+    Yaml {
+        /// What the reader said.
+        problem: String,
+    },
+    /// A key is not one of a monitor's.
+    #[error("unknown key {key:?}; the nearest one is {nearest:?}")]
+    UnknownKey {
+        /// The key as written.
+        key: String,
+        /// The key that was probably meant.
+        nearest: &'static str,
+    },
+    /// A value is of the right form but cannot be used.
+    #[error("{key}: {problem}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What is wrong, and what to write.
+        problem: String,
+    },
+}
+
+/// How the rows of a window become one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Arithmetic mean; with `scale: log` the geometric one.
+    #[default]
+    Mean,
+    /// Middle value.
+    Median,
+    /// 95th percentile (`threshold` only).
+    P95,
+    /// 99th percentile (`threshold` only).
+    P99,
+    /// Smallest value (`threshold` only).
+    Min,
+    /// Largest value (`threshold` only).
+    Max,
+    /// Sum (`threshold` only).
+    Sum,
+    /// Number of rows (`threshold` only).
+    Count,
+}
+
+/// In which terms levels are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// Differences, in the unit of `value`.
+    #[default]
+    Linear,
+    /// Ratios: for durations, tokens and money. An effect of 0.5 is half as much again.
+    Log,
+}
+
+/// Which way a change must go to matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Only a rise.
+    Up,
+    /// Only a fall.
+    Down,
+    /// Either.
+    Both,
+}
+
+/// How much an alert matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Wake somebody.
+    Page,
+    /// Somebody should look in working hours.
+    #[default]
+    Ticket,
+    /// Good to know.
+    Info,
+}
+
+impl Severity {
+    /// Returns the word that rows and files use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Page => "page",
+            Severity::Ticket => "ticket",
+            Severity::Info => "info",
+        }
+    }
+}
+
+/// What the window is compared with. Of those given, the first with enough history is taken, in this order.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Baseline {
+    /// The same hours of so many past weeks.
+    pub same_hours_of_weeks: Option<u32>,
+    /// The same hours of so many past days.
+    pub same_hours_of_days: Option<u32>,
+    /// All windows of the same length, end to end, that fit into the time before the window.
+    pub trailing: Option<Duration>,
+    /// Observations that a baseline needs before anything is compared with it. Default 100.
+    pub min_n: u64,
+    /// Windows with observations that a baseline needs. Default 3.
+    pub min_windows: usize,
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Self { same_hours_of_weeks: None, same_hours_of_days: None, trailing: None, min_n: 100, min_windows: 3 }
+    }
+}
+
+/// When a monitor that sees nothing is heard of.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoData {
+    /// Evaluations in a row without data, or with an error, before an alert of kind `data` opens.
+    #[serde(rename = "for")]
+    pub hold: u32,
+}
+
+impl Default for NoData {
+    fn default() -> Self {
+        Self { hold: 4 }
+    }
+}
+
+/// One monitor: what its file says, checked.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Name, of a-z, 0-9, `-` and `_`; alerts bear it.
+    pub name: String,
+    /// What an alert means, for the person who gets it.
+    #[serde(default)]
+    pub description: String,
+    /// One SELECT, one row an observation: `time`, `value`, and the columns that the other keys name; a column `trace_id` gives alerts their examples.
+    pub select: String,
+    /// What to watch.
+    pub watch: Detector,
+    /// How often to look.
+    pub every: Duration,
+    /// How far back a look reaches.
+    pub window: Duration,
+    /// What the window is compared with; `threshold` and `budget` need none.
+    #[serde(default)]
+    pub baseline: Baseline,
+    /// How a window becomes one number. Default `mean`.
+    #[serde(default)]
+    pub level: Level,
+    /// Differences (`linear`, the default) or ratios (`log`), for `anomaly`.
+    #[serde(default)]
+    pub scale: Scale,
+    /// Which way a change must go. Default `both`; `up` for `error_rate`.
+    pub direction: Option<Direction>,
+    /// For `threshold`: alert above this.
+    pub above: Option<f64>,
+    /// For `threshold`: alert below this.
+    pub below: Option<f64>,
+    /// For `budget`: the most that a window may sum to.
+    pub limit: Option<f64>,
+    /// Unit of `value`, shown in alerts.
+    #[serde(default)]
+    pub unit: String,
+    /// Column whose equal values belong together (a session): such rows do not count as independent.
+    pub cluster: Option<String>,
+    /// Columns whose every value is watched on its own, beside the whole.
+    #[serde(default)]
+    pub slices: Vec<String>,
+    /// Columns within which like is compared with like, for `anomaly`: a change of their mix is no change of level.
+    #[serde(default)]
+    pub within: Vec<String>,
+    /// Observations that a window needs. Default 30.
+    #[serde(default = "default_min_n")]
+    pub min_n: u64,
+    /// Smallest change that matters: a ratio less one with `scale: log`, else in the unit of `value`; of shares for `error_rate` and `silence`.
+    #[serde(default)]
+    pub effect_floor: f64,
+    /// Largest adjusted p-value that counts, for each look. Default 0.05; for a monitor that pages, far less.
+    #[serde(default = "default_q")]
+    pub q: f64,
+    /// Evaluations in a row that must agree before an alert fires. Default 1.
+    #[serde(rename = "for", default = "default_hold")]
+    pub hold: u32,
+    /// Evaluations that must be OK before an alert resolves. Default: one window's worth.
+    pub resolve_for: Option<u32>,
+    /// Time after its end in which an alert that comes back is the same alert. Default one day.
+    #[serde(default = "default_refractory")]
+    pub refractory: Duration,
+    /// When blindness is heard of.
+    #[serde(default)]
+    pub no_data: NoData,
+    /// How much an alert matters. Default `ticket`.
+    #[serde(default)]
+    pub severity: Severity,
+    /// Names of the notifiers that are told; none named means all.
+    #[serde(default)]
+    pub notify: Vec<String>,
+    /// Where to read what to do.
+    pub runbook: Option<String>,
+}
+
+const KEYS: &[&str] = &[
+    "name",
+    "description",
+    "select",
+    "watch",
+    "every",
+    "window",
+    "baseline",
+    "level",
+    "scale",
+    "direction",
+    "above",
+    "below",
+    "limit",
+    "unit",
+    "cluster",
+    "slices",
+    "within",
+    "min_n",
+    "effect_floor",
+    "q",
+    "for",
+    "resolve_for",
+    "refractory",
+    "no_data",
+    "severity",
+    "notify",
+    "runbook",
+];
+const BASELINE_KEYS: &[&str] = &["same_hours_of_weeks", "same_hours_of_days", "trailing", "min_n", "min_windows"];
+const NO_DATA_KEYS: &[&str] = &["for"];
+
+fn default_min_n() -> u64 {
+    30
+}
+
+fn default_q() -> f64 {
+    0.05
+}
+
+fn default_hold() -> u32 {
+    1
+}
+
+fn default_refractory() -> Duration {
+    Duration::DAY
+}
+
+impl Rule {
+    /// Reads a monitor's file and checks every value.
+    pub fn parse(yaml: &str) -> Result<Self, RuleError> {
+        let value: Value = serde_yaml_ng::from_str(yaml).map_err(|error| RuleError::Yaml { problem: error.to_string() })?;
+        refuse_unknown_keys(&value)?;
+        let mut rule: Rule = serde_yaml_ng::from_str(yaml).map_err(|error| RuleError::Yaml { problem: error.to_string() })?;
+        rule.select = select::one_select(&rule.select).map_err(|problem| RuleError::Value { key: "select", problem })?;
+        rule.check()?;
+        Ok(rule)
+    }
+
+    /// Which way a change must go.
+    pub fn direction(&self) -> Direction {
+        match (self.direction, self.watch) {
+            (Some(direction), _) => direction,
+            (None, Detector::ErrorRate) => Direction::Up,
+            (None, _) => Direction::Both,
+        }
+    }
+
+    /// Evaluations that must be OK before an alert resolves.
+    pub fn resolve_for(&self) -> u32 {
+        let window = (self.window.0 + self.every.0 - 1) / self.every.0;
+        self.resolve_for.unwrap_or_else(|| u32::try_from(window).unwrap_or(1).max(1))
+    }
+
+    /// How far before a `now` its window and its baseline reach, in microseconds.
+    pub fn reach(&self) -> i64 {
+        let weeks = i64::from(self.baseline.same_hours_of_weeks.unwrap_or(0)) * self.step(Duration::WEEK);
+        let days = i64::from(self.baseline.same_hours_of_days.unwrap_or(0)) * self.step(Duration::DAY);
+        let trailing = self.baseline.trailing.map_or(0, |trailing| trailing.0);
+        self.window.0 + weeks.max(days).max(trailing)
+    }
+
+    /// The smallest multiple of `period` that holds a whole window, so that no window overlaps the one before.
+    pub(crate) fn step(&self, period: Duration) -> i64 {
+        (self.window.0 + period.0 - 1) / period.0 * period.0
+    }
+
+    fn check(&self) -> Result<(), RuleError> {
+        let wrong = |key: &'static str, problem: String| Err(RuleError::Value { key, problem });
+        let name_ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(name_ok) {
+            return wrong("name", format!("{:?} must be 1 to 64 of a-z, 0-9, '-' and '_'", self.name));
+        }
+        if self.every < Duration(60_000_000) {
+            return wrong("every", format!("{} is too often; write 1m or more", self.every));
+        }
+        if self.window.0 > 92 * Duration::DAY.0 {
+            return wrong("window", format!("{} is too long; write 92d or less", self.window));
+        }
+        if !(self.q > 0.0 && self.q <= 1.0) {
+            return wrong("q", format!("{} must be above 0 and at most 1", self.q));
+        }
+        if !(self.effect_floor >= 0.0 && self.effect_floor.is_finite()) {
+            return wrong("effect_floor", format!("{} must be 0 or more", self.effect_floor));
+        }
+        for (key, count) in [("for", self.hold), ("resolve_for", self.resolve_for()), ("no_data", self.no_data.hold)] {
+            if !(1..=1_000).contains(&count) {
+                return wrong(key, format!("{count} evaluations must be 1 to 1000"));
+            }
+        }
+        if self.min_n == 0 {
+            return wrong("min_n", "must be 1 or more".to_owned());
+        }
+        if self.slices.len() + self.within.len() > 8 {
+            return wrong("slices", "at most 8 columns in slices and within together".to_owned());
+        }
+        self.check_watch()
+    }
+
+    fn check_watch(&self) -> Result<(), RuleError> {
+        let wrong = |key: &'static str, problem: &str| Err(RuleError::Value { key, problem: problem.to_owned() });
+        match self.watch {
+            Detector::Threshold if self.above.is_none() && self.below.is_none() => {
+                return wrong("above", "watch: threshold needs above, below or both");
+            }
+            Detector::Budget if self.limit.is_none() => return wrong("limit", "watch: budget needs a limit"),
+            Detector::Anomaly if !matches!(self.level, Level::Mean | Level::Median) => {
+                return wrong("level", "watch: anomaly compares a mean or a median");
+            }
+            _ => {}
+        }
+        if self.watch != Detector::Threshold && (self.above.is_some() || self.below.is_some()) {
+            return wrong("above", "above and below belong to watch: threshold");
+        }
+        if self.watch != Detector::Budget && self.limit.is_some() {
+            return wrong("limit", "a limit belongs to watch: budget");
+        }
+        if self.watch != Detector::Anomaly && !self.within.is_empty() {
+            return wrong("within", "belongs to watch: anomaly");
+        }
+        if self.watch != Detector::Anomaly && self.scale == Scale::Log {
+            return wrong("scale", "log belongs to watch: anomaly");
+        }
+        self.check_baseline()
+    }
+
+    fn check_baseline(&self) -> Result<(), RuleError> {
+        let wrong = |problem: &str| Err(RuleError::Value { key: "baseline", problem: problem.to_owned() });
+        let baseline = &self.baseline;
+        if matches!(self.watch, Detector::Threshold | Detector::Budget) {
+            return Ok(());
+        }
+        if baseline.same_hours_of_weeks.is_none() && baseline.same_hours_of_days.is_none() && baseline.trailing.is_none() {
+            return wrong("write same_hours_of_weeks: 4, same_hours_of_days: 14 or trailing: 14d");
+        }
+        if baseline.min_windows < 2 || baseline.min_n == 0 {
+            return wrong("min_windows must be 2 or more, min_n 1 or more");
+        }
+        if self.reach() > 400 * Duration::DAY.0 {
+            return wrong("reaches back more than 400 days");
+        }
+        let windows = baseline.trailing.map_or(0, |trailing| trailing.0 / self.window.0);
+        if windows > 2_000 {
+            return wrong("trailing holds more than 2000 windows; write a longer window or a shorter trailing");
+        }
+        Ok(())
+    }
+}
+
+fn refuse_unknown_keys(value: &Value) -> Result<(), RuleError> {
+    let Value::Mapping(mapping) = value else {
+        return Err(RuleError::Yaml { problem: "a monitor is a YAML mapping; begin with name: and select:".to_owned() });
+    };
+    let nested = [("baseline", BASELINE_KEYS), ("no_data", NO_DATA_KEYS)];
+    let levels = std::iter::once((Some(mapping), KEYS)).chain(nested.map(|(key, known)| (mapping.get(key).and_then(Value::as_mapping), known)));
+    for (level, known) in levels {
+        if let Some((key, nearest)) = level.and_then(|level| keys::unknown_key(level, known)) {
+            return Err(RuleError::UnknownKey { key, nearest });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATENCY: &str = "
+name: latency
+select: select start_time as time, duration_ns as value from llm_calls
+watch: anomaly
+every: 1h
+window: 6h
+baseline: {same_hours_of_days: 14}
+";
+
+    #[track_caller]
+    fn refused(lines: &str, words: &str) {
+        let mut yaml: String =
+            LATENCY.lines().filter(|line| !lines.contains(line.split(':').next().unwrap_or("?")) || line.is_empty()).collect::<Vec<_>>().join("\n");
+        yaml.push('\n');
+        yaml.push_str(lines);
+        let error = Rule::parse(&yaml).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+
+    #[test]
+    fn the_example_of_the_design_reads() {
+        let rule = Rule::parse(include_str!("../tests/monitor/fixtures/monitor.yaml")).unwrap();
+        assert_eq!((rule.watch, rule.window, rule.hold, rule.no_data.hold), (Detector::Drift, Duration::parse("6h").unwrap(), 2, 4));
+        assert_eq!(rule.baseline, Baseline { same_hours_of_weeks: Some(4), min_n: 200, ..Baseline::default() });
+        assert_eq!(rule.slices, ["service_name", "prompt_version"]);
+        assert_eq!((rule.severity.name(), rule.notify.as_slice()), ("page", ["oncall".to_owned()].as_slice()));
+        assert_eq!(rule.resolve_for(), 24);
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_one_that_was_meant() {
+        refused("windw: 6h", "unknown key \"windw\"; the nearest one is \"window\"");
+        refused("baseline: {same_hours_of_week: 4}", "the nearest one is \"same_hours_of_weeks\"");
+        refused("no_data: {four: 4}", "the nearest one is \"for\"");
+        refused("1: 2", "unknown key");
+    }
+
+    #[test]
+    fn values_that_cannot_be_used_are_refused_with_what_to_write() {
+        refused("every: 10s", "1m or more");
+        refused("every: soon", "15m, 6h or 14d");
+        refused("q: 0", "above 0");
+        refused("q: .nan", "above 0");
+        refused("effect_floor: -1", "0 or more");
+        refused("for: 0", "1 to 1000");
+        refused("name: Latency!", "a-z");
+        refused("watch: drfit", "unknown variant `drfit`");
+        refused("watch: threshold", "needs above");
+        refused("watch: budget", "needs a limit");
+        refused("above: 3", "belong to watch: threshold");
+        refused("level: p95", "a mean or a median");
+        refused("baseline: {min_n: 3}", "same_hours_of_weeks: 4");
+        refused("baseline: {trailing: 300d, same_hours_of_weeks: 90}", "400 days");
+        refused("select: delete from spans", "write one SELECT");
+        assert!(
+            Rule::parse("- a").unwrap_err().to_string().contains("a mapping") || Rule::parse("- a").unwrap_err().to_string().contains("YAML mapping")
+        );
+        assert!(Rule::parse("name: [").is_err());
+    }
+
+    // A key that is added to the struct and not to the list would be refused in every file.
+    #[test]
+    fn every_key_is_in_the_list() {
+        let error = serde_yaml_ng::from_str::<Rule>("{no_such_key: 1}").unwrap_err().to_string();
+        for key in KEYS {
+            assert!(error.contains(&format!("`{key}`")), "{key} is no field of Rule: {error}");
+        }
+        assert_eq!(error.matches('`').count() / 2 - 1, KEYS.len(), "a field of Rule is missing in KEYS: {error}");
+    }
+}

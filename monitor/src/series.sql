@@ -1,0 +1,6 @@
+select *
+from (
+{select}
+) as observations
+where "time" >= $start
+  and "time" < $end

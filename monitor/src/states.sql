@@ -1,0 +1,5 @@
+select *
+from monitor_states
+where time > $start
+  and time <= $end
+order by time desc

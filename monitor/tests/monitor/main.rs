@@ -1,0 +1,9 @@
+//! The monitors over a real store and a real receiver.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests")]
+
+mod detect;
+mod inspect;
+mod notify;
+mod shipped;
+mod traffic;

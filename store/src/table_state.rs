@@ -1,0 +1,225 @@
+//! One table of one tenant: what is in its files, and what is still held in memory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use parking_lot::Mutex;
+use schema::{Micros, Table, Tenant};
+
+use crate::delta::DeltaLog;
+use crate::error::Error;
+use crate::held::{Held, Sealed, merge};
+use crate::snapshot::{DataFile, TableSnapshot};
+use crate::status::TableStatus;
+
+/// One table of one tenant.
+pub(crate) struct TableState {
+    pub tenant: Tenant,
+    pub table: Table,
+    pub root: PathBuf,
+    /// The table's log on disk; whoever holds it is the only one who commits.
+    pub log: Arc<tokio::sync::Mutex<DeltaLog>>,
+    contents: Mutex<Contents>,
+    /// Keeps the rows that are being joined from being picked for a file meanwhile.
+    joining: Mutex<()>,
+    /// Bytes held over all tables.
+    held_bytes: Arc<AtomicUsize>,
+    retry: Mutex<Retry>,
+    /// Files are joined by one at a time.
+    pub tidying: tokio::sync::Mutex<()>,
+}
+
+/// When commits of a table may be tried again after they failed.
+#[derive(Debug, Default)]
+struct Retry {
+    at: Option<Instant>,
+    pause: Duration,
+}
+
+/// Every acked row is in exactly one of `held` and `files`: both change under one lock.
+struct Contents {
+    /// The last record of the log whose rows are in `files`; what comes from it or before is not held again.
+    through: u64,
+    held: Held,
+    files: Arc<[Arc<DataFile>]>,
+    /// `held` as a query sees it; made when the first one asks.
+    view: Option<Arc<[RecordBatch]>>,
+    last_commit: Option<Micros>,
+}
+
+/// Files that come and files that go, in one step.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    pub added: Vec<Arc<DataFile>>,
+    pub removed: Vec<String>,
+    /// The position in the log that the table has reached with this change.
+    pub through: Option<u64>,
+}
+
+impl Change {
+    /// Tells whether nothing changes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty() && self.through.is_none()
+    }
+
+    /// Takes in what came later.
+    pub(crate) fn then(&mut self, later: Change) {
+        self.added.retain(|file| !later.removed.contains(&file.path));
+        self.added.extend(later.added);
+        self.removed.extend(later.removed);
+        self.through = later.through.or(self.through);
+    }
+}
+
+impl TableState {
+    /// Makes a table that has nothing.
+    pub(crate) fn new(tenant: &Tenant, table: Table, log: DeltaLog, held_bytes: Arc<AtomicUsize>) -> TableState {
+        TableState {
+            tenant: tenant.clone(),
+            table,
+            root: log.root().to_owned(),
+            log: Arc::new(tokio::sync::Mutex::new(log)),
+            contents: Mutex::new(Contents { through: 0, held: Held::default(), files: Arc::from([]), view: None, last_commit: None }),
+            joining: Mutex::default(),
+            held_bytes,
+            retry: Mutex::default(),
+            tidying: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Tells whether a commit may be tried now.
+    pub(crate) fn may_commit(&self) -> bool {
+        self.retry.lock().at.is_none_or(|at| at <= Instant::now())
+    }
+
+    /// Notes that commits work.
+    pub(crate) fn committed_well(&self) {
+        *self.retry.lock() = Retry::default();
+    }
+
+    /// Notes that a commit failed; returns for how long the next one waits, twice as long each time up to `pause_max`.
+    pub(crate) fn failed_to_commit(&self, pause_max: Duration) -> Duration {
+        let mut retry = self.retry.lock();
+        retry.pause = (retry.pause * 2).clamp(Duration::from_millis(500), pause_max);
+        retry.at = Some(Instant::now() + retry.pause);
+        retry.pause
+    }
+
+    /// Changes what is held, and counts the bytes.
+    fn change_held(&self, contents: &mut Contents, change: impl FnOnce(&mut Held)) {
+        let before = contents.held.bytes();
+        change(&mut contents.held);
+        contents.view = None;
+        self.held_bytes.fetch_add(contents.held.bytes(), Ordering::AcqRel);
+        self.held_bytes.fetch_sub(before, Ordering::AcqRel);
+    }
+
+    /// Holds the rows of one record, unless they are in a file already. Returns how many bytes the table holds now.
+    pub(crate) fn hold(&self, seq: u64, batches: Vec<RecordBatch>) -> usize {
+        let mut contents = self.contents.lock();
+        if seq > contents.through {
+            self.change_held(&mut contents, |held| held.insert(seq, batches));
+        }
+        contents.held.bytes()
+    }
+
+    /// Joins small batches, so that a query meets few of them.
+    pub(crate) fn join(&self, watermark: u64) -> Result<(), Error> {
+        let Some(_joining) = self.joining.try_lock() else { return Ok(()) };
+        loop {
+            let parts = self.contents.lock().held.mergeable(watermark);
+            let Some(parts) = parts else { return Ok(()) };
+            let Some(batch) = merge(&parts)? else { return Ok(()) };
+            self.change_held(&mut self.contents.lock(), |held| held.replace(&parts, batch));
+        }
+    }
+
+    /// Picks rows for a file. Blocks for as long as a join takes.
+    pub(crate) fn seal(&self, watermark: u64, bytes_max: usize) -> Option<Sealed> {
+        let _joining = self.joining.lock();
+        self.contents.lock().held.seal(watermark, bytes_max)
+    }
+
+    /// Gives picked rows back after a failure.
+    pub(crate) fn unseal(&self) {
+        self.contents.lock().held.unseal();
+    }
+
+    /// Swaps files and held rows, in one step for every reader.
+    pub(crate) fn apply(&self, change: &Change, now: Micros) {
+        let mut contents = self.contents.lock();
+        let stays = |file: &&Arc<DataFile>| !change.removed.contains(&file.path) && !change.added.iter().any(|added| added.path == file.path);
+        let files: Vec<_> = contents.files.iter().filter(stays).cloned().chain(change.added.iter().cloned()).collect();
+        contents.files = files.into();
+        if let Some(through) = change.through.filter(|through| *through > contents.through) {
+            contents.through = through;
+            self.change_held(&mut contents, |held| held.release(through));
+        }
+        contents.last_commit = Some(now);
+    }
+
+    /// Puts in what was found on disk.
+    pub(crate) fn load(&self, files: Vec<Arc<DataFile>>, through: u64) {
+        let mut contents = self.contents.lock();
+        contents.files = files.into();
+        contents.through = through;
+    }
+
+    /// Returns the committed files.
+    pub(crate) fn files(&self) -> Arc<[Arc<DataFile>]> {
+        Arc::clone(&self.contents.lock().files)
+    }
+
+    /// Puts a file that knows more in the place of the same file.
+    pub(crate) fn refine(&self, file: DataFile) {
+        let mut contents = self.contents.lock();
+        if contents.files.iter().any(|known| known.path == file.path) {
+            let file = Arc::new(file);
+            let refined = contents.files.iter().map(|known| Arc::clone(if known.path == file.path { &file } else { known }));
+            contents.files = refined.collect();
+        }
+    }
+
+    /// Returns the last record whose rows are in files.
+    pub(crate) fn through(&self) -> u64 {
+        self.contents.lock().through
+    }
+
+    /// Returns the first record whose rows are held.
+    pub(crate) fn first_held(&self) -> Option<u64> {
+        self.contents.lock().held.first()
+    }
+
+    /// Returns how many bytes are held, and since when the oldest waits.
+    pub(crate) fn waiting(&self) -> Option<(usize, Instant)> {
+        let contents = self.contents.lock();
+        contents.held.since().map(|since| (contents.held.bytes(), since))
+    }
+
+    /// Returns what the table holds now.
+    pub(crate) fn snapshot(&self) -> TableSnapshot {
+        let mut contents = self.contents.lock();
+        let Contents { held, view, files, .. } = &mut *contents;
+        let held = view.get_or_insert_with(|| held.batches().cloned().collect());
+        TableSnapshot { table: self.table, root: self.root.clone(), files: Arc::clone(files), held: Arc::clone(held) }
+    }
+
+    /// Reports sizes and times; nothing for a table without rows.
+    pub(crate) fn status(&self) -> Option<TableStatus> {
+        let contents = self.contents.lock();
+        let status = TableStatus {
+            tenant: self.tenant.to_string(),
+            table: self.table.name(),
+            held_rows: contents.held.rows(),
+            held_bytes: contents.held.bytes(),
+            rows: contents.files.iter().map(|file| file.rows).sum(),
+            files: contents.files.len(),
+            file_bytes: contents.files.iter().map(|file| file.bytes).sum(),
+            last_commit: contents.last_commit,
+        };
+        (status.files > 0 || status.held_rows > 0).then_some(status)
+    }
+}

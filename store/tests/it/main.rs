@@ -1,0 +1,19 @@
+//! The store from outside: rows in, SQL out. One binary, because each links the whole engine.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests fail as tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a test stops at the first surprise"
+)]
+
+mod answers;
+mod fixture;
+mod hostile;
+mod mistakes;
+mod pruning;
+mod slt;
+mod views;
