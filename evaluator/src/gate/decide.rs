@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use measure::test::mcnemar;
 
-use crate::checks::Scale;
+use crate::checks::{Outcome, Scale};
 use crate::error::Error;
 use crate::gate::changes::changes;
 use crate::gate::compare::Comparison;
@@ -63,7 +63,7 @@ pub(crate) fn decide(suite: &Suite, cases: &[CaseReport], ended: Ended) -> Resul
     let baseline = report.map(|report| Cases::paired(report, cases));
     let changes = changes(&candidate, baseline.as_ref(), &order);
     let looks: Vec<Look<'_>> = suite.metrics.iter().map(|metric| look(metric, &columns, &candidate, baseline.as_ref())).collect::<Result<_, _>>()?;
-    let unfit = unfit(suite, &looks, &changes, report);
+    let unfit = unfit(suite, cases, &looks, &changes, report);
     let slices = match (&baseline, &unfit) {
         (Some(baseline), None) => slices(suite, &columns, &candidate, baseline)?,
         _ => Vec::new(),
@@ -160,14 +160,18 @@ fn passes(case: &CaseReport, metric: &str) -> Option<bool> {
 }
 
 /// Why nothing can be judged, if so.
-fn unfit(suite: &Suite, looks: &[Look<'_>], changes: &Changes, baseline: Option<&Report>) -> Option<String> {
+fn unfit(suite: &Suite, cases: &[CaseReport], looks: &[Look<'_>], changes: &Changes, baseline: Option<&Report>) -> Option<String> {
     let duplicates = &suite.dataset.duplicates;
     if !duplicates.is_empty() {
         let shown = duplicates.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
         return Some(format!("{} in the dataset ({shown}): which case is meant cannot be told", counted(duplicates.len(), "duplicate id")));
     }
     if looks.iter().all(|look| look.values.is_empty()) {
-        return Some("no case could be scored".to_owned());
+        let why = cases.iter().find_map(|case| {
+            let failed = case.scores.iter().find(|score| score.outcome == Outcome::Failed);
+            case.error.clone().or_else(|| failed.map(|score| score.reason.clone()))
+        });
+        return Some(why.map_or_else(|| "no case could be scored".to_owned(), |why| format!("no case could be scored: {why}")));
     }
     let baseline = baseline?;
     let before = baseline.cases.iter().map(|case| case.id.as_str()).collect::<BTreeSet<_>>().len();

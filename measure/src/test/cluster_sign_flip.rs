@@ -76,42 +76,31 @@ impl ClusterSignFlip {
     /// `sums` and `sizes` are the sum and the number of differences of each cluster. An end is infinite where the test cannot
     /// reject any shift on that side. Errors if the lists have another number of clusters.
     pub fn interval(&self, sums: &[f64], sizes: &[f64], level: f64) -> Result<Interval, Error> {
-        let (ratios, always) = self.ratios(sums, sizes)?;
-        let alpha = (1.0 - level) / 2.0;
-        Ok(Interval {
-            low: self.end(ratios.iter(), always, alpha, f64::NEG_INFINITY),
-            high: self.end(ratios.iter().rev(), always, alpha, f64::INFINITY),
-        })
+        let one_sided = 0.5 + level / 2.0;
+        Ok(Interval { low: self.lower_bound(sums, sizes, one_sided)?, high: self.upper_bound(sums, sizes, one_sided)? })
     }
 
     /// The one-sided lower bound of the mean difference at `level`, minus infinity where nothing can be said.
     pub fn lower_bound(&self, sums: &[f64], sizes: &[f64], level: f64) -> Result<f64, Error> {
-        let (ratios, always) = self.ratios(sums, sizes)?;
-        Ok(self.end(ratios.iter(), always, 1.0 - level, f64::NEG_INFINITY))
+        let mirrored: Vec<f64> = sums.iter().map(|sum| -sum).collect();
+        Ok(0.0 - self.upper_bound(&mirrored, sizes, level)?)
     }
 
-    /// A shift δ is rejected by the patterns whose flipped clusters have a mean beyond it, so the ends are order statistics of these means.
-    fn end<'a>(&self, mut ratios: impl Iterator<Item = &'a f64>, always: usize, alpha: f64, open: f64) -> f64 {
-        let mut reached = always;
-        loop {
-            if self.p_of(reached) > alpha * (1.0 + 1e-12) {
-                return if reached == always { open } else { f64::NAN };
-            }
-            let Some(ratio) = ratios.next() else { return open };
-            reached += 1;
-            if self.p_of(reached) > alpha * (1.0 + 1e-12) {
-                return *ratio;
-            }
-        }
-    }
-
-    /// The mean of the flipped clusters in every draw, sorted, and how many draws flip nothing.
-    fn ratios(&self, sums: &[f64], sizes: &[f64]) -> Result<(Vec<f64>, usize), Error> {
+    /// The one-sided upper bound of the mean difference at `level`, infinity where nothing can be said.
+    ///
+    /// A shift is rejected when few enough patterns flip clusters whose mean is at or above it, so the bound is an order statistic of
+    /// these means.
+    pub fn upper_bound(&self, sums: &[f64], sizes: &[f64], level: f64) -> Result<f64, Error> {
         let (totals, counts) = (self.flipped_totals(sums)?, self.flipped_totals(sizes)?);
-        let mut ratios: Vec<f64> = totals.iter().zip(&counts).filter(|(_, count)| **count > 0.0).map(|(total, count)| total / count).collect();
-        ratios.sort_unstable_by(f64::total_cmp);
-        let always = totals.len() - ratios.len();
-        Ok((ratios, always))
+        let mut means: Vec<f64> = totals.iter().zip(&counts).filter(|(_, count)| **count > 0.0).map(|(total, count)| total / count).collect();
+        // A pattern that flips nothing counts for every shift.
+        let always = totals.len() - means.len();
+        let Some(nth) = (0..=means.len()).find(|n| self.p_of(always + n) > (1.0 - level) * (1.0 + 1e-12)) else { return Ok(f64::INFINITY) };
+        if nth == 0 {
+            return Ok(f64::INFINITY);
+        }
+        let (_, bound, _) = means.select_nth_unstable_by(nth - 1, |a, b| b.total_cmp(a));
+        Ok(*bound)
     }
 
     /// The sum over the flipped clusters in every draw, eight clusters at a time out of tables.

@@ -1,0 +1,206 @@
+//! Planted changes, and what the gate makes of them.
+
+use evaluator::report::{Report, RunOutcome};
+use evaluator::suite::Compare;
+use serde_json::{Value, json};
+
+use crate::workspace::Workspace;
+
+const ROWS: &str = "datasets/rag/questions.jsonl";
+
+fn outcome(report: &Report, metric: &str) -> Option<RunOutcome> {
+    report.metrics.iter().find(|found| found.name == metric).unwrap().outcome
+}
+
+fn answer(mut row: Value, text: &str) -> Value {
+    row["answer"] = json!(text);
+    row
+}
+
+#[tokio::test]
+async fn worse_answers_are_a_regression() {
+    let workspace = Workspace::of_rag();
+    // Two questions of every topic answered beside the point, in the right form.
+    workspace.edit_rows(ROWS, |index, row| Some(if index % 6 < 2 { answer(row, "Ferries are slow but pretty [kb-1].") } else { row }));
+    let report = Workspace::expect(workspace.eval("suites/rag.yaml").await, 100);
+    assert_eq!(report.verdict.outcome, RunOutcome::Regressed);
+    assert_eq!(outcome(&report, "correct"), Some(RunOutcome::Regressed));
+    assert_eq!(outcome(&report, "f1"), Some(RunOutcome::Regressed));
+    assert_eq!(outcome(&report, "form"), Some(RunOutcome::Pass));
+    assert_eq!(report.changes.newly_failing.len(), 24);
+    let correct = &report.metrics[0];
+    assert!((correct.difference.unwrap() + 24.0 / 72.0).abs() < 1e-9 && correct.p_adjusted.unwrap() < 0.01, "{correct:?}");
+}
+
+/// A critical metric needs no statistics: one answer that loses its form is enough, and it is named.
+#[tokio::test]
+async fn one_critical_case_is_enough() {
+    let workspace = Workspace::of_rag();
+    workspace.edit_rows(ROWS, |index, row| Some(if index == 5 { answer(row, "{\"answer\": \"the scanner role\"}") } else { row }));
+    let report = Workspace::expect(workspace.eval("suites/rag.yaml").await, 100);
+    assert_eq!(outcome(&report, "form"), Some(RunOutcome::Regressed));
+    assert_eq!(report.metrics[1].newly_failing, ["accounts-06"]);
+    assert_eq!(outcome(&report, "correct"), Some(RunOutcome::Pass));
+}
+
+/// One answer of 72 that got worse is no regression, and a run that shows it is no failure.
+#[tokio::test]
+async fn noise_is_no_regression() {
+    let workspace = Workspace::of_rag();
+    workspace.edit_rows(ROWS, |index, row| Some(if index == 0 { answer(row, "It is valid for three days [kb-1].") } else { row }));
+    let report = Workspace::expect(workspace.eval("suites/rag.yaml").await, 0);
+    assert_eq!(report.changes.newly_failing, ["accounts-01"]);
+}
+
+#[tokio::test]
+async fn too_few_cases_are_inconclusive() {
+    let workspace = Workspace::of_rag();
+    workspace.edit_rows(ROWS, |index, row| (index % 6 == 0).then_some(row));
+    Workspace::expect(workspace.update_baseline("suites/rag.yaml").await, 0);
+    let outcome_of_run = workspace.eval("suites/rag.yaml").await;
+    assert!(outcome_of_run.text.contains("max_mde wants 25.0 points") && outcome_of_run.text.contains("cases would do"), "{}", outcome_of_run.text);
+    let report = Workspace::expect(outcome_of_run, 101);
+    assert_eq!(outcome(&report, "correct"), Some(RunOutcome::Inconclusive));
+    workspace.edit("suites/rag.yaml", "gate:\n", "gate:\n  on_inconclusive: warn\n");
+    Workspace::expect(workspace.eval("suites/rag.yaml").await, 0);
+}
+
+/// The order of the rows, and where the suite lies, change no digit of the verdict.
+#[tokio::test]
+async fn the_same_data_gives_the_same_verdict() {
+    let mut metrics = Vec::new();
+    for reversed in [false, true] {
+        let workspace = Workspace::of_rag();
+        workspace.edit_rows(ROWS, |index, row| Some(if index % 9 == 0 { answer(row, "Sorry, no idea [kb-1].") } else { row }));
+        if reversed {
+            let rows = workspace.read(ROWS);
+            workspace.write(ROWS, &(rows.lines().rev().collect::<Vec<_>>().join("\n") + "\n"));
+        }
+        let mut report = workspace.eval("suites/rag.yaml").await.report.unwrap();
+        report.metrics.iter_mut().for_each(|metric| metric.candidate_interval = None);
+        metrics.push(report.metrics);
+    }
+    assert_eq!(metrics[0], metrics[1]);
+}
+
+#[tokio::test]
+async fn changed_case_sets_are_named() {
+    let workspace = Workspace::of_rag();
+    // Five of 72 gone, one new, one edited: within max_changed.
+    workspace.edit_rows(ROWS, |index, mut row| {
+        if index == 10 {
+            row["id"] = json!("brand-new");
+        } else if index == 11 {
+            row["question"] = json!("Another question under the same id?");
+        }
+        (index >= 5).then_some(row)
+    });
+    let report = Workspace::expect(workspace.eval("suites/rag.yaml").await, 0);
+    assert_eq!((report.changes.removed.len(), report.changes.new.as_slice()), (6, ["brand-new".to_owned()].as_slice()));
+    assert_eq!(report.changes.edited, ["billing-06"]);
+    assert_eq!(report.metrics[0].n, 65);
+    // Five more, and the two runs are no longer about the same thing.
+    workspace.edit_rows(ROWS, |index, row| (index >= 5).then_some(row));
+    let outcome = workspace.eval("suites/rag.yaml").await;
+    assert!(outcome.text.contains("more than max_changed"), "{}", outcome.text);
+    Workspace::expect(outcome, 3);
+}
+
+#[tokio::test]
+async fn duplicate_ids_cannot_be_judged() {
+    let workspace = Workspace::of_rag();
+    workspace.edit_rows(ROWS, |index, mut row| {
+        if index == 1 {
+            row["id"] = json!("accounts-01");
+        }
+        Some(row)
+    });
+    let outcome = workspace.eval("suites/rag.yaml").await;
+    assert!(outcome.text.contains("1 duplicate id in the dataset (accounts-01)"), "{}", outcome.text);
+    Workspace::expect(outcome, 3);
+}
+
+/// A case without an answer is unscored, never 0: a few do not matter, many make the run inconclusive, and none of them a regression.
+#[tokio::test]
+async fn missing_answers_are_not_zeros() {
+    let without = |n: usize| {
+        let workspace = Workspace::of_rag();
+        // Spread over topics and formats.
+        workspace.edit_rows(ROWS, move |index, mut row| {
+            if index % 7 == 0 && index / 7 < n {
+                row["answer"] = Value::Null;
+            }
+            Some(row)
+        });
+        workspace
+    };
+    let report = Workspace::expect(without(2).eval("suites/rag.yaml").await, 0);
+    assert_eq!((report.metrics[0].n_unscored, report.metrics[0].n), (2, 70));
+    let outcome = without(8).eval("suites/rag.yaml").await;
+    assert!(outcome.text.contains("went unscored, more than max_unscored"), "{}", outcome.text);
+    Workspace::expect(outcome, 101);
+}
+
+#[tokio::test]
+async fn thresholds_hold_beside_the_comparison() {
+    let workspace = Workspace::of_rag();
+    workspace.edit("suites/rag.yaml", "f1: {}", "f1: {min: 0.9}");
+    let report = Workspace::expect(workspace.eval("suites/rag.yaml").await, 100);
+    assert_eq!((report.verdict.outcome, outcome(&report, "f1")), (RunOutcome::Fail, Some(RunOutcome::Fail)));
+    assert!(report.verdict.summary.contains("is below 0.900"), "{}", report.verdict.summary);
+}
+
+/// A margin is proven by data, not by silence: a fall of the margin's size is not passed, and a slight one with few cases neither.
+#[tokio::test]
+async fn margins_have_to_be_proven() {
+    let workspace = Workspace::of_rag();
+    workspace.edit("suites/rag.yaml", "grounded: {margin: 0.10, min: 0.8}", "grounded: {margin: 0.001}");
+    let outcome_of_run = workspace.eval("suites/rag.yaml").await;
+    let report = Workspace::expect(outcome_of_run, 101);
+    let grounded = &report.metrics[3];
+    assert!(grounded.reason.contains("not yet shown to be within 0.1 points") && grounded.n_needed.unwrap() > 48, "{grounded:?}");
+}
+
+#[tokio::test]
+async fn a_slice_gates_where_it_is_listed() {
+    let workspace = Workspace::of_rag();
+    // Only the German answers fall; as a share of all they are too few to see.
+    workspace
+        .edit_rows(ROWS, |_, row| Some(if row["language"] == "de" && row["format"] != "json" { answer(row, "Leider unklar [kb-21].") } else { row }));
+    workspace.edit("suites/rag.yaml", "cluster: topic", "# cluster: topic");
+    workspace.edit("suites/rag.yaml", "slices: [language, format]", "slices: [language]");
+    let report = workspace.eval("suites/rag.yaml").await.report.unwrap();
+    let slice = report.slices.iter().find(|slice| slice.value == "de" && slice.metric == "correct").unwrap();
+    assert!(!slice.gating && slice.difference < -0.8 && slice.p_adjusted.unwrap() < 0.01, "{slice:?}");
+    workspace.edit("suites/rag.yaml", "gate:\n", "gate:\n  slices: [language]\n");
+    let report = Workspace::expect(workspace.eval("suites/rag.yaml").await, 100);
+    assert!(report.verdict.summary.contains("correct fell where language is de"), "{}", report.verdict.summary);
+}
+
+/// Repeats are averaged into their case; they are never counted as cases of their own.
+#[tokio::test]
+async fn repeats_are_no_cases() {
+    let workspace = Workspace::of_rag();
+    workspace.edit("suites/rag.yaml", "cluster: topic", "repeat: 3\ncluster: topic");
+    let report = Workspace::expect(workspace.eval("suites/rag.yaml").await, 0);
+    assert_eq!((report.cases.len(), report.metrics[0].n), (216, 72));
+}
+
+#[tokio::test]
+async fn without_a_baseline_assertions_decide() {
+    let workspace = Workspace::of_rag();
+    let report = Workspace::expect(workspace.eval_with("suites/rag.yaml", Compare::Nothing, false).await, 100);
+    assert_eq!(report.verdict.outcome, RunOutcome::Fail);
+    workspace.edit_rows(ROWS, |_, row| ["accounts", "billing"].contains(&row["topic"].as_str().unwrap()).then_some(row));
+    let report = Workspace::expect(workspace.eval_with("suites/rag.yaml", Compare::Nothing, false).await, 0);
+    assert!(report.metrics.iter().all(|metric| metric.candidate_interval.is_some() && metric.p.is_none()));
+}
+
+#[tokio::test]
+async fn a_spent_budget_ends_the_run_and_keeps_what_was_scored() {
+    let workspace = Workspace::of_rag();
+    workspace.edit("suites/rag.yaml", "gate:\n", "budget: {minutes: 0}\ngate:\n");
+    let report = Workspace::expect(workspace.eval("suites/rag.yaml").await, 4);
+    assert_eq!(report.cases.len(), 72);
+    assert!(report.cases.iter().all(|case| case.error.as_deref() == Some("not run: the budget is spent")));
+}

@@ -1,0 +1,12 @@
+//! `karat eval` from the suite file to the exit code: the shipped suites, planted changes, wrong input, and a judge over a real socket.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod endpoint;
+mod forms;
+mod gate;
+mod judge;
+mod lineage;
+mod mistakes;
+mod shipped;
+mod workspace;
