@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$HOME/.cache/karat/target}
 spans=${KARAT_BENCH_SPANS:-200000} peer_spans=${PHOENIX_BENCH_SPANS:-20000}
 what=${1:-all}
-cargo build --release --quiet --bin karat --example loadgen
+[ -n "${KARAT_BENCH_NO_BUILD:-}" ] || cargo build --release --quiet --bin karat --example loadgen
 bin=$CARGO_TARGET_DIR/release
 work=$(mktemp -d)
 pids=()

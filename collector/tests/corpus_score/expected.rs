@@ -36,10 +36,6 @@ pub struct Call {
     pub tools: Vec<Value>,
     #[serde(default)]
     pub output: Value,
-    #[serde(default)]
-    pub choices: Value,
-    #[serde(default)]
-    pub embedding_inputs: Vec<String>,
     pub usage: Value,
     pub status: String,
     #[serde(default)]
