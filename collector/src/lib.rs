@@ -1,6 +1,6 @@
 //! Takes OTLP in: over gRPC and HTTP, checks it, hands the bytes to the store, and turns them into rows.
 //!
-//! A request comes by [`grpc`] or [`http`] through the [`door`] into the [`intake`], which reads it with [`otlp`], has the store make its
+//! A request comes by `grpc` or `http` through the `door` into the `intake`, which reads it with [`otlp`], has the store make its
 //! bytes durable, and answers. [`decode`] turns the same request into rows afterwards; after a crash it does so from the bytes.
 
 mod answer;

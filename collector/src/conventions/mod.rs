@@ -1,7 +1,7 @@
 //! One schema out of many dialects: reads GenAI spans and log records of any instrumentation into the same columns.
 //!
-//! Keys are told apart by their words ([`keys`]), messages by their shape ([`messages`], [`parts`]), a provider's own requests and
-//! responses by their fields ([`payload`]). What that cannot know stands in one file a dialect.
+//! Keys are told apart by their words (`keys`), messages by their shape (`messages`, `parts`), a provider's own requests and
+//! responses by their fields (`payload`). What that cannot know stands in one file a dialect.
 
 mod dialect;
 mod dialects;

@@ -1,6 +1,6 @@
 //! Reads OTLP export requests out of protobuf and JSON, with limits that prost and serde do not have.
 //!
-//! One table ([`messages`]) declares the fields; both readers follow from it and fill opentelemetry-proto's structs.
+//! One table (`messages`) declares the fields; both readers follow from it and fill opentelemetry-proto's structs.
 //! They differ from the derived ones in what a server on the open net needs: text that is not UTF-8 is repaired instead of
 //! refused, values nest at most 64 deep, and memory is counted while it is used, so that no small body becomes a large structure.
 
