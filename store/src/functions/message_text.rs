@@ -1,13 +1,9 @@
 //! `karat_input_text(messages)` and `karat_output_text(messages)`.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, AsArray, StringViewBuilder};
-use arrow::datatypes::DataType;
-use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::ScalarUDF;
 use serde_json::Value;
 
+use super::text_of_text::text_of_text;
 use super::{Function, Make};
 
 pub(super) const INPUT: Function = Function {
@@ -25,48 +21,11 @@ pub(super) const OUTPUT: Function = Function {
 };
 
 fn input() -> ScalarUDF {
-    ScalarUDF::from(MessageText::new(INPUT.name, true))
+    text_of_text(INPUT.name, input_text)
 }
 
 fn output() -> ScalarUDF {
-    ScalarUDF::from(MessageText::new(OUTPUT.name, false))
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct MessageText {
-    name: &'static str,
-    is_input: bool,
-    signature: Signature,
-}
-
-impl MessageText {
-    fn new(name: &'static str, is_input: bool) -> Self {
-        Self { name, is_input, signature: Signature::uniform(1, vec![DataType::Utf8View], Volatility::Immutable) }
-    }
-}
-
-impl ScalarUDFImpl for MessageText {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8View)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let columns = ColumnarValue::values_to_arrays(&args.args)?;
-        let lists = columns[0].as_string_view();
-        let mut found = StringViewBuilder::with_capacity(lists.len());
-        for messages in lists {
-            found.append_option(messages.and_then(|messages| if self.is_input { input_text(messages) } else { output_text(messages) }));
-        }
-        Ok(ColumnarValue::Array(Arc::new(found.finish())))
-    }
+    text_of_text(OUTPUT.name, output_text)
 }
 
 fn input_text(messages: &str) -> Option<String> {

@@ -9,6 +9,7 @@ mod ks_statistic;
 mod message_text;
 mod psi;
 mod sample;
+mod text_of_text;
 mod tool_calls;
 mod two_sample;
 

@@ -1,13 +1,9 @@
 //! `karat_tool_calls(messages)`.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, AsArray, StringViewBuilder};
-use arrow::datatypes::DataType;
-use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::ScalarUDF;
 use serde_json::{Value, json};
 
+use super::text_of_text::text_of_text;
 use super::{Function, Make};
 
 pub(super) const FUNCTION: Function = Function {
@@ -19,36 +15,7 @@ pub(super) const FUNCTION: Function = Function {
 };
 
 fn make() -> ScalarUDF {
-    ScalarUDF::from(ToolCalls { signature: Signature::uniform(1, vec![DataType::Utf8View], Volatility::Immutable) })
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ToolCalls {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for ToolCalls {
-    fn name(&self) -> &str {
-        FUNCTION.name
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8View)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let columns = ColumnarValue::values_to_arrays(&args.args)?;
-        let messages = columns[0].as_string_view();
-        let mut found = StringViewBuilder::with_capacity(messages.len());
-        for messages in messages {
-            found.append_option(messages.and_then(tool_calls));
-        }
-        Ok(ColumnarValue::Array(Arc::new(found.finish())))
-    }
+    text_of_text(FUNCTION.name, tool_calls)
 }
 
 /// Finds the tool calls in messages; most have none, and are not parsed.

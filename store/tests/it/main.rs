@@ -1,5 +1,5 @@
 //! The store from outside: rows in, SQL out. One binary, because each links the whole engine.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests fail as tests do")]
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
