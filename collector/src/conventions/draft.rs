@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::messages::Message;
 use super::operation::Role;
+use super::part::Part;
 use super::usage::Usage;
 
 /// Knowledge that grows source by source; the first source that knows a fact wins.
@@ -31,7 +32,7 @@ pub(super) struct Draft {
     pub service_tier: Option<String>,
     pub session_id: Option<String>,
     pub user_id: Option<String>,
-    pub system: Vec<Value>,
+    pub system: Vec<Part>,
     pub input: Vec<Message>,
     pub output: Vec<Message>,
     /// Messages came from the span's events.

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use serde_json::Value;
 
-use super::flat;
 use super::keys::{self, Slot};
-use super::value;
+use super::messages::Message;
+use super::{canonical, flat, value};
 
 /// Attributes that are looked at; the rest stay in the JSON column unread.
 const ATTRIBUTES_MAX: usize = 2048;
@@ -113,6 +113,12 @@ impl<'a> Gathered<'a> {
     /// The best source of a slot that is a flag.
     pub(super) fn boolean(&self, slot: Slot) -> Option<bool> {
         self.best(slot, value::boolean)
+    }
+
+    /// The messages of a source that holds them as the columns do.
+    pub(super) fn canonical(&self, source: Source<'a>) -> Option<Vec<Message>> {
+        let text = source.prefix.is_none().then(|| self.value(source.at)).flatten().and_then(value::text)?;
+        canonical::read(text)
     }
 
     /// A source as JSON: parsed, or put together again where it was flattened.

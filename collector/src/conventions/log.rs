@@ -9,7 +9,7 @@ use super::draft::{Draft, put};
 use super::events::{self, Told};
 use super::gather::{Gathered, Source};
 use super::keys::Slot;
-use super::{beside, dialect, dialects, leftover, messages, operation, payload, provider, tools, value};
+use super::{beside, dialect, dialects, leftover, messages, operation, part, payload, provider, tools, value};
 
 /// A log record as it came, with what it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -148,8 +148,8 @@ fn finish(gathered: &Gathered<'_>, mut draft: Draft, row: &mut schema::LogRecord
     row.output_tokens = draft.usage.output;
     row.session_id = draft.session_id;
     row.user_id = draft.user_id;
-    row.system_instructions = (!draft.system.is_empty()).then(|| Value::Array(draft.system).to_string());
-    row.input_messages = messages::list(draft.input);
-    row.output_messages = messages::list(draft.output);
+    row.system_instructions = part::list(&draft.system);
+    row.input_messages = messages::list(&draft.input);
+    row.output_messages = messages::list(&draft.output);
     row.tool_definitions = draft.tools.map(|tools| tools.to_string());
 }

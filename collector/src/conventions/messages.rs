@@ -2,14 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
+use super::part::Part;
 use super::parts;
 use super::value::{first, first_text, opened, parse};
+use crate::decode::json;
 
 /// One message.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Message {
     pub role: String,
-    pub parts: Vec<Value>,
+    pub parts: Vec<Part>,
     pub name: Option<String>,
     pub finish_reason: Option<String>,
 }
@@ -20,32 +22,40 @@ const MESSAGES_MAX: usize = 10_000;
 impl Message {
     /// A message of one text part.
     pub(super) fn text(role: &str, text: impl Into<String>) -> Self {
-        Self { role: role.to_owned(), parts: vec![json!({"type": "text", "content": text.into()})], name: None, finish_reason: None }
+        Self { role: role.to_owned(), parts: vec![Part::Text(text.into())], name: None, finish_reason: None }
     }
 
-    fn new(role: &str, parts: Vec<Value>) -> Self {
-        Self { role: role.to_owned(), parts, name: None, finish_reason: None }
+    /// A message that is still empty.
+    pub(super) fn by(role: &str) -> Self {
+        Self { role: role.to_owned(), parts: Vec::new(), name: None, finish_reason: None }
     }
 
-    /// The message as JSON.
-    pub(super) fn into_json(self) -> Value {
-        let mut map = Map::new();
-        map.insert("role".into(), Value::String(self.role));
-        map.insert("parts".into(), Value::Array(self.parts));
-        if let Some(name) = self.name {
-            map.insert("name".into(), Value::String(name));
+    fn of_one(role: &str, part: Value) -> Self {
+        Self { parts: vec![part.into()], ..Self::by(role) }
+    }
+
+    /// Appends the message as JSON text, its keys sorted.
+    fn write(&self, out: &mut String) {
+        out.push('{');
+        for (key, value) in [("finish_reason", &self.finish_reason), ("name", &self.name)] {
+            if let Some(value) = value {
+                json::text(out, key);
+                out.push(':');
+                json::text(out, value);
+                out.push(',');
+            }
         }
-        if let Some(reason) = self.finish_reason {
-            map.insert("finish_reason".into(), Value::String(reason));
-        }
-        Value::Object(map)
+        out.push_str("\"parts\":");
+        json::list(out, &self.parts, |out, part| part.write(out));
+        out.push_str(",\"role\":");
+        json::text(out, &self.role);
+        out.push('}');
     }
 
     /// Every text part, joined; nothing if there is none.
     pub(super) fn plain(&self) -> Option<String> {
         let mut plain: Option<String> = None;
-        for part in self.parts.iter().filter(|part| part["type"] == "text") {
-            let Some(text) = part["content"].as_str() else { continue };
+        for text in self.parts.iter().filter(|part| part.kind() == "text").filter_map(Part::content) {
             match &mut plain {
                 None => plain = Some(text.to_owned()),
                 Some(plain) => {
@@ -59,8 +69,11 @@ impl Message {
 }
 
 /// Writes messages as a JSON list; nothing if there are none.
-pub(super) fn list(messages: Vec<Message>) -> Option<String> {
-    (!messages.is_empty()).then(|| Value::Array(messages.into_iter().map(Message::into_json).collect()).to_string())
+pub(super) fn list(messages: &[Message]) -> Option<String> {
+    let bytes: usize = messages.iter().flat_map(|message| &message.parts).filter_map(Part::content).map(|text| text.len() + 64).sum();
+    let mut out = String::with_capacity(bytes + 64);
+    json::list(&mut out, messages, |out, message| message.write(out));
+    (!messages.is_empty()).then_some(out)
 }
 
 /// Folds a sender's name of a role.
@@ -134,7 +147,7 @@ pub(super) fn read_list(items: &[Value], speaker: &str) -> Option<Vec<Message>> 
         match item {
             Value::Object(map) if is_message(map) => messages.extend(one(map, speaker)),
             Value::Object(map) if matches!(map.get("type").and_then(Value::as_str), Some("reasoning")) && messages.len() < items.len() => {
-                messages.push(Message::new("assistant", vec![parts::part(item)?]));
+                messages.push(Message::of_one("assistant", parts::part(item)?));
             }
             _ => return None,
         }
@@ -164,7 +177,7 @@ fn joined(messages: Vec<Message>) -> Vec<Message> {
 }
 
 fn only(message: &Message, kind: &str) -> bool {
-    !message.parts.is_empty() && message.parts.iter().all(|part| part["type"] == kind)
+    !message.parts.is_empty() && message.parts.iter().all(|part| part.kind() == kind)
 }
 
 /// Reads one object; a message of a tool that answers several calls stays one message.
@@ -183,7 +196,7 @@ fn one_within(map: &Map<String, Value>, speaker: &str, depth: usize) -> Vec<Mess
         }
         if let Some(Value::Array(answers)) = map.get("function") {
             let answers = answers.iter().map(opened);
-            return answers.filter_map(|answer| Some(Message::new("tool", vec![parts::tool_response(answer.as_object()?)]))).collect();
+            return answers.filter_map(|answer| Some(Message::of_one("tool", parts::tool_response(answer.as_object()?)))).collect();
         }
         if let (true, Some(kwargs)) = (is_constructor(map), map.get("kwargs").and_then(Value::as_object)) {
             let class = map.get("id").and_then(Value::as_array).and_then(|id| id.last()).and_then(Value::as_str).unwrap_or_default();
@@ -194,8 +207,8 @@ fn one_within(map: &Map<String, Value>, speaker: &str, depth: usize) -> Vec<Mess
         }
     }
     match map.get("type").and_then(Value::as_str) {
-        Some("function_call") => return vec![Message::new("assistant", vec![parts::tool_call(map)])],
-        Some("function_call_output") => return vec![Message::new("tool", vec![parts::tool_response(map)])],
+        Some("function_call") => return vec![Message::of_one("assistant", parts::tool_call(map))],
+        Some("function_call_output") => return vec![Message::of_one("tool", parts::tool_response(map))],
         _ => {}
     }
     vec![plain_message(map, speaker)]
@@ -233,11 +246,11 @@ pub(super) fn finish_reason(name: &str) -> String {
 fn plain_message(map: &Map<String, Value>, speaker: &str) -> Message {
     let said = first_text(map, &["role"]).or_else(|| first_text(map, &["type"]).filter(|name| role(name).is_some()));
     let sender = said.map_or(speaker, |name| role(name).unwrap_or(if name == "unknown" { speaker } else { name })).to_owned();
-    let mut message = Message::new(&sender, Vec::new());
+    let mut message = Message::by(&sender);
     message.name = first_text(map, &["name"]).map(str::to_owned);
     message.finish_reason = reason(map);
     if let Some(reasoning) = first_text(map, &["reasoning_content", "reasoning", "thinking"]) {
-        message.parts.push(json!({"type": "reasoning", "content": reasoning}));
+        message.parts.push(Part::Other(json!({"type": "reasoning", "content": reasoning})));
     }
     let content = first(map, &["parts", "contents", "content", "blocks", "text", "_content"]);
     let answered = first_text(map, &["tool_call_id", "toolCallId", "tool_use_id"]).or_else(|| first_text(map, &["id"]).filter(|_| sender == "tool"));
@@ -249,7 +262,7 @@ fn plain_message(map: &Map<String, Value>, speaker: &str) -> Message {
                 part.insert("id".into(), id.into());
             }
             part.insert("response".into(), parts::response_of(content));
-            message.parts.push(Value::Object(part));
+            message.parts.push(Part::Other(Value::Object(part)));
         }
         (_, Some(content), _) => parts::of_content(content, &mut message.parts),
         (_, None, _) => {}
@@ -259,10 +272,10 @@ fn plain_message(map: &Map<String, Value>, speaker: &str) -> Message {
     if let Some(calls) = calls {
         add_calls(calls, &mut message.parts);
     } else if let Some(Value::Object(call)) = first(map, &["function_call", "functionCall"]) {
-        message.parts.push(parts::tool_call(call));
+        message.parts.push(parts::tool_call(call).into());
     }
     drop_empty_text(&mut message.parts);
-    message.parts.retain(|part| part["type"] != "tool_call" || part.get("name").is_some() || part.get("id").is_some());
+    message.parts.retain(|part| part.kind() != "tool_call" || part.get("name").is_some() || part.get("id").is_some());
     message
 }
 
@@ -286,7 +299,7 @@ fn has_responses(content: &Value) -> bool {
 }
 
 /// Adds tool calls that stand beside the content; those that the content also lists are not added twice.
-pub(super) fn add_calls(calls: &Value, out: &mut Vec<Value>) {
+pub(super) fn add_calls(calls: &Value, out: &mut Vec<Part>) {
     let calls = match calls {
         Value::String(text) => parse(text).unwrap_or(Value::Null),
         other => other.clone(),
@@ -296,8 +309,11 @@ pub(super) fn add_calls(calls: &Value, out: &mut Vec<Value>) {
         let call = opened(call);
         let Some(map) = call.as_object() else { continue };
         let map = map.get("tool_call").and_then(Value::as_object).unwrap_or(map);
-        let part = parts::tool_call(map);
-        let twice = |seen: &Value| seen["type"] == "tool_call" && seen["id"] == part["id"] && seen["name"] == part["name"] && seen["id"].is_string();
+        let part = Part::from(parts::tool_call(map));
+        let twice = |seen: &Part| {
+            let same = |key| seen.get(key) == part.get(key);
+            seen.kind() == "tool_call" && same("id") && same("name") && seen.get("id").is_some_and(Value::is_string)
+        };
         if !out.iter().any(twice) {
             out.push(part);
         }
@@ -305,6 +321,6 @@ pub(super) fn add_calls(calls: &Value, out: &mut Vec<Value>) {
 }
 
 /// Empty text beside other parts says nothing.
-fn drop_empty_text(parts: &mut Vec<Value>) {
-    parts.retain(|part| part["type"] != "text" || part["content"].as_str() != Some(""));
+fn drop_empty_text(parts: &mut Vec<Part>) {
+    parts.retain(|part| part.kind() != "text" || part.content() != Some(""));
 }

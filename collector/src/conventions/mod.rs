@@ -4,6 +4,7 @@
 //! responses by their fields (`payload`). What that cannot know stands in one file a dialect.
 
 mod beside;
+mod canonical;
 mod dialect;
 mod dialects;
 mod documents;
@@ -16,6 +17,7 @@ mod leftover;
 mod log;
 mod messages;
 mod operation;
+mod part;
 mod parts;
 mod payload;
 mod provider;

@@ -4,25 +4,26 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
+use super::part::Part;
 use super::value::{first, first_text, opened, parse, plain};
 
 /// Reads the content of a message: text, one block, or a list of blocks.
-pub(super) fn of_content(content: &Value, out: &mut Vec<Value>) {
+pub(super) fn of_content(content: &Value, out: &mut Vec<Part>) {
     match content {
         Value::Null => {}
         Value::String(text) => match list_in(text) {
-            Some(items) => items.iter().for_each(|item| out.extend(part(item))),
-            None => out.push(spoken(text)),
+            Some(items) => of_blocks(&items, out),
+            None => out.push(spoken(text).into()),
         },
         Value::Array(items) => of_blocks(items, out),
         Value::Object(map) if map.contains_key("parts") => of_content(&map["parts"], out),
-        other => out.extend(part(other)),
+        other => of_blocks(std::slice::from_ref(other), out),
     }
 }
 
 /// Reads a list of blocks.
-pub(super) fn of_blocks(items: &[Value], out: &mut Vec<Value>) {
-    items.iter().for_each(|item| out.extend(part(item)));
+pub(super) fn of_blocks(items: &[Value], out: &mut Vec<Part>) {
+    out.extend(items.iter().filter_map(part).map(Part::from));
 }
 
 /// A text part; the repr of a block of an SDK, which some senders put there, is that block.

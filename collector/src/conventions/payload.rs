@@ -1,10 +1,11 @@
 //! Reads what a sender recorded as input and output of a model: messages, or the provider's own request and response.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::draft::{Draft, put};
 use super::messages::{self, Message};
+use super::part::Part;
 use super::parts;
 use super::value::{first, first_text, json_int, opened};
 
@@ -46,7 +47,7 @@ fn request_within(value: &Value, draft: &mut Draft, depth: usize) {
 /// A list of content blocks is one message.
 fn content_list(items: &[Value], role: &str, out: &mut Vec<Message>) {
     if items.iter().all(|item| item.as_object().is_some_and(parts::is_block)) && !items.is_empty() {
-        let mut message = Message { role: role.to_owned(), parts: Vec::new(), name: None, finish_reason: None };
+        let mut message = Message::by(role);
         parts::of_blocks(items, &mut message.parts);
         out.push(message);
     }
@@ -110,7 +111,7 @@ fn request_object_settings(map: &Map<String, Value>, draft: &mut Draft) {
 }
 
 /// Reads a system prompt: text, a message, or blocks.
-pub(super) fn system_parts(system: &Value, out: &mut Vec<Value>) {
+pub(super) fn system_parts(system: &Value, out: &mut Vec<Part>) {
     match &*opened(system) {
         Value::Object(map) if map.contains_key("parts") || map.contains_key("content") && !map.contains_key("type") => {
             parts::of_content(first(map, &["parts", "content"]).unwrap_or(&Value::Null), out);
@@ -119,13 +120,13 @@ pub(super) fn system_parts(system: &Value, out: &mut Vec<Value>) {
             for item in items {
                 match messages::read(item, "system") {
                     Some(messages) => messages.into_iter().for_each(|message| out.extend(message.parts)),
-                    None => out.extend(parts::part(item)),
+                    None => parts::of_blocks(std::slice::from_ref(item), out),
                 }
             }
         }
         other => parts::of_content(other, out),
     }
-    out.retain(|part| part["content"].as_str() != Some(""));
+    out.retain(|part| part.content() != Some(""));
 }
 
 /// Reads the settings of a request: model, sampling, tools, streaming.
@@ -236,7 +237,7 @@ fn chunks(items: &[Value], draft: &mut Draft) {
 }
 
 /// Takes messages as the answer: those after the last one that is not the assistant's.
-fn answer(found: Vec<Message>, draft: &mut Draft) {
+pub(super) fn answer(found: Vec<Message>, draft: &mut Draft) {
     if !draft.output.is_empty() {
         return;
     }
@@ -252,12 +253,11 @@ fn answer(found: Vec<Message>, draft: &mut Draft) {
 /// Joins an answer that came as one message of the system a chunk.
 fn chunked(found: Vec<Message>) -> Message {
     let finish_reason = found.iter().rev().find_map(|message| message.finish_reason.clone());
-    let mut joined = Message { role: "assistant".to_owned(), parts: Vec::new(), name: None, finish_reason };
+    let mut joined = Message { finish_reason, ..Message::by("assistant") };
     for part in found.into_iter().flat_map(|message| message.parts) {
         match joined.parts.last_mut() {
-            Some(last) if last["type"] == part["type"] && part["content"].is_string() && last["content"].is_string() => {
-                let text = format!("{}{}", last["content"].as_str().unwrap_or_default(), part["content"].as_str().unwrap_or_default());
-                last["content"] = text.into();
+            Some(last) if last.kind() == part.kind() && last.content().is_some() && part.content().is_some() => {
+                last.extend(part.content().unwrap_or_default());
             }
             _ => joined.parts.push(part),
         }
@@ -377,9 +377,9 @@ fn vercel(map: &Map<String, Value>) -> Option<Message> {
     if map.contains_key("role") || map.contains_key("content") {
         return None;
     }
-    let mut message = Message { role: "assistant".to_owned(), parts: Vec::new(), name: None, finish_reason: None };
+    let mut message = Message::by("assistant");
     if let Some(text) = first_text(map, &["text"]) {
-        message.parts.push(json!({"type": "text", "content": text}));
+        message.parts.push(Part::Text(text.to_owned()));
     }
     messages::add_calls(calls, &mut message.parts);
     message.finish_reason = first_text(map, &["finishReason", "finish_reason"]).map(messages::finish_reason);

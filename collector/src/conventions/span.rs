@@ -11,6 +11,7 @@ use super::gather::{Gathered, Source};
 use super::keys::{self, Slot};
 use super::messages::{self, Message};
 use super::operation::{self, Role};
+use super::part::{self, Part};
 use super::usage::Usage;
 use super::{beside, documents, events, leftover, parts, payload, provider, tools, value};
 
@@ -273,6 +274,13 @@ fn input_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec<
         if !draft.input.is_empty() && draft.request_model.is_some() {
             break;
         }
+        if draft.input.is_empty()
+            && let Some(found) = gathered.canonical(source)
+        {
+            draft.input = found;
+            used.push(source);
+            continue;
+        }
         let Some(found) = gathered.json(source) else { continue };
         let before = draft.input.len();
         if source.prefix.is_some() {
@@ -311,6 +319,13 @@ fn output_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec
             if draft.response_id.is_some() {
                 break;
             }
+        }
+        if draft.output.is_empty()
+            && let Some(found) = gathered.canonical(source)
+        {
+            payload::answer(found, draft);
+            used.push(source);
+            continue;
         }
         let Some(found) = gathered.json(source) else { continue };
         let before = draft.output.len();
@@ -362,14 +377,14 @@ fn step_content<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec<S
 
 /// An answer that came in pieces: text, object, reasoning and tool calls under keys of their own.
 fn response_pieces<'a>(gathered: &Gathered<'a>, draft: &mut Draft, used: &mut Vec<Source<'a>>) {
-    let mut message = Message { role: "assistant".to_owned(), parts: Vec::new(), name: None, finish_reason: None };
+    let mut message = Message::by("assistant");
     let text = |slot| gathered.of(slot).find_map(|source| Some((source, value::text(gathered.value(source.at)?)?)));
     if let Some((source, text)) = text(Slot::OutputReasoning) {
-        message.parts.push(json!({"type": "reasoning", "content": text}));
+        message.parts.push(Part::Other(json!({"type": "reasoning", "content": text})));
         used.push(source);
     }
     if let Some((source, text)) = text(Slot::OutputText).or_else(|| text(Slot::OutputObject)) {
-        message.parts.push(json!({"type": "text", "content": text}));
+        message.parts.push(Part::Text(text.to_owned()));
         used.push(source);
     }
     for source in gathered.of(Slot::OutputToolCalls).take(1) {
@@ -461,7 +476,7 @@ fn finish<'a>(gathered: &Gathered<'a>, input: &SpanInput<'_>, mut draft: Draft, 
     put(&mut row.output_text, draft.step_output.take());
     let told = draft.output.iter().find_map(|message| message.finish_reason.clone());
     row.finish_reason = draft.finish_reason.take().or(told);
-    let calls = |message: &Message| !message.parts.is_empty() && message.parts.iter().all(|part| part["type"] == "tool_call");
+    let calls = |message: &Message| !message.parts.is_empty() && message.parts.iter().all(|part| part.kind() == "tool_call");
     if row.provider.as_deref() == Some("openai")
         && row.finish_reason.as_deref() == Some("stop")
         && draft.output.iter().all(calls)
@@ -472,9 +487,9 @@ fn finish<'a>(gathered: &Gathered<'a>, input: &SpanInput<'_>, mut draft: Draft, 
     if matches!(role, Some(Role::Tool)) {
         return;
     }
-    row.system_instructions = (!draft.system.is_empty()).then(|| Value::Array(draft.system).to_string());
-    row.input_messages = messages::list(draft.input);
-    row.output_messages = messages::list(draft.output);
+    row.system_instructions = part::list(&draft.system);
+    row.input_messages = messages::list(&draft.input);
+    row.output_messages = messages::list(&draft.output);
     row.tool_definitions = draft.tools.map(|tools| tools.to_string());
 }
 
@@ -617,7 +632,7 @@ fn tool<'a>(gathered: &Gathered<'a>, draft: &Draft, used: &mut Vec<Source<'a>>, 
     let result = take(Slot::ToolResult, Slot::Output).map(|found| value::plain(&parts::response_of(&found)));
     let told = |messages: &[Message]| {
         let part = messages.first().and_then(|message| message.parts.first())?;
-        Some(value::plain(value::first(part.as_object()?, &["content", "response"])?))
+        part.content().map(str::to_owned).or_else(|| part.get("content").or_else(|| part.get("response")).map(value::plain))
     };
     row.tool_arguments = arguments.or_else(|| told(&draft.input));
     row.tool_result = result.or_else(|| told(&draft.output));

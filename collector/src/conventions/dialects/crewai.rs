@@ -1,12 +1,12 @@
 //! OpenInference's CrewAI spans tell of no call but of the crew's run with its token usage: where it made one request, it speaks for it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Seen;
 use crate::conventions::draft::Draft;
 use crate::conventions::keys::Slot;
 use crate::conventions::usage::Usage;
-use crate::conventions::{messages, payload, value};
+use crate::conventions::{messages, part, payload, value};
 
 pub(super) fn speaks(seen: &Seen<'_, '_>) -> bool {
     seen.scope == "openinference.instrumentation.crewai"
@@ -39,7 +39,7 @@ pub(super) fn refine(seen: &Seen<'_, '_>, row: &mut schema::Span) {
     let mut draft = Draft::default();
     payload::request(&output["tasks_output"][0]["messages"], &mut draft);
     draft.part_system();
-    row.system_instructions = (!draft.system.is_empty()).then(|| Value::Array(draft.system.clone()).to_string());
+    row.system_instructions = part::list(&draft.system);
     row.input_text = draft.input_text();
-    row.input_messages = messages::list(draft.input);
+    row.input_messages = messages::list(&draft.input);
 }
