@@ -27,6 +27,7 @@ karat_sql() {
 
 start_karat() { # sets pid, http, grpc
   data=$work/karat-$RANDOM
+  rm -f "$work/ready" # the one of the server before
   "$bin/karat" serve --data "$data" --otlp-grpc 127.0.0.1:0 --otlp-http 127.0.0.1:0 --http 127.0.0.1:0 >"$work/ready" 2>"$work/karat.log" &
   pid=$!; pids+=("$pid")
   until [ -s "$work/ready" ]; do sleep 0.05; done
@@ -37,13 +38,18 @@ start_karat() { # sets pid, http, grpc
 karat_ingest() { # spans, extra flags of the load generator...
   local n=$1; shift
   start_karat
-  local cpu_0 cpu_1 began report visible
+  local cpu_0 cpu_1 rss now began report visible
   cpu_0=$(cpu_s "$pid") began=$(date +%s.%N)
   report=$("$bin/examples/loadgen" --endpoint "http://$grpc" --spans "$n" "$@")
   until visible=$(karat_sql 'select count(*) from spans') && [ "$visible" = "$n" ]; do sleep 0.1; done
   local queryable_s; queryable_s=$(python3 -c "import time; print(time.time() - $began)")
   # The commit to Parquet is part of the price: wait until nothing is held, then read the CPU clock.
-  kill -TERM "$pid"; while kill -0 "$pid" 2>/dev/null; do cpu_1=$(cpu_s "$pid" 2>/dev/null || echo "$cpu_1"); rss=$(rss_mb "$pid" 2>/dev/null || echo "$rss"); sleep 0.02; done
+  kill -TERM "$pid"
+  while kill -0 "$pid" 2>/dev/null; do
+    now=$(cpu_s "$pid" 2>/dev/null) && cpu_1=${now:-$cpu_1}
+    now=$(rss_mb "$pid" 2>/dev/null) && rss=${now:-$rss} # a process that has ended has no memory to tell of
+    sleep 0.02
+  done
   python3 - "$report" "$n" "$queryable_s" "$cpu_0" "$cpu_1" "$rss" "$(du -sb --exclude=_wal "$data" | cut -f1)" "$*" <<'PY'
 import json, sys
 report, n, queryable_s, cpu_0, cpu_1, rss, disk = json.loads(sys.argv[1]), *map(float, sys.argv[2:8])
@@ -80,9 +86,9 @@ PY
 
 case $what in
 karat | all)
-  karat_ingest "$spans" --clients 8
-  rate=$(python3 -c "print($(karat_ingest "$spans" --clients 8 | python3 -c 'import json,sys; print(json.loads(sys.stdin.read())["karat"]["spans_per_s"])') // 2)")
-  karat_ingest "$spans" --clients 8 --rate "${rate%.*}"
+  full=$(karat_ingest "$spans" --clients 8)
+  echo "$full"
+  karat_ingest "$spans" --clients 8 --rate "$(python3 -c 'import json,sys; print(int(json.loads(sys.argv[1])["karat"]["spans_per_s"] / 2))' "$full")"
   karat_ingest "$spans" --clients 8 --compression gzip
   karat_ingest "$spans" --clients 8 --compression zstd
   visibility
