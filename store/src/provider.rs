@@ -84,8 +84,8 @@ impl StoreTable {
         };
         let mut columns = vec![ColumnStatistics::new_unknown(); layout.schema.file_schema().fields().len()];
         if let Ok(time) = layout.schema.file_schema().index_of(self.snapshot.table.time_column()) {
-            columns[time].min_value = micros(file.time_min);
-            columns[time].max_value = micros(file.time_max);
+            columns[time].min_value = micros(file.time.min);
+            columns[time].max_value = micros(file.time.max);
             columns[time].null_count = Precision::Exact(0);
         }
         let statistics = Statistics {

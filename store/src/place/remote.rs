@@ -1,0 +1,94 @@
+//! Connecting to an object store, and finding out whether it can be trusted with a table's log.
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::path::Path;
+use tokio::runtime::Handle;
+use url::Url;
+
+use super::Objects;
+use crate::error::Error;
+
+/// Writers that try to be the first to write one name.
+const RIVALS: usize = 24;
+/// Names that they race for; a store that checks first and writes then lets two win sooner or later.
+const RACES: usize = 4;
+
+/// Connects to the store that a URL names. Keys and endpoints come from the environment, under the names that the store's own tools use.
+pub(super) fn connect(root: &str, runtime: Handle) -> Result<Objects, Error> {
+    let refused = |reason: String| Error::Root { root: root.to_owned(), reason };
+    let url = Url::parse(root).map_err(|error| refused(error.to_string()))?;
+    let prefix = Path::from_url_path(url.path()).map_err(|error| refused(error.to_string()))?;
+    Ok(Objects::new(store_of(&url, root)?, prefix, runtime))
+}
+
+fn store_of(url: &Url, root: &str) -> Result<Arc<dyn ObjectStore>, Error> {
+    let missing = |feature| Error::Root {
+        root: root.to_owned(),
+        reason: format!("this karat was built without it; build with `--features {feature}`"),
+    };
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    let refused = |error: object_store::Error| Error::Root { root: root.to_owned(), reason: error.to_string() };
+    match url.scheme() {
+        #[cfg(feature = "s3")]
+        "s3" | "s3a" => {
+            let builder = object_store::aws::AmazonS3Builder::from_env().with_url(root);
+            Ok(Arc::new(builder.build().map_err(refused)?))
+        }
+        #[cfg(feature = "gcs")]
+        "gs" => {
+            let builder = object_store::gcp::GoogleCloudStorageBuilder::from_env().with_url(root);
+            Ok(Arc::new(builder.build().map_err(refused)?))
+        }
+        #[cfg(feature = "azure")]
+        "az" | "abfs" | "abfss" | "azure" => {
+            let builder = object_store::azure::MicrosoftAzureBuilder::from_env().with_url(root);
+            Ok(Arc::new(builder.build().map_err(refused)?))
+        }
+        "s3" | "s3a" => Err(missing("s3")),
+        "gs" => Err(missing("gcs")),
+        "az" | "abfs" | "abfss" | "azure" => Err(missing("azure")),
+        scheme => {
+            let reason = format!("the scheme {scheme:?} is unknown; take s3://bucket/prefix, gs://bucket/prefix or az://container/prefix");
+            Err(Error::Root { root: root.to_owned(), reason })
+        }
+    }
+}
+
+/// Finds out whether of several writers of one name exactly one wins, and what he wrote is what is read.
+///
+/// Two nodes commit to one table by this alone. A store without it would let the later one write over the earlier one's commit,
+/// and rows that were acked would be gone.
+pub(super) async fn check_conditional_put(objects: &Objects, root: &str) -> Result<(), Error> {
+    let lies = |what: String| Error::Root {
+        root: root.to_owned(),
+        reason: format!("it cannot be trusted with commits: {what}; take a store with conditional writes (`If-None-Match: *`)"),
+    };
+    for _ in 0..RACES {
+        let name = format!("_karat_probe/{}", uuid::Uuid::new_v4().simple());
+        let rivals = (0..RIVALS).map(|rival| {
+            let (objects, name) = (objects.clone(), name.clone());
+            tokio::spawn(async move { objects.create(&name, format!("rival {rival}").into_bytes()).await })
+        });
+        let outcomes = futures::future::join_all(rivals).await;
+        let mut winners = Vec::new();
+        for (rival, outcome) in outcomes.into_iter().enumerate() {
+            match outcome.map_err(|error| Error::Task(error.to_string()))? {
+                Ok(()) => winners.push(rival),
+                Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {}
+                Err(source) => return Err(Error::Objects { action: "write", path: name, source }),
+            }
+        }
+        let found = objects.read(&name).await;
+        // A probe that stays does no harm.
+        drop(objects.remove(&name).await);
+        match winners.as_slice() {
+            [winner] if found.as_ref().is_ok_and(|found| *found == format!("rival {winner}").into_bytes()) => {}
+            [_] => return Err(lies("what the first of several writers wrote is not what is read".to_owned())),
+            [] => return Err(lies("none of several writers could write".to_owned())),
+            winners => return Err(lies(format!("{} of {RIVALS} writers of one name were told that they were the first", winners.len()))),
+        }
+    }
+    Ok(())
+}
