@@ -73,7 +73,11 @@ pub fn examine(status: &Status, counts: &BTreeMap<String, u64>, tenant: &str, co
     let level = if status.wal_bytes > wal_max { Level::Note } else { Level::Ok };
     find(level, "log", format!("{} in {} segments wait for commits", bytes(status.wal_bytes), status.wal_segments));
     if status.quarantined > 0 {
-        find(Level::Bad, "quarantine", format!("{} records could not be decoded; they are kept in _wal/quarantine, please report it", status.quarantined));
+        find(
+            Level::Bad,
+            "quarantine",
+            format!("{} records could not be decoded; they are kept in _wal/quarantine, please report it", status.quarantined),
+        );
     }
     let work = &status.maintenance;
     let at_work = work.at_work.as_deref().unwrap_or("nothing");
@@ -95,7 +99,10 @@ fn visible_rows(table: &TableStatus, visible: u64) -> (Level, String) {
     let name = &table.table;
     let kept = table.rows + table.held_rows;
     if table.made_rows != table.committed_rows + table.held_rows {
-        let text = format!("{name}: {} rows were made, but {} committed and {} are held; please report it", table.made_rows, table.committed_rows, table.held_rows);
+        let text = format!(
+            "{name}: {} rows were made, but {} committed and {} are held; please report it",
+            table.made_rows, table.committed_rows, table.held_rows
+        );
         return (Level::Bad, text);
     }
     match visible.abs_diff(kept) {
@@ -132,16 +139,22 @@ fn disk(status: &Status) -> (Level, String) {
     }
     let days = free as f64 / a_day;
     let level = if days < DISK_DAYS_MIN { Level::Bad } else { Level::Ok };
-    (level, format!("{} free, which is {days:.0} days at {} a day so far", bytes(free), bytes(a_day as u64)))
+    (level, format!("{} free, which is {days:.0} days at {} a day so far", bytes(free), size(a_day)))
+}
+
+fn size(bytes: f64) -> String {
+    let (mut scaled, mut unit) = (bytes, "B");
+    for larger in ["KB", "MB", "GB", "TB"] {
+        if scaled < 1_000.0 {
+            break;
+        }
+        (scaled, unit) = (scaled / 1_000.0, larger);
+    }
+    if unit == "B" { format!("{scaled:.0} B") } else { format!("{scaled:.1} {unit}") }
 }
 
 fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
-    let unit = (0..UNITS.len() - 1).find(|unit| bytes < 1_000_u64.pow(*unit as u32 + 1)).unwrap_or(UNITS.len() - 1);
-    match unit {
-        0 => format!("{bytes} B"),
-        unit => format!("{:.1} {}", bytes as f64 / 1_000_f64.powi(unit as i32), UNITS[unit]),
-    }
+    size(bytes as f64)
 }
 
 #[cfg(test)]
@@ -149,7 +162,8 @@ mod tests {
     use super::*;
 
     fn of(change: impl FnOnce(&mut TableStatus)) -> Level {
-        let mut table = TableStatus { table: "spans".to_owned(), tenant: "default".to_owned(), rows: 7, held_rows: 3, made_rows: 3, ..TableStatus::default() };
+        let mut table =
+            TableStatus { table: "spans".to_owned(), tenant: "default".to_owned(), rows: 7, held_rows: 3, made_rows: 3, ..TableStatus::default() };
         change(&mut table);
         visible_rows(&table, 10).0
     }

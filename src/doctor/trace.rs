@@ -83,7 +83,9 @@ fn text_of(report: &Report) -> String {
         Stage::Unknown => format!("{id} is not here: no record in the log, no row in the tables. Was it sent to this tenant, and acked?"),
         Stage::Quarantined => format!("{id} was acked and could not be decoded; it is kept in _wal/quarantine: {}", quarantined.join(", ")),
         Stage::Acked => format!("{id} is acked: it is in the log at {log_records:?}, and its rows are not visible yet"),
-        Stage::Visible => format!("{id} is visible: {} spans, {committed} of them in the tables; the others follow within seconds", report.visible_spans),
+        Stage::Visible => {
+            format!("{id} is visible: {} spans, {committed} of them in the tables; the others follow within seconds", report.visible_spans)
+        }
         Stage::Committed => {
             format!("{id} is committed: {committed} spans, {visible_logs} log records and {scores} scores, in at most {} files of spans", files.len())
         }

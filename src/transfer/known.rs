@@ -58,7 +58,11 @@ impl Known {
             list.retain(|item| {
                 let key = key_of(item);
                 let is_new = !known.contains(&key) && self.sent.insert(format!("{table}{key}"));
-                if is_new { n_new += 1 } else { n_known += 1 }
+                if is_new {
+                    n_new += 1
+                } else {
+                    n_known += 1
+                }
                 is_new
             });
         }

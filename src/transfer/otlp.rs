@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 pub(super) fn request_of(spans: &[Span]) -> Value {
     let same = |a: &Span, b: &Span| a.resource == b.resource && a.scope_name == b.scope_name && a.scope_version == b.scope_version;
     let resources = spans.chunk_by(same).map(|run| {
-        let scope = run.first().map(|span| json!({"name": span.scope_name.clone().unwrap_or_default(), "version": span.scope_version.clone().unwrap_or_default()}));
+        let scope = run
+            .first()
+            .map(|span| json!({"name": span.scope_name.clone().unwrap_or_default(), "version": span.scope_version.clone().unwrap_or_default()}));
         let resource = run.first().and_then(|span| span.resource.as_deref());
         json!({
             "resource": {"attributes": attributes_of(resource)},

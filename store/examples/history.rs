@@ -1,9 +1,10 @@
 //! How commits, planning and the lookup of a trace hold up while history grows: 30 days of it in the end.
 //!
-//! `cargo run --release -p karat-store --example history -- [--commits 10000] [--no-compaction]` prints one JSON line at 10, 100,
-//! 1,000 and 10,000 commits. The clock is the example's own, so that 30 days take minutes.
+//! `cargo run --release -p karat-store --example history -- [--commits 10000] [--no-compaction] [--data DIR]` prints one
+//! JSON line at 10, 100, 1,000 and 10,000 commits; `--data` keeps the tables. The clock is the example's own, so that 30 days take minutes.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "an example ends where it fails, and prints what it measured")]
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -39,12 +40,13 @@ impl Decode for NoBodies {
 #[tokio::main]
 async fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let commits = arguments.iter().position(|a| a == "--commits").map_or(10_000, |at| arguments[at + 1].parse().unwrap());
+    let value = |flag: &str| arguments.iter().position(|a| a == flag).map(|at| arguments[at + 1].clone());
+    let commits = value("--commits").map_or(10_000, |commits| commits.parse().unwrap());
     let compacts = !arguments.iter().any(|a| a == "--no-compaction");
     let dir = tempfile::tempdir().unwrap();
     let now = Arc::new(AtomicI64::new(FIRST));
     let config = StoreConfig {
-        data: dir.path().to_owned(),
+        data: value("--data").map_or_else(|| dir.path().to_owned(), PathBuf::from),
         flush_interval_ms: 3_600_000,
         compact_files: if compacts { 16 } else { usize::MAX / 16 },
         ..StoreConfig::default()
@@ -112,8 +114,8 @@ async fn timed(store: &Store, sql: &str, param: impl Fn(u64) -> (&'static str, P
 fn quantiles(times: &[Duration]) -> String {
     let mut sorted = times.to_vec();
     sorted.sort();
-    let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1e3;
-    format!("{{\"p50\": {:.1}, \"p99\": {:.1}}}", at(0.5), at(0.99))
+    let at = |percent: usize| sorted[(sorted.len() - 1) * percent / 100].as_secs_f64() * 1e3;
+    format!("{{\"p50\": {:.1}, \"p99\": {:.1}}}", at(50), at(99))
 }
 
 fn trace_id(number: u64) -> TraceId {

@@ -78,7 +78,8 @@ impl Appender {
             n => n,
         };
         let flush_bytes = config.flush_bytes;
-        let shared = Arc::new(Shared { jobs: Mutex::default(), ready: Condvar::new(), decode, tables, progress, quarantine, flow, flush_bytes, full });
+        let shared =
+            Arc::new(Shared { jobs: Mutex::default(), ready: Condvar::new(), decode, tables, progress, quarantine, flow, flush_bytes, full });
         let threads = (0..n_threads).map(|n| {
             let shared = Arc::clone(&shared);
             std::thread::Builder::new().name(format!("karat-decode-{n}")).spawn(move || shared.run())

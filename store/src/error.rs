@@ -220,7 +220,9 @@ impl Error {
         match self {
             Error::Full { .. } | Error::Io { .. } | Error::Closed | Error::Objects { .. } | Error::Uncommitted { .. } => ErrorKind::Retry,
             Error::Taken { .. } | Error::NoBackup { .. } => ErrorKind::Input,
-            Error::Root { .. } | Error::Held { .. } | Error::NoData { .. } | Error::TooLarge { .. } | Error::ReadOnly | Error::Setting { .. } => ErrorKind::Input,
+            Error::Root { .. } | Error::Held { .. } | Error::NoData { .. } | Error::TooLarge { .. } | Error::ReadOnly | Error::Setting { .. } => {
+                ErrorKind::Input
+            }
             Error::Rows { .. } | Error::Corrupt { .. } => ErrorKind::Input,
             Error::Busy { .. } | Error::Queries { .. } => ErrorKind::Busy,
             Error::Query { .. } | Error::Deadline { .. } | Error::QueryMemory { .. } => ErrorKind::Input,

@@ -61,15 +61,15 @@ mod wal;
 mod whereabouts;
 mod writer;
 
-pub use backup::{BackedUpTable, Manifest, backup, restore};
 pub use answer::{Answer, Format};
+pub use backup::{BackedUpTable, Manifest, backup, restore};
 pub use config::{Durability, StoreConfig};
 pub use decode::{Decode, DecodeError, Prepared, Record, Rows, Signal};
 pub use describe::{Described, DescribedColumn, DescribedKind, describe};
 pub use error::{Error, ErrorKind};
-pub use lock::is_held;
 pub use flow::SignalStatus;
 pub use functions::{Function, functions};
+pub use lock::is_held;
 pub use maintain::{Forgotten, MaintenanceStatus, RetentionRule, Subject};
 pub use param::Param;
 pub use query::QueryOptions;

@@ -127,14 +127,7 @@ impl Store {
         receipt
     }
 
-    async fn take(
-        &self,
-        tenant: &Tenant,
-        signal: Signal,
-        body: Bytes,
-        received_at: Micros,
-        prepared: Option<Prepared>,
-    ) -> Result<Receipt, Error> {
+    async fn take(&self, tenant: &Tenant, signal: Signal, body: Bytes, received_at: Micros, prepared: Option<Prepared>) -> Result<Receipt, Error> {
         self.inner.check_open()?;
         let limit = self.inner.config.body_bytes_max;
         if body.len() > limit {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::LogicalFileView;
 use deltalake_core::protocol::checkpoints::{cleanup_metadata, create_checkpoint};
-use deltalake_core::DeltaTableError;
 use futures::TryStreamExt;
 
 use super::{DeltaLog, action, bad};

@@ -82,11 +82,7 @@ impl DeltaLog {
 
     /// Returns what there is to count in the log.
     pub(crate) fn figures(&self) -> LogFigures {
-        LogFigures {
-            version: self.version.unwrap_or_default(),
-            since_checkpoint: self.since_checkpoint,
-            replaced_files: self.replaced.len(),
-        }
+        LogFigures { version: self.version.unwrap_or_default(), since_checkpoint: self.since_checkpoint, replaced_files: self.replaced.len() }
     }
 
     /// Returns the name of the file of a partition that begins behind position `from`: the same after a crash, so that what a

@@ -31,6 +31,7 @@ use crate::blocking::blocking;
 use crate::error::Error;
 use crate::store::Inner;
 use crate::table_state::TableState;
+use crate::writer::take_in;
 
 /// How often the tables are looked at.
 const TICK: Duration = Duration::from_secs(2);
@@ -41,6 +42,9 @@ const PATIENCE: usize = 4;
 pub(crate) async fn run(inner: Arc<Inner>) {
     warm::warm(&inner).await;
     while !inner.stop.is_cancelled() {
+        if let Err(error) = meet_others(&inner).await {
+            tracing::warn!(%error, "could not look for what other nodes have committed; it is tried again");
+        }
         for state in inner.tables.all() {
             if let Err(error) = look_after(&inner, &state).await {
                 let (tenant, table) = (state.tenant.as_str(), state.table.name());
@@ -57,6 +61,21 @@ pub(crate) async fn run(inner: Arc<Inner>) {
             () = tokio::time::sleep(TICK) => {}
         }
     }
+}
+
+/// Takes in what other nodes have committed to the tables that they share with this one.
+async fn meet_others(inner: &Arc<Inner>) -> Result<(), Error> {
+    if !inner.tables.root().is_shared() {
+        return Ok(());
+    }
+    for tenant in inner.tables.root().tenants().await? {
+        inner.tables.of(&tenant);
+    }
+    for state in inner.tables.all() {
+        let inner = Arc::clone(inner);
+        blocking(move || take_in(&inner, &state, &mut state.log.blocking_lock())).await?;
+    }
+    Ok(())
 }
 
 /// Does everything that is due for one table.

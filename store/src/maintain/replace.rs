@@ -41,6 +41,11 @@ pub(super) fn replace(inner: &Inner, state: &TableState, replacement: Replacemen
         }
         match log.commit(operation, &actions, None, &inner.config, now)? {
             Commit::Done => break,
+            // An answer of an object store can get lost: then what came first is this very commit.
+            Commit::Raced(change) if holds_all(&change, &added) => {
+                state.apply(&change, now);
+                break;
+            }
             Commit::Raced(change) => state.apply(&change, now),
         }
     }
@@ -49,4 +54,8 @@ pub(super) fn replace(inner: &Inner, state: &TableState, replacement: Replacemen
     let added = added.into_iter().map(|written| Arc::new(written.file)).collect();
     state.apply(&Change { added, removed, through: None }, now);
     Ok(true)
+}
+
+fn holds_all(change: &Change, added: &[Written]) -> bool {
+    !added.is_empty() && added.iter().all(|written| change.added.iter().any(|file| file.path == written.file.path))
 }

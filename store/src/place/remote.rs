@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use object_store::ObjectStore;
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
 use tokio::runtime::Handle;
 use url::Url;
@@ -24,36 +27,16 @@ pub(super) fn connect(root: &str, runtime: Handle) -> Result<Objects, Error> {
 }
 
 fn store_of(url: &Url, root: &str) -> Result<Arc<dyn ObjectStore>, Error> {
-    let missing = |feature| Error::Root {
-        root: root.to_owned(),
-        reason: format!("this karat was built without it; build with `--features {feature}`"),
-    };
-    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
-    let refused = |error: object_store::Error| Error::Root { root: root.to_owned(), reason: error.to_string() };
-    match url.scheme() {
-        #[cfg(feature = "s3")]
-        "s3" | "s3a" => {
-            let builder = object_store::aws::AmazonS3Builder::from_env().with_url(root);
-            Ok(Arc::new(builder.build().map_err(refused)?))
-        }
-        #[cfg(feature = "gcs")]
-        "gs" => {
-            let builder = object_store::gcp::GoogleCloudStorageBuilder::from_env().with_url(root);
-            Ok(Arc::new(builder.build().map_err(refused)?))
-        }
-        #[cfg(feature = "azure")]
-        "az" | "abfs" | "abfss" | "azure" => {
-            let builder = object_store::azure::MicrosoftAzureBuilder::from_env().with_url(root);
-            Ok(Arc::new(builder.build().map_err(refused)?))
-        }
-        "s3" | "s3a" => Err(missing("s3")),
-        "gs" => Err(missing("gcs")),
-        "az" | "abfs" | "abfss" | "azure" => Err(missing("azure")),
+    let refused = |reason: String| Error::Root { root: root.to_owned(), reason };
+    let made: object_store::Result<Arc<dyn ObjectStore>> = match url.scheme() {
+        "s3" | "s3a" => AmazonS3Builder::from_env().with_url(root).build().map(|store| Arc::new(store) as _),
+        "gs" => GoogleCloudStorageBuilder::from_env().with_url(root).build().map(|store| Arc::new(store) as _),
+        "az" | "azure" | "abfs" | "abfss" => MicrosoftAzureBuilder::from_env().with_url(root).build().map(|store| Arc::new(store) as _),
         scheme => {
-            let reason = format!("the scheme {scheme:?} is unknown; take s3://bucket/prefix, gs://bucket/prefix or az://container/prefix");
-            Err(Error::Root { root: root.to_owned(), reason })
+            return Err(refused(format!("the scheme {scheme:?} is unknown; take s3://bucket/prefix, gs://bucket/prefix or az://container/prefix")));
         }
-    }
+    };
+    made.map_err(|error| refused(error.to_string()))
 }
 
 /// Finds out whether of several writers of one name exactly one wins, and what he wrote is what is read.

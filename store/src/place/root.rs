@@ -38,6 +38,11 @@ impl Root {
         }
     }
 
+    /// Tells whether other nodes may write to the tables, too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.objects.is_some()
+    }
+
     /// Returns the place of one table.
     pub(crate) fn place_of(&self, tenant: &Tenant, table: Table) -> Place {
         let dir = self.data.join(tenant.as_str()).join(table.name());
@@ -50,9 +55,8 @@ impl Root {
             Some(objects) => objects.directories().await?,
             None => directory::names_in(&self.data)?,
         };
-        let has_table = |tenant: &Tenant| {
-            self.objects.is_some() || Table::ALL.iter().any(|table| self.data.join(tenant.as_str()).join(table.name()).is_dir())
-        };
+        let has_table =
+            |tenant: &Tenant| self.objects.is_some() || Table::ALL.iter().any(|table| self.data.join(tenant.as_str()).join(table.name()).is_dir());
         Ok(names.iter().filter_map(|name| Tenant::new(name).ok()).filter(has_table).collect())
     }
 
