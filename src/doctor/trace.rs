@@ -37,7 +37,7 @@ struct Report {
 
 /// Prints at which stage the trace is.
 pub async fn run(config: &Config, args: &DoctorArgs, source: &Source, trace_id: &str) -> anyhow::Result<u8> {
-    let id: TraceId = trace_id.parse().map_err(|error| Usage(format!("{trace_id:?} is no trace id: {error}; it has 32 hex digits")))?;
+    let id = trace_id.parse::<TraceId>().map_err(|error| Usage(format!("{trace_id:?} is no trace id: {error}; it has 32 hex digits")))?;
     // Beside a server the directory tells what is committed and what is in the log, and the server what is visible.
     let opened;
     let store = match source {

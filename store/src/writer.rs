@@ -123,7 +123,10 @@ pub(crate) fn take_in(inner: &Inner, state: &TableState, log: &mut DeltaLog) -> 
 fn commit(inner: &Inner, state: &TableState, log: &mut DeltaLog, sealed: &Sealed) -> Result<(), Error> {
     let started = Instant::now();
     let (config, now) = (&inner.config, (inner.clock)());
-    log.create(&config.data, config, now)?;
+    let change = log.create(&config.data, config, now)?;
+    if !change.is_empty() {
+        state.apply(&change, now);
+    }
     let name = log.file_of_rows(state.through());
     let writer = FileWriter { table: state.table, root: &state.root, name: &name, config, blooms: &inner.blooms };
     let written = writer.write_days(&sealed.batches)?;

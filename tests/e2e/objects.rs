@@ -34,16 +34,16 @@ impl S3 {
     }
 
     /// Starts a node that keeps its tables here and has only its log in `data`.
-    fn spawn(&self, data: &Path) -> std::process::Child {
+    fn spawn(&self, data: &Path, log: Stdio) -> std::process::Child {
         let mut command = karat();
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.env("KARAT_STORE_ROOT", "s3://lake/tables").env("KARAT_STORE_DURABILITY", "commit").env("KARAT_LOG_FILTER", "warn");
         command.args(["serve", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]).arg(data);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        command.stdout(Stdio::piped()).stderr(log).spawn().unwrap()
     }
 
     fn node(&self, data: &Path) -> Server {
-        Server::ready(self.spawn(data)).expect("a node comes up")
+        Server::ready(self.spawn(data, Stdio::inherit())).expect("a node comes up")
     }
 }
 
@@ -154,7 +154,7 @@ fn a_store_that_lies_is_refused() {
     if std::env::var("KARAT_SERVICE_TESTS").is_ok_and(|tests| tests == "all") {
         let Some(s3) = S3::start("s3s-fs") else { return };
         let dir = tempfile::tempdir().unwrap();
-        let output = s3.spawn(dir.path()).wait_with_output().unwrap();
+        let output = s3.spawn(dir.path(), Stdio::piped()).wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains("cannot be trusted with commits"), "{said}");
     }

@@ -109,18 +109,19 @@ impl DeltaLog {
         Self::is_ours(path) && (!self.place.is_shared() || path.contains(&format!("-{}-", self.file_prefix)))
     }
 
-    /// Makes the table on disk, unless it is there.
-    pub(crate) fn create(&mut self, data: &Path, config: &StoreConfig, now: Micros) -> Result<(), Error> {
-        if self.version.is_some() {
-            return Ok(());
-        }
+    /// Makes the table, unless it is there, and room for its new files. Returns what is in it where another node has made it meanwhile.
+    pub(crate) fn create(&mut self, data: &Path, config: &StoreConfig, now: Micros) -> Result<Change, Error> {
         self.place.prepare(data)?;
+        if self.version.is_some() {
+            return Ok(Change::default());
+        }
         let id = uuid::Uuid::new_v4().to_string();
         let lines = [info("CREATE TABLE", now), create::protocol(), create::metadata(self.table, &id, config, now)];
         if self.place.put_commit(0, &lines.map(|line| line.to_string()).join("\n"), &self.fail)? {
             self.version = Some(0);
+            return Ok(Change::default());
         }
-        Ok(())
+        self.catch_up()
     }
 
     /// Reads the commits that are there and were not read: another program's, or one of ours whose success was in doubt.
