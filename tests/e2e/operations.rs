@@ -31,6 +31,13 @@ fn line(trace: u64) -> String {
         .to_string()
 }
 
+/// Two log records, of which one belongs to no span.
+fn logs() -> String {
+    let record = |trace: &str| json!({"timeUnixNano": START_NANOS.to_string(), "traceId": trace, "body": {"stringValue": "a word"}});
+    let records = [record(""), record(&format!("{:032x}", 1))];
+    json!({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}).to_string()
+}
+
 async fn send(server: &Server, trace: u64) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("http://{}/v1/traces", server.otlp_http);
@@ -93,10 +100,10 @@ fn spans_move_from_one_karat_to_another() {
     let dir = tempfile::tempdir().unwrap();
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));
     let (first, second) = (dir.path().join("first.jsonl"), dir.path().join("second.jsonl"));
-    std::fs::write(&first, (0..30).map(|trace| line(trace) + "\n").collect::<String>()).unwrap();
+    std::fs::write(&first, (0..30).map(|trace| line(trace) + "\n").collect::<String>() + &logs()).unwrap();
     let (first, second) = (first.display().to_string(), second.display().to_string());
-    assert!(said(&run(&["import", &first], &from)).contains("sent 150 spans and log records, left out 0"));
-    assert!(said(&run(&["import", &first], &from)).contains("sent 0 spans and log records, left out 150"));
+    assert!(said(&run(&["import", &first], &from)).contains("sent 152 spans and log records, left out 0"));
+    assert!(said(&run(&["import", &first], &from)).contains("sent 0 spans and log records, left out 152"));
     said(&run(&["export", &second], &from));
     assert!(said(&run(&["import", &second], &to)).contains("sent 150 spans"));
     let columns = "trace_id, span_id, parent_span_id, start_unix_nano, duration_ns, service_name, name, kind, status, scope_name, operation, is_llm_call, \

@@ -50,14 +50,11 @@ pub(super) async fn check_conditional_put(objects: &Objects, root: &str) -> Resu
     };
     for _ in 0..RACES {
         let name = format!("_karat_probe/{}", uuid::Uuid::new_v4().simple());
-        let rivals = (0..RIVALS).map(|rival| {
-            let (objects, name) = (objects.clone(), name.clone());
-            tokio::spawn(async move { objects.create(&name, format!("rival {rival}").into_bytes()).await })
-        });
+        let rivals = (0..RIVALS).map(|rival| objects.create(&name, format!("rival {rival}").into_bytes()));
         let outcomes = futures::future::join_all(rivals).await;
         let mut winners = Vec::new();
         for (rival, outcome) in outcomes.into_iter().enumerate() {
-            match outcome.map_err(|error| Error::Task(error.to_string()))? {
+            match outcome {
                 Ok(()) => winners.push(rival),
                 Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {}
                 Err(source) => return Err(Error::Objects { action: "write", path: name, source }),
