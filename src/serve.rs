@@ -83,7 +83,11 @@ pub fn prices(config: &Config) -> anyhow::Result<Arc<PriceTable>> {
     if file.as_os_str().is_empty() {
         return Ok(Arc::new(PriceTable::shipped()));
     }
-    Ok(Arc::new(PriceTable::load(file).with_context(|| format!("cannot read the prices in {}", file.display()))?))
+    let table = PriceTable::load(file).with_context(|| format!("cannot read the prices in {}", file.display()))?;
+    if let Some(first) = table.skipped().first() {
+        tracing::warn!(file = %file.display(), n_models = table.skipped().len(), first, "some prices cannot be read; calls of these models stay unpriced");
+    }
+    Ok(Arc::new(table))
 }
 
 async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use schema::{Table, Tenant, TraceId};
 use serde::Serialize;
 
@@ -31,19 +32,21 @@ pub struct Whereabouts {
 
 impl Store {
     /// Looks for a trace in the log, among the records put aside, and in the tables.
-    pub async fn whereabouts(&self, tenant: &Tenant, trace_id: TraceId) -> Result<Whereabouts, Error> {
-        let text = trace_id.to_string();
-        let options = crate::QueryOptions { params: vec![("id".to_owned(), Param::Text(text.clone()))], ..self.query_options() };
-        let counts = self.query(tenant, include_str!("whereabouts.sql"), &options).await?.rows::<(i64, i64, i64)>()?;
-        let [spans, logs, scores] = counts.first().map_or([0; 3], |(spans, logs, scores)| [*spans, *logs, *scores].map(i64::unsigned_abs));
-        let (inner, tenant) = (Arc::clone(&self.inner), tenant.clone());
-        let (log_records, quarantined, files) = blocking(move || {
-            let needles = [trace_id.0.to_vec(), text.clone().into_bytes()];
-            let holds = |bytes: &[u8]| needles.iter().any(|needle| bytes.windows(needle.len()).any(|part| part == needle));
-            Ok((records(&inner, &holds)?, put_aside(&inner, &holds)?, files(&inner, &tenant, &text)?))
+    pub fn whereabouts<'a>(&'a self, tenant: &'a Tenant, trace_id: TraceId) -> BoxFuture<'a, Result<Whereabouts, Error>> {
+        Box::pin(async move {
+            let text = trace_id.to_string();
+            let options = crate::QueryOptions { params: vec![("id".to_owned(), Param::Text(text.clone()))], ..self.query_options() };
+            let counts = self.query(tenant, include_str!("whereabouts.sql"), &options).await?.rows::<(i64, i64, i64)>()?;
+            let [spans, logs, scores] = counts.first().map_or([0; 3], |(spans, logs, scores)| [*spans, *logs, *scores].map(i64::unsigned_abs));
+            let (inner, tenant) = (Arc::clone(&self.inner), tenant.clone());
+            let (log_records, quarantined, files) = blocking(move || {
+                let needles = [trace_id.0.to_vec(), text.clone().into_bytes()];
+                let holds = |bytes: &[u8]| needles.iter().any(|needle| bytes.windows(needle.len()).any(|part| part == needle));
+                Ok((records(&inner, &holds)?, put_aside(&inner, &holds)?, files(&inner, &tenant, &text)?))
+            })
+            .await?;
+            Ok(Whereabouts { log_records, quarantined, visible_spans: spans, visible_logs: logs, scores, files })
         })
-        .await?;
-        Ok(Whereabouts { log_records, quarantined, visible_spans: spans, visible_logs: logs, scores, files })
     }
 }
 

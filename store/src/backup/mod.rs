@@ -11,6 +11,7 @@ mod pin;
 use std::path::{Path, PathBuf};
 
 use capture::{Captured, capture};
+use futures::future::BoxFuture;
 pub use manifest::{BackedUpTable, Manifest};
 use pin::Pinned;
 use schema::Micros;
@@ -27,25 +28,27 @@ const BESIDE: [&str; 1] = ["_audit.jsonl"];
 const TRIES: usize = 10;
 
 /// Copies the data directory of the settings into `to`, which must be empty or not there; a karat that runs on it is not disturbed.
-pub async fn backup(config: &StoreConfig, to: &Path, now: Micros) -> Result<Manifest, Error> {
-    if !config.root.is_empty() {
-        let reason = "the tables are in an object store, which keeps copies by itself; switch on its versioning or replication".to_owned();
-        return Err(Error::Root { root: config.root.clone(), reason });
-    }
-    let data = config.data.canonicalize().map_err(|_| Error::NoData { path: config.data.clone() })?;
-    let config = StoreConfig { data: data.clone(), ..config.clone() };
-    must_be_empty(to)?;
-    disk::create_all(to)?;
-    let root = Root::of(&config)?;
-    for _ in 0..TRIES {
-        let mut pinned = Pinned::new(&data)?;
-        let captured = capture(&root).await?;
-        if pinned.pin_newer()? {
-            let to = to.to_owned();
-            return blocking(move || copy_all(&data, &to, &pinned, captured, now)).await;
+pub fn backup<'a>(config: &'a StoreConfig, to: &'a Path, now: Micros) -> BoxFuture<'a, Result<Manifest, Error>> {
+    Box::pin(async move {
+        if !config.root.is_empty() {
+            let reason = "the tables are in an object store, which keeps copies by itself; switch on its versioning or replication".to_owned();
+            return Err(Error::Root { root: config.root.clone(), reason });
         }
-    }
-    Err(Error::Task("the log moved on too fast to be copied; try again when less comes in".to_owned()))
+        let data = config.data.canonicalize().map_err(|_| Error::NoData { path: config.data.clone() })?;
+        let config = StoreConfig { data: data.clone(), ..config.clone() };
+        must_be_empty(to)?;
+        disk::create_all(to)?;
+        let root = Root::of(&config)?;
+        for _ in 0..TRIES {
+            let mut pinned = Pinned::new(&data)?;
+            let captured = capture(&root).await?;
+            if pinned.pin_newer()? {
+                let to = to.to_owned();
+                return blocking(move || copy_all(&data, &to, &pinned, captured, now)).await;
+            }
+        }
+        Err(Error::Task("the log moved on too fast to be copied; try again when less comes in".to_owned()))
+    })
 }
 
 /// Puts a backup in the place of a data directory, which must be empty or not there. Blocks.

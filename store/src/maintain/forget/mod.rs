@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 pub use request::Subject;
 use request::{Request, pending};
 use schema::{Micros, Table, Tenant};
@@ -51,11 +52,13 @@ struct Doomed {
 
 impl Store {
     /// Removes what is kept of a person or a session and was acked before the call, physically; nothing of it is found afterwards.
-    pub async fn forget(&self, tenant: &Tenant, subject: Subject, now: Micros) -> Result<Forgotten, Error> {
-        self.inner.check_open()?;
-        let request = Request::new(tenant, subject, now);
-        request.save(&self.inner.config.data)?;
-        carry_out(&self.inner, &request).await
+    pub fn forget<'a>(&'a self, tenant: &'a Tenant, subject: Subject, now: Micros) -> BoxFuture<'a, Result<Forgotten, Error>> {
+        Box::pin(async move {
+            self.inner.check_open()?;
+            let request = Request::new(tenant, subject, now);
+            request.save(&self.inner.config.data)?;
+            carry_out(&self.inner, &request).await
+        })
     }
 
     /// Leaves the request to the karat that runs on a data directory; it carries it out within seconds, or at its next start.
