@@ -35,6 +35,18 @@ pub enum Command {
     Sql(crate::sql::SqlArgs),
     /// Prints every table, view and SQL function with its meaning.
     Schema(crate::sql::SchemaArgs),
+    /// Compares what was acked with what was committed and what can be queried, and looks at whatever grows.
+    Doctor(crate::doctor::DoctorArgs),
+    /// Copies a data directory, whole and consistent, while karat runs on it.
+    Backup(crate::backup::BackupArgs),
+    /// Puts a backup in the place of a data directory.
+    Restore(crate::backup::RestoreArgs),
+    /// Sends OTLP from files (JSON, one export request a line) through the way that exporters take; what is there already is left out.
+    Import(crate::transfer::ImportArgs),
+    /// Writes traces as OTLP, one export request in JSON a line.
+    Export(crate::transfer::ExportArgs),
+    /// Removes what is kept of one person or one session, for good.
+    Forget(crate::forget::ForgetArgs),
     /// Runs regression suites: exit 0 pass, 100 regressed, 101 inconclusive, 3 error, 2 configuration, 4 budget.
     Eval(crate::eval::EvalArgs),
 }
@@ -90,6 +102,12 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Demo(args) => crate::demo::run(config, &args).await,
             Command::Sql(args) => crate::sql::run(&config, &args).await,
             Command::Schema(args) => crate::sql::schema(&args),
+            Command::Doctor(args) => crate::doctor::run(&config, &args).await,
+            Command::Backup(args) => crate::backup::run(&config, &args).await,
+            Command::Restore(args) => crate::backup::restore(&config, &args).await,
+            Command::Import(args) => crate::transfer::import(&config, &args).await,
+            Command::Export(args) => crate::transfer::export(&config, &args).await,
+            Command::Forget(args) => crate::forget::run(&config, &args).await,
             Command::Eval(args) => crate::eval::run(&config, &args).await,
         }
     });

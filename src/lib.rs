@@ -3,10 +3,15 @@
 //! Stages do not know each other; here they are opened, looped and stopped. This is the only crate that reads the
 //! environment, the clock and signals, and the only one that prints.
 
+pub mod backup;
 pub mod cli;
+mod client;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod eval;
+pub mod forget;
 pub mod serve;
 pub mod sql;
+pub mod transfer;

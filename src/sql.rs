@@ -12,8 +12,8 @@ use schema::Tenant;
 use store::{Answer, Format, QueryOptions, Store};
 
 use crate::cli::Usage;
-use crate::clock;
 use crate::config::Config;
+use crate::{client, clock};
 
 /// Flags of `karat sql`.
 #[derive(Debug, Args)]
@@ -96,10 +96,10 @@ pub async fn run(config: &Config, args: &SqlArgs) -> anyhow::Result<u8> {
     let url = match (&args.url, &args.data) {
         (Some(url), _) => Some(url.clone()),
         (None, Some(_)) => None,
-        (None, None) => running_server(config).await,
+        (None, None) => client::running_server(config).await,
     };
     let answer = match url {
-        Some(url) => ask_server(&url, &query, args).await?,
+        Some(url) => client::ask(&url, &query, args.max_rows, Duration::from_secs(args.timeout)).await?,
         None => ask_directory(config, &query, args).await?,
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
@@ -109,14 +109,6 @@ pub async fn run(config: &Config, args: &SqlArgs) -> anyhow::Result<u8> {
         note(&format!("only the first {} rows are shown; ask for more with --max-rows, or for less with a where or a limit", answer.n_rows()))?;
     }
     Ok(0)
-}
-
-/// Returns the URL of the server of these settings, if one answers.
-async fn running_server(config: &Config) -> Option<String> {
-    let url = format!("http://{}", config.listen.http);
-    let client = reqwest::Client::builder().timeout(Duration::from_millis(500)).no_proxy().build().ok()?;
-    let answer = client.get(format!("{url}/healthz")).send().await.ok()?;
-    answer.status().is_success().then_some(url)
 }
 
 async fn ask_directory(config: &Config, query: &str, args: &SqlArgs) -> anyhow::Result<Answer> {
@@ -139,36 +131,6 @@ async fn ask_directory(config: &Config, query: &str, args: &SqlArgs) -> anyhow::
     }
     let options = QueryOptions { max_rows: args.max_rows, deadline: Duration::from_secs(args.timeout), ..QueryOptions::default() };
     Ok(store.query(&Tenant::new(&args.tenant)?, query, &options).await?)
-}
-
-async fn ask_server(url: &str, query: &str, args: &SqlArgs) -> anyhow::Result<Answer> {
-    let deadline = Duration::from_secs(args.timeout);
-    let client = reqwest::Client::builder().timeout(deadline + Duration::from_secs(10)).no_proxy().build()?;
-    let body = serde_json::json!({"sql": query, "max_rows": args.max_rows, "timeout_ms": deadline.as_millis()});
-    let mut request =
-        client.post(format!("{}/api/v1/sql", url.trim_end_matches('/'))).header("accept", "application/vnd.apache.arrow.stream").json(&body);
-    if let Ok(token) = std::env::var("KARAT_TOKEN") {
-        request = request.bearer_auth(token);
-    }
-    let response = request.send().await.with_context(|| format!("cannot reach {url}; is karat serving there?"))?;
-    let truncated = response.headers().get("x-karat-truncated").is_some_and(|value| value == "true");
-    let status = response.status();
-    let bytes = response.bytes().await?;
-    if !status.is_success() {
-        anyhow::bail!("{}", message_of(&bytes).unwrap_or_else(|| format!("{url} answered {status}")));
-    }
-    Ok(Answer::from_arrow_stream(&bytes, truncated)?)
-}
-
-/// Reads the message out of an error body of the API.
-fn message_of(body: &[u8]) -> Option<String> {
-    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let error = body.get("error")?;
-    let message = error.get("message")?.as_str()?;
-    Some(match error.get("hint").and_then(serde_json::Value::as_str) {
-        Some(hint) if !hint.is_empty() => format!("{message}\n{hint}"),
-        _ => message.to_owned(),
-    })
 }
 
 /// Prints the tables, views and functions.

@@ -17,6 +17,7 @@ use crate::config::StoreConfig;
 use crate::conform::{compact, conform};
 use crate::decode::{Decode, DecodeError, Prepared, Record, Rows, Signal};
 use crate::error::Error;
+use crate::flow::Flow;
 use crate::ipc;
 use crate::progress::Progress;
 use crate::quarantine::Quarantine;
@@ -49,6 +50,7 @@ struct Shared {
     tables: Arc<Tables>,
     progress: Arc<Progress>,
     quarantine: Arc<Quarantine>,
+    flow: Arc<Flow>,
     flush_bytes: usize,
     /// Hears that a table holds enough for a commit.
     full: Arc<Notify>,
@@ -68,6 +70,7 @@ impl Appender {
         progress: Arc<Progress>,
         quarantine: Arc<Quarantine>,
         full: Arc<Notify>,
+        flow: Arc<Flow>,
         config: &StoreConfig,
     ) -> Result<Appender, Error> {
         let n_threads = match config.decode_threads {
@@ -75,7 +78,8 @@ impl Appender {
             n => n,
         };
         let flush_bytes = config.flush_bytes;
-        let shared = Arc::new(Shared { jobs: Mutex::default(), ready: Condvar::new(), decode, tables, progress, quarantine, flush_bytes, full });
+        let shared =
+            Arc::new(Shared { jobs: Mutex::default(), ready: Condvar::new(), decode, tables, progress, quarantine, flow, flush_bytes, full });
         let threads = (0..n_threads).map(|n| {
             let shared = Arc::clone(&shared);
             std::thread::Builder::new().name(format!("karat-decode-{n}")).spawn(move || shared.run())
@@ -136,6 +140,7 @@ impl Shared {
         match rows.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
             Ok(batches) => {
                 self.hold(seq, &tenant, batches);
+                self.flow.made(job.signal);
                 drop(job);
                 // A receiver that is gone does not wait.
                 let _ = visible.map(|visible| visible.send(()));

@@ -1,12 +1,13 @@
 //! Every setting of the store.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::query_config::QueryConfig;
-
 use crate::error::Error;
+use crate::maintain::RetentionRule;
+use crate::query_config::QueryConfig;
 
 const MIB: usize = 1024 * 1024;
 
@@ -46,12 +47,29 @@ pub struct StoreConfig {
     pub commits_per_second: u32,
     /// Largest row group of a Parquet file, in bytes in memory: scan speed against the memory of a reader. Default 64 MiB.
     pub row_group_bytes: usize,
+    /// What an answer to a sender promises. Default `wal`.
+    pub durability: Durability,
+    /// How long a sender waits for the commit under `durability = "commit"`, in milliseconds; then it is told to send again, and what it sent is
+    /// still stored once. Default 30,000.
+    pub commit_wait_ms: u64,
+    /// Where the tables are: empty for the data directory, or a URL such as `s3://bucket/prefix`, `gs://bucket/prefix` or
+    /// `az://container/prefix`, with keys and endpoint in the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, ...). Disk against network.
+    /// The log stays in the data directory. Default empty.
+    pub root: String,
     /// Small files of one day after which they are made one: fewer files to open against writing rows again. Default 16.
     pub compact_files: usize,
-    /// Files below this many bytes count as small. Default 16 MiB.
+    /// Files below this many bytes count as small; more, where a day has so many that 64 of this size do not hold it. Default 16 MiB.
     pub compact_small_bytes: u64,
-    /// Rows, in bytes in memory, that one compaction takes at most: its memory. Default 256 MiB.
+    /// Memory of one compaction, in bytes, about: how much of each file is read at once. Default 256 MiB.
     pub compact_bytes: u64,
+    /// Bytes of files that compaction takes in a second at most, 0 for no bound: fewer files sooner against disk and CPU that ingest and queries
+    /// want. Default 64 MiB.
+    pub compact_bytes_per_second: u64,
+    /// zstd level of files that compaction writes, 1 to 22: disk against CPU. Default 3.
+    pub compact_zstd_level: i32,
+    /// Rules by which old rows go, such as `{ table = "logs", days = 30 }` or `{ tenant = "trial", days = 7 }`; the first one that fits a table
+    /// counts, and rows without a rule stay. Disk against history. Default none.
+    pub retention: Vec<RetentionRule>,
     /// Commits of a table after which its log gets a checkpoint: opening time against writing. Default 100.
     pub checkpoint_commits: u64,
     /// Age after which entries of a table's log are deleted once a checkpoint covers them, in hours: time travel against directory size. Default 6.
@@ -63,6 +81,20 @@ pub struct StoreConfig {
     /// Settings of queries.
     pub query: QueryConfig,
 }
+
+/// What an answer to a sender promises.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// The bytes are synced to the log of this node.
+    #[default]
+    Wal,
+    /// The rows are committed to the table: for nodes without a disk worth trusting. Answers wait for the commit.
+    Commit,
+}
+
+/// How long rows wait for a commit that senders wait for.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
 
 impl Default for StoreConfig {
     fn default() -> Self {
@@ -83,9 +115,15 @@ impl Default for StoreConfig {
             flush_bytes: 64 * MIB,
             commits_per_second: 20,
             row_group_bytes: 64 * MIB,
+            durability: Durability::Wal,
+            commit_wait_ms: 30_000,
+            root: String::new(),
             compact_files: 16,
             compact_small_bytes: 16 * 1024 * 1024,
             compact_bytes: 256 * 1024 * 1024,
+            compact_bytes_per_second: 64 * 1024 * 1024,
+            compact_zstd_level: 3,
+            retention: Vec::new(),
             checkpoint_commits: 100,
             log_retention_hours: 6,
             deleted_file_retention_hours: 2,
@@ -96,6 +134,15 @@ impl Default for StoreConfig {
 }
 
 impl StoreConfig {
+    /// Returns the oldest age of rows that are not committed.
+    pub(crate) fn commit_interval(&self) -> Duration {
+        let interval = Duration::from_millis(self.flush_interval_ms);
+        match self.durability {
+            Durability::Wal => interval,
+            Durability::Commit => interval.min(COMMIT_INTERVAL),
+        }
+    }
+
     /// Refuses settings under which the store could not work.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let at_least = |setting, value: usize, least: usize| match value < least {
@@ -107,6 +154,11 @@ impl StoreConfig {
         at_least("body_bytes_max", self.body_bytes_max, 1)?;
         at_least("compact_files", self.compact_files, 2)?;
         at_least("row_group_bytes", self.row_group_bytes, 4096)?;
+        if !(1..=22).contains(&self.compact_zstd_level) {
+            let value = u64::try_from(self.compact_zstd_level).unwrap_or_default();
+            return Err(Error::Setting { setting: "compact_zstd_level", value, reason: "zstd knows the levels 1 to 22" });
+        }
+        self.retention.iter().try_for_each(RetentionRule::check)?;
         if u32::try_from(self.body_bytes_max).is_err() {
             let value = self.body_bytes_max as u64;
             return Err(Error::Setting { setting: "body_bytes_max", value, reason: "the log takes bodies below 4 GiB" });

@@ -11,6 +11,7 @@ use arrow::compute::interleave_record_batch;
 use arrow::datatypes::{Date32Type, TimestampMicrosecondType};
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::ParquetMetaData;
+use parquet::file::properties::WriterProperties;
 use schema::{Day, Table};
 
 use crate::budget::Budget;
@@ -19,7 +20,7 @@ use crate::conform::conform;
 use crate::delta::int_bounds;
 use crate::disk;
 use crate::error::Error;
-use crate::layout::{DATE, file_schema, properties};
+use crate::layout::{DATE, Effort, INGESTED, file_schema, properties};
 use crate::snapshot::{Bloom, DataFile};
 
 /// Rows that are brought into order at once.
@@ -56,39 +57,50 @@ impl FileWriter<'_> {
         days.into_iter().map(|(date, places)| self.write_day(date, &batches, places)).collect()
     }
 
-    /// Writes the rows of one day, from batches that may lack the column of the day. Blocks, and takes CPU.
-    pub(crate) fn write_one(&self, date: Day, batches: &[RecordBatch]) -> Result<Written, Error> {
-        let mut places = Vec::new();
-        for (number, batch) in batches.iter().enumerate() {
-            places.extend(self.times(batch)?.iter().enumerate().map(|(row, time)| Place { time: *time, batch: number, row }));
-        }
-        self.write_day(date, &self.without_date(batches)?, places)
-    }
-
     fn write_day(&self, date: Day, batches: &[RecordBatch], mut places: Vec<Place>) -> Result<Written, Error> {
         places.sort_unstable();
+        let batches: Vec<&RecordBatch> = batches.iter().collect();
+        let slices = places.chunks(SLICE).map(|slice| {
+            let indices: Vec<(usize, usize)> = slice.iter().map(|place| (place.batch, place.row)).collect();
+            Ok(interleave_record_batch(&batches, &indices)?)
+        });
+        self.write_sorted(date, Effort::Ingest, places.len() as u64, slices)
+    }
+
+    /// Writes rows of one day that come in the order of their time, without the column of the day. Blocks, and takes CPU.
+    pub(crate) fn write_sorted(
+        &self,
+        date: Day,
+        effort: Effort,
+        rows_max: u64,
+        slices: impl Iterator<Item = Result<RecordBatch, Error>>,
+    ) -> Result<Written, Error> {
         let path = format!("{DATE}={date}/{}", self.name);
         let whole = self.root.join(&path);
         let dir = whole.parent().unwrap_or(self.root);
         disk::create_dirs(self.root, dir)?;
+        let properties = properties(self.table, rows_max, effort, self.config)?;
         // On a full disk, a part of a file would take the room that is missing.
-        let footer = self.write_file(&whole, batches, &places).inspect_err(|_| drop(disk::remove(&whole)))?;
+        let footer = self.write_file(&whole, properties, slices).inspect_err(|_| drop(disk::remove(&whole)))?;
         disk::sync_dir(dir)?;
         let bytes = std::fs::metadata(&whole).map_err(|source| Error::io("read", &whole, source))?.len();
-        let (time_min, time_max) = int_bounds(&footer, self.table.time_column());
+        let rows = u64::try_from(footer.file_metadata().num_rows()).unwrap_or_default();
+        let (time, ingested) = (int_bounds(&footer, self.table.time_column()), int_bounds(&footer, INGESTED));
         let ids = Bloom::read(&whole, self.blooms)?.map(Arc::new);
-        Ok(Written { file: DataFile { path, bytes, rows: places.len() as u64, date, time_min, time_max, ids }, footer })
+        Ok(Written { file: DataFile { path, bytes, rows, date, time, ingested, ids }, footer })
     }
 
-    fn write_file(&self, whole: &Path, batches: &[RecordBatch], places: &[Place]) -> Result<ParquetMetaData, Error> {
+    fn write_file(
+        &self,
+        whole: &Path,
+        properties: WriterProperties,
+        slices: impl Iterator<Item = Result<RecordBatch, Error>>,
+    ) -> Result<ParquetMetaData, Error> {
         let file = File::create(whole).map_err(|source| Error::io("create", whole, source))?;
         let buffer = BufWriter::with_capacity(256 * 1024, &file);
-        let properties = properties(self.table, places.len(), self.config)?;
         let mut writer = ArrowWriter::try_new(buffer, file_schema(self.table), Some(properties))?;
-        let batches: Vec<&RecordBatch> = batches.iter().collect();
-        for slice in places.chunks(SLICE) {
-            let indices: Vec<(usize, usize)> = slice.iter().map(|place| (place.batch, place.row)).collect();
-            writer.write(&interleave_record_batch(&batches, &indices)?).map_err(|error| refused(error, whole))?;
+        for slice in slices {
+            writer.write(&slice?).map_err(|error| refused(error, whole))?;
         }
         let footer = writer.close().map_err(|error| refused(error, whole))?;
         file.sync_all().map_err(|source| Error::io("sync", whole, source))?;
@@ -178,7 +190,7 @@ mod tests {
         let writer = FileWriter { table: Table::Spans, root: dir.path(), name: "x.parquet", config: &config, blooms: &blooms };
         let files = writer.write_days(&batches).unwrap();
         assert_eq!(files.iter().map(|w| w.file.path.as_str()).collect::<Vec<_>>(), ["date=1970-01-01/x.parquet", "date=1970-01-02/x.parquet"]);
-        assert_eq!((files[0].file.time_min, files[0].file.time_max, files[0].file.rows), (Some(3), Some(5), 3));
+        assert_eq!((files[0].file.time.min, files[0].file.time.max, files[0].file.rows), (Some(3), Some(5), 3));
 
         let file = File::open(dir.path().join(&files[0].file.path)).unwrap();
         let batch = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap().next().unwrap().unwrap();

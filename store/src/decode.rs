@@ -27,6 +27,16 @@ impl Signal {
         }
     }
 
+    /// Returns the name, as it stands in counters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::Traces => "traces",
+            Signal::Logs => "logs",
+            Signal::Metrics => "metrics",
+            Signal::Rows => "rows",
+        }
+    }
+
     /// Reads the byte of the log.
     pub(crate) fn from_code(code: u8) -> Option<Signal> {
         [Signal::Traces, Signal::Logs, Signal::Metrics, Signal::Rows].into_iter().find(|signal| signal.code() == code)

@@ -25,6 +25,15 @@ pub(crate) fn create_dirs(base: &Path, dir: &Path) -> Result<(), Error> {
     }
 }
 
+/// Creates a directory and whatever is missing above it, durably.
+pub(crate) fn create_all(dir: &Path) -> Result<(), Error> {
+    let missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.is_dir();
+    match dir.ancestors().take_while(missing).last() {
+        Some(top) => create_dirs(top.parent().filter(|base| !base.as_os_str().is_empty()).unwrap_or(Path::new(".")), dir),
+        None => Ok(()),
+    }
+}
+
 /// Whether a file that is written whole must be durable before the call returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durable {
@@ -55,6 +64,12 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], durable: Durable) -> Result<(),
         sync_dir(dir)?;
     }
     Ok(())
+}
+
+/// Returns the bytes that are free on the disk under a directory, if the system says.
+pub(crate) fn free_bytes(dir: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(dir).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// Removes a file; one that is gone already is no error.

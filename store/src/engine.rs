@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
+use object_store::ObjectStore;
 use schema::Clock;
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -40,8 +41,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts the threads; the files of every table stand under `data`.
-    pub(crate) fn open(config: QueryConfig, data: &Path, clock: Clock) -> Result<Engine, Error> {
+    /// Starts the threads; the files of every table stand under `data`, and are read through `files`.
+    pub(crate) fn open(config: QueryConfig, data: &Path, files: Arc<dyn ObjectStore>, clock: Clock) -> Result<Engine, Error> {
         let data = std::fs::canonicalize(data).map_err(|source| Error::io("open", data, source))?;
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.threads())
@@ -52,7 +53,7 @@ impl Engine {
             .build()
             .map_err(|source| Error::io("start threads for", &data, source))?;
         Ok(Engine {
-            runtime: session::runtime(&config, &data)?,
+            runtime: session::runtime(&config, files)?,
             views: Views::planned()?,
             threads: Some(threads),
             places: Arc::new(Semaphore::new(config.running_max)),
@@ -168,7 +169,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::snapshot::{DataFile, TableSnapshot};
+    use crate::snapshot::{Bounds, DataFile, TableSnapshot};
 
     /// Gives a table with a file that is not there as often as it is told to, then one with a held row.
     fn source(directory: &TempDir, vanished: usize) -> (Source, Arc<AtomicUsize>) {
@@ -181,8 +182,8 @@ mod tests {
             bytes: 100,
             rows: 1,
             date: Day(0),
-            time_min: None,
-            time_max: None,
+            time: Bounds::default(),
+            ingested: Bounds::default(),
             ids: None,
         };
         let source: Source = Arc::new(move |table: Table| {
@@ -197,7 +198,8 @@ mod tests {
     #[tokio::test]
     async fn a_vanished_file_makes_a_query_look_again() {
         let directory = TempDir::new().unwrap();
-        let engine = Engine::open(QueryConfig::default(), directory.path(), Arc::new(|| Micros(0))).unwrap();
+        let files = Arc::new(object_store::local::LocalFileSystem::new_with_prefix(directory.path()).unwrap());
+        let engine = Engine::open(QueryConfig::default(), directory.path(), files, Arc::new(|| Micros(0))).unwrap();
         let options = QueryOptions::default();
         let (once, looks) = source(&directory, 1);
         let answer = engine.query(&once, "select id, reason from scores", &options).await.unwrap();

@@ -168,6 +168,42 @@ pub enum Error {
     /// The query engine failed.
     #[error("the query engine failed: {0}")]
     Engine(#[source] Box<DataFusionError>),
+    /// A directory that should be empty is not.
+    #[error("{} is not empty; name a directory that is empty or not there yet", path.display())]
+    Taken {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There is no backup to put back.
+    #[error("{} holds no whole backup (`backup.json` is not there); name a directory that `karat backup` has written", path.display())]
+    NoBackup {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Where the tables should be cannot be used.
+    #[error("the tables cannot be kept at {root}: {reason}")]
+    Root {
+        /// The URL of the settings.
+        root: String,
+        /// Why not, and what would do.
+        reason: String,
+    },
+    /// The object store refused, or could not be reached.
+    #[error("cannot {action} the object {path}: {source}")]
+    Objects {
+        /// The verb: `read`, `write`, `list`, ...
+        action: &'static str,
+        /// The object's name in its bucket.
+        path: String,
+        /// What the store said.
+        source: object_store::Error,
+    },
+    /// What was sent is safe on this node, and not yet in the tables that it should be in before the answer.
+    #[error("the commit takes longer than {} s; send again in a moment, what was sent is not stored twice", waited.as_secs())]
+    Uncommitted {
+        /// How long the sender waited.
+        waited: std::time::Duration,
+    },
     /// A task of the store died.
     #[error("a task of the store ended early: {0}")]
     Task(String),
@@ -182,14 +218,30 @@ impl Error {
     /// Returns what the caller should do.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::Full { .. } | Error::Io { .. } | Error::Closed => ErrorKind::Retry,
-            Error::Held { .. } | Error::NoData { .. } | Error::TooLarge { .. } | Error::ReadOnly | Error::Setting { .. } => ErrorKind::Input,
+            Error::Full { .. } | Error::Io { .. } | Error::Closed | Error::Objects { .. } | Error::Uncommitted { .. } => ErrorKind::Retry,
+            Error::Taken { .. } | Error::NoBackup { .. } => ErrorKind::Input,
+            Error::Root { .. } | Error::Held { .. } | Error::NoData { .. } | Error::TooLarge { .. } | Error::ReadOnly | Error::Setting { .. } => {
+                ErrorKind::Input
+            }
             Error::Rows { .. } | Error::Corrupt { .. } => ErrorKind::Input,
             Error::Busy { .. } | Error::Queries { .. } => ErrorKind::Busy,
             Error::Query { .. } | Error::Deadline { .. } | Error::QueryMemory { .. } => ErrorKind::Input,
             Error::Engine(error) if is_reading(error) => ErrorKind::Retry,
             Error::Answer { .. } | Error::View { .. } | Error::Engine(_) => ErrorKind::Bug,
             Error::Table { .. } | Error::Encode(_) | Error::Arrow(_) | Error::Parquet(_) | Error::Task(_) => ErrorKind::Bug,
+        }
+    }
+
+    /// Returns the reason why a record was refused, in a word that counters bear.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Error::Busy { .. } => "busy",
+            Error::TooLarge { .. } => "too_large",
+            Error::Full { .. } => "disk_full",
+            Error::Io { .. } | Error::Objects { .. } => "storage",
+            Error::Uncommitted { .. } => "not_committed",
+            Error::Closed => "closed",
+            _ => "other",
         }
     }
 

@@ -14,6 +14,17 @@ use crate::error::Error;
 
 /// The partition column, which files do not hold.
 pub(crate) const DATE: &str = "date";
+/// The column that tells when a row arrived, in the tables that have it.
+pub(crate) const INGESTED: &str = "ingested_at";
+
+/// What a file is written for, which decides what is spent on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Rows that just came: soon rewritten, and CPU is wanted for the next ones.
+    Ingest,
+    /// Rows that stay as they are for long: smaller on disk, and with finer filters, because there will be many such files.
+    Keep,
+}
 
 /// Returns the columns that files of a table hold.
 pub(crate) fn file_schema(table: Table) -> SchemaRef {
@@ -22,11 +33,15 @@ pub(crate) fn file_schema(table: Table) -> SchemaRef {
 }
 
 /// Returns how a file of so many rows is written.
-pub(crate) fn properties(table: Table, rows: usize, config: &StoreConfig) -> Result<WriterProperties, Error> {
+pub(crate) fn properties(table: Table, rows: u64, effort: Effort, config: &StoreConfig) -> Result<WriterProperties, Error> {
+    let (level, misses) = match effort {
+        Effort::Ingest => (1, 0.01),
+        Effort::Keep => (config.compact_zstd_level, 0.000_1),
+    };
     let schema = file_schema(table);
     let sorted_by = schema.index_of(table.time_column()).ok().and_then(|index| i32::try_from(index).ok());
     let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(level)?))
         .set_created_by(concat!("karat version ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_max_row_group_bytes(Some(config.row_group_bytes))
         .set_statistics_enabled(EnabledStatistics::Chunk)
@@ -44,8 +59,8 @@ pub(crate) fn properties(table: Table, rows: usize, config: &StoreConfig) -> Res
                 properties = properties
                     .set_column_dictionary_enabled(path.clone(), false)
                     .set_column_bloom_filter_enabled(path.clone(), true)
-                    .set_column_bloom_filter_fpp(path.clone(), 0.01)
-                    .set_column_bloom_filter_max_ndv(path, rows.max(1) as u64);
+                    .set_column_bloom_filter_fpp(path.clone(), misses)
+                    .set_column_bloom_filter_max_ndv(path, rows.max(1));
             }
             (_, Shape::Unique) => properties = properties.set_column_dictionary_enabled(path, false),
             (_, Shape::BigText) => {

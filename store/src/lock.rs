@@ -57,6 +57,11 @@ impl DirLock {
     }
 }
 
+/// Tells whether a running karat holds a data directory.
+pub fn is_held(data: &Path) -> Result<bool, Error> {
+    Ok(matches!(DirLock::shared(data)?, Shared::Held))
+}
+
 /// What a reader found.
 #[derive(Debug)]
 pub(crate) enum Shared {

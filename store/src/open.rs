@@ -6,11 +6,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use schema::Clock;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::appender::Appender;
+use crate::blocking::blocking;
 use crate::budget::Budget;
 use crate::config::StoreConfig;
 use crate::decode::Decode;
@@ -19,6 +20,7 @@ use crate::disk;
 use crate::error::Error;
 use crate::fail::Fail;
 use crate::lock::{DirLock, Shared};
+use crate::place::Root;
 use crate::progress::Progress;
 use crate::quarantine::{Quarantine, Writes};
 use crate::replay::{load_tables, replay};
@@ -36,7 +38,9 @@ impl Store {
             config.check()?;
             let (config, lock, id) = blocking(move || prepare(config)).await?;
             let applied = wal::read_applied(&config.data.join("_wal"));
-            let store = Store::of(Arc::new(inner(config, clock, Some(id), applied, Some(lock), None)));
+            let root = Root::of(&config)?;
+            root.check(&config).await?;
+            let store = Store::of(Arc::new(inner(config, root, clock, Some(id), applied, Some(lock), None)));
             let inner = Arc::clone(&store.inner);
             load_tables(&inner, Tail::Cut).await?;
             start_appender(&inner, decode)?;
@@ -66,7 +70,8 @@ impl Store {
             let wal_dir = config.data.join("_wal");
             let id = wal::read_id(&wal_dir)?;
             let notice = matches!(shared, Shared::Held).then(|| BESIDE_A_WRITER.to_owned());
-            let store = Store::of(Arc::new(inner(config, clock, id, wal::read_applied(&wal_dir), None, notice)));
+            let root = Root::of(&config)?;
+            let store = Store::of(Arc::new(inner(config, root, clock, id, wal::read_applied(&wal_dir), None, notice)));
             let inner = Arc::clone(&store.inner);
             load_tables(&inner, Tail::Leave).await?;
             if let (Shared::AtRest { .. }, Some(id)) = (&shared, id) {
@@ -112,15 +117,18 @@ fn absolute(mut config: StoreConfig) -> Result<StoreConfig, Error> {
     Ok(config)
 }
 
-fn inner(config: StoreConfig, clock: Clock, id: Option<LogId>, applied: u64, lock: Option<DirLock>, notice: Option<String>) -> Inner {
+fn inner(config: StoreConfig, root: Root, clock: Clock, id: Option<LogId>, applied: u64, lock: Option<DirLock>, notice: Option<String>) -> Inner {
     let writes = if lock.is_some() { Writes::Allowed } else { Writes::Forbidden };
     let (app_id, prefix) = id.map(|id| (id.app_id(), id.short())).unwrap_or_default();
     let fail = Fail::default();
     Inner {
-        tables: Arc::new(Tables::new(config.data.clone(), app_id, prefix, fail.clone())),
+        tables: Arc::new(Tables::new(root, app_id, prefix, fail.clone())),
         progress: Arc::new(Progress::new(applied)),
         quarantine: Arc::new(Quarantine::open(&config.data.join("_wal"), config.quarantine_bytes_max, writes)),
         window: Arc::new(Window::new(&config)),
+        flow: Arc::default(),
+        work: Arc::default(),
+        committed: watch::Sender::new(applied),
         pending: Budget::new(config.pending_bytes_max),
         blooms: Budget::new(config.bloom_bytes_max),
         full: Arc::new(Notify::new()),
@@ -141,10 +149,7 @@ fn inner(config: StoreConfig, clock: Clock, id: Option<LogId>, applied: u64, loc
 
 fn start_appender(inner: &Inner, decode: Arc<dyn Decode>) -> Result<(), Error> {
     let (tables, progress) = (Arc::clone(&inner.tables), Arc::clone(&inner.progress));
-    let appender = Appender::start(decode, tables, progress, Arc::clone(&inner.quarantine), Arc::clone(&inner.full), &inner.config)?;
+    let (quarantine, full, flow) = (Arc::clone(&inner.quarantine), Arc::clone(&inner.full), Arc::clone(&inner.flow));
+    let appender = Appender::start(decode, tables, progress, quarantine, full, flow, &inner.config)?;
     inner.appender.set(appender).map_err(|_| Error::Closed)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Task(error.to_string()))?
 }

@@ -26,6 +26,9 @@ use schema::Table;
 use crate::prune::files_to_read;
 use crate::snapshot::{DataFile, TableSnapshot};
 
+/// Files of one scan up to which each comes with its own statistics, of some 20 KB: they spare the opening of files behind a `limit`,
+/// and would take longer than the reading where there are thousands.
+const TOLD_FILES_MAX: usize = 1_000;
 /// The column that is a directory's name, and in no file.
 const PARTITION: &str = "date";
 
@@ -59,8 +62,13 @@ impl StoreTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let layout = Layout::of(&self.schema())?;
-        let files = files.iter().map(|file| self.partitioned_file(file, &layout)).collect::<Result<Vec<_>>>()?;
-        let statistics = sum_statistics(&files, layout.schema.table_schema());
+        let statistics = sum_statistics(files, layout.schema.table_schema());
+        let told = files.len() <= TOLD_FILES_MAX;
+        let files = files.iter().map(|file| {
+            let partitioned = self.partitioned_file(file)?;
+            Ok(if told { partitioned.with_statistics(Arc::new(self.statistics_of(file, &layout))) } else { partitioned })
+        });
+        let files = files.collect::<Result<Vec<_>>>()?;
         let all = || (0..layout.position.len()).collect();
         let projection = projection.cloned().unwrap_or_else(all).into_iter().map(|column| layout.position[column]).collect();
         let source = Arc::new(ParquetSource::new(layout.schema.clone()));
@@ -74,27 +82,30 @@ impl StoreTable {
         ParquetFormat::default().with_options(options).create_physical_plan(state, scan).await
     }
 
-    fn partitioned_file(&self, file: &DataFile, layout: &Layout) -> Result<PartitionedFile> {
+    fn partitioned_file(&self, file: &DataFile) -> Result<PartitionedFile> {
         let path = Path::parse(format!("{}/{}", self.directory, file.path)).map_err(|error| DataFusionError::External(Box::new(error)))?;
         let mut partitioned = PartitionedFile::new(String::new(), file.bytes);
         partitioned.object_meta.location = path;
+        Ok(partitioned.with_partition_values(vec![ScalarValue::Date32(Some(file.date.0))]))
+    }
+
+    /// Tells what is known of a file's columns, which is when its rows were.
+    fn statistics_of(&self, file: &DataFile, layout: &Layout) -> Statistics {
         let micros = |time: Option<i64>| match time {
             Some(time) => Precision::Inexact(ScalarValue::TimestampMicrosecond(Some(time), Some("UTC".into()))),
             None => Precision::Absent,
         };
         let mut columns = vec![ColumnStatistics::new_unknown(); layout.schema.file_schema().fields().len()];
         if let Ok(time) = layout.schema.file_schema().index_of(self.snapshot.table.time_column()) {
-            columns[time].min_value = micros(file.time_min);
-            columns[time].max_value = micros(file.time_max);
+            columns[time].min_value = micros(file.time.min);
+            columns[time].max_value = micros(file.time.max);
             columns[time].null_count = Precision::Exact(0);
         }
-        let statistics = Statistics {
+        Statistics {
             num_rows: Precision::Exact(usize::try_from(file.rows).unwrap_or(usize::MAX)),
             total_byte_size: Precision::Inexact(usize::try_from(file.bytes).unwrap_or(usize::MAX)),
             column_statistics: columns,
-        };
-        let day = ScalarValue::Date32(Some(file.date.0));
-        Ok(partitioned.with_partition_values(vec![day]).with_statistics(Arc::new(statistics)))
+        }
     }
 
     /// Plans the reading of rows that no file holds yet.
@@ -159,11 +170,11 @@ impl Layout {
 }
 
 /// Adds up the files' rows and bytes, which is what the planner chooses join sides by.
-fn sum_statistics(files: &[PartitionedFile], schema: &Schema) -> Statistics {
-    let known = |of: fn(&Statistics) -> Option<&usize>| files.iter().filter_map(|file| file.statistics.as_deref().and_then(of)).sum::<usize>();
+fn sum_statistics(files: &[Arc<DataFile>], schema: &Schema) -> Statistics {
+    let sum = |of: fn(&DataFile) -> u64| usize::try_from(files.iter().map(|file| of(file)).sum::<u64>()).unwrap_or(usize::MAX);
     Statistics {
-        num_rows: Precision::Exact(known(|statistics| statistics.num_rows.get_value())),
-        total_byte_size: Precision::Inexact(known(|statistics| statistics.total_byte_size.get_value())),
+        num_rows: Precision::Exact(sum(|file| file.rows)),
+        total_byte_size: Precision::Inexact(sum(|file| file.bytes)),
         column_statistics: Statistics::unknown_column(schema),
     }
 }

@@ -12,7 +12,8 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 use schema::Table;
 
-use crate::snapshot::{Bloom, DataFile, TableSnapshot};
+use crate::layout::INGESTED;
+use crate::snapshot::{Bloom, Bounds, DataFile, TableSnapshot};
 
 /// Values of an `in (...)` that are looked at one by one.
 const IN_LIST_MAX: usize = 1_000;
@@ -38,19 +39,21 @@ fn predicate(table: Table, filters: &[Expr], state: &dyn Session) -> Result<Opti
     Ok((!predicate.always_true()).then_some(predicate))
 }
 
-/// What is known of each file without opening it: its day, its times, its trace ids and its number of rows.
+/// What is known of each file without opening it: its day, its times, when its rows arrived, its trace ids and its number of rows.
 struct FileStatistics<'a> {
     table: Table,
     files: &'a [Arc<DataFile>],
 }
 
 impl FileStatistics<'_> {
-    /// Returns a bound of `column` a file, out of a bound of the day and one of the time.
-    fn bounds(&self, column: &Column, time: fn(&DataFile) -> Option<i64>, nanos_of: fn(i64) -> Option<i64>) -> Option<ArrayRef> {
-        let times = self.files.iter().map(|file| time(file));
+    /// Returns a bound of `column` a file, out of the day, the times of the rows, or the times of their arrival.
+    fn bounds(&self, column: &Column, bound: fn(&Bounds) -> Option<i64>, nanos_of: fn(i64) -> Option<i64>) -> Option<ArrayRef> {
+        let times = self.files.iter().map(|file| bound(&file.time));
+        let micros = |times: TimestampMicrosecondArray| Some(Arc::new(times.with_timezone("UTC")) as ArrayRef);
         match column.name.as_str() {
             "date" => Some(Arc::new(Date32Array::from_iter_values(self.files.iter().map(|file| file.date.0)))),
-            name if name == self.table.time_column() => Some(Arc::new(TimestampMicrosecondArray::from_iter(times).with_timezone("UTC"))),
+            INGESTED => micros(self.files.iter().map(|file| bound(&file.ingested)).collect()),
+            name if name == self.table.time_column() => micros(times.collect()),
             name if Some(name) == nanos_column(self.table) => Some(Arc::new(Int64Array::from_iter(times.map(|time| time.and_then(nanos_of))))),
             _ => None,
         }
@@ -68,11 +71,11 @@ fn nanos_column(table: Table) -> Option<&'static str> {
 
 impl PruningStatistics for FileStatistics<'_> {
     fn min_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.bounds(column, |file| file.time_min, |micros| micros.checked_mul(1_000))
+        self.bounds(column, |bounds| bounds.min, |micros| micros.checked_mul(1_000))
     }
 
     fn max_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.bounds(column, |file| file.time_max, |micros| micros.checked_mul(1_000)?.checked_add(999))
+        self.bounds(column, |bounds| bounds.max, |micros| micros.checked_mul(1_000)?.checked_add(999))
     }
 
     fn num_containers(&self) -> usize {

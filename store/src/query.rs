@@ -64,11 +64,7 @@ impl Store {
     /// Errors point at the mistake in the query. A query that takes longer than its deadline ends with
     /// [`Error::Deadline`](crate::Error::Deadline), an answer of more rows than asked for is cut and says so.
     pub fn query<'a>(&'a self, tenant: &'a Tenant, sql: &'a str, options: &'a QueryOptions) -> BoxFuture<'a, Result<Answer, Error>> {
-        Box::pin(async move {
-            let (inner, tenant) = (Arc::clone(&self.inner), tenant.clone());
-            let source: Source = Arc::new(move |table| inner.snapshot(&tenant, table));
-            self.inner.engine()?.query(&source, sql, options).await
-        })
+        Box::pin(self.inner.query(tenant, sql, options))
     }
 
     /// Returns the bounds that a query of this store has unless its caller sets others.
@@ -78,12 +74,19 @@ impl Store {
 }
 
 impl Inner {
+    /// Answers one query over a tenant's tables.
+    pub(crate) async fn query(self: &Arc<Self>, tenant: &Tenant, sql: &str, options: &QueryOptions) -> Result<Answer, Error> {
+        let (inner, tenant) = (Arc::clone(self), tenant.clone());
+        let source: Source = Arc::new(move |table| inner.snapshot(&tenant, table));
+        self.engine()?.query(&source, sql, options).await
+    }
+
     /// Returns where queries run; the first one starts it.
     fn engine(&self) -> Result<&Engine, Error> {
         if let Some(engine) = self.engine.get() {
             return Ok(engine);
         }
-        let engine = Engine::open(self.config.query.clone(), &self.config.data, Clock::clone(&self.clock))?;
+        let engine = Engine::open(self.config.query.clone(), &self.config.data, self.tables.root().reader()?, Clock::clone(&self.clock))?;
         Ok(self.engine.get_or_init(|| engine))
     }
 }

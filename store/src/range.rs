@@ -7,11 +7,15 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, Operator, lit};
 use schema::{Micros, Table};
 
-/// The least and the greatest `start_time` and `date` that a query asks a view for, both ends included.
+use crate::layout::INGESTED;
+
+/// The least and the greatest `start_time` and `date` that a query asks a view for, both ends included, and the least `ingested_at`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Range {
     time: [Option<i64>; 2],
     date: [Option<i32>; 2],
+    /// There is no greatest: a span that is sent again, however late, takes the place of the earlier row.
+    ingested_min: Option<i64>,
     /// Conditions on nothing but the trace id.
     ids: Vec<Expr>,
 }
@@ -48,6 +52,7 @@ impl Range {
         };
         match (column.name.as_str(), value) {
             ("start_time", value) => tighten(&mut self.time, micros_of(value), least, greatest),
+            (INGESTED, value) if least => self.ingested_min = self.ingested_min.max(micros_of(value)),
             ("date", ScalarValue::Date32(day)) => tighten(&mut self.date, *day, least, greatest),
             _ => {}
         }
@@ -60,13 +65,14 @@ impl Range {
         Range {
             time: [time_min.map(|t| t.saturating_sub(reach.0)), time_max.map(|t| t.saturating_add(reach.0))],
             date: [date_min.map(|d| d.saturating_sub(days)), date_max.map(|d| d.saturating_add(days))],
+            ingested_min: self.ingested_min.map(|t| t.saturating_sub(reach.0)),
             ids: self.ids,
         }
     }
 
     /// Opens the range to everything that comes later.
     pub(crate) fn without_end(self) -> Range {
-        Range { time: [self.time[0], None], date: [self.date[0], None], ids: self.ids }
+        Range { time: [self.time[0], None], date: [self.date[0], None], ..self }
     }
 
     /// Writes the range as a filter on a scan of `table` under the name `relation`; nothing where it bounds nothing there.
@@ -80,6 +86,7 @@ impl Range {
             self.time[1].map(|greatest| time.lt_eq(micros(greatest))),
             self.date[0].map(|least| date.clone().gt_eq(day(least))),
             self.date[1].map(|greatest| date.lt_eq(day(greatest))),
+            self.ingested_min.map(|least| column(INGESTED).gt_eq(micros(least))),
         ];
         let ids = self.ids.iter().map(|filter| requalified(filter, relation));
         match table {
@@ -144,6 +151,15 @@ mod tests {
             [col("start_time").gt(micros(5)).and(micros(9).gt_eq(col("start_time"))), col("start_time").gt_eq(micros(7)), col("x").eq(lit(1))];
         assert_eq!(Range::of(&filters), Range { time: [Some(7), Some(9)], ..Range::default() });
         assert_eq!(Range::of(&[col("start_time").gt(micros(5)).or(col("x").eq(lit(1)))]), Range::default());
+    }
+
+    /// A call that has just landed may belong to a trace whose other spans landed hours ago, and never to one of last month.
+    #[test]
+    fn the_time_of_arrival_bounds_what_came_before() {
+        let range = Range::of(&[col("ingested_at").gt_eq(micros(100)).and(col("ingested_at").lt(micros(200)))]).widened(Micros(10));
+        let on = |table| range.on(table, &"x".into()).map(|filter| filter.to_string());
+        assert_eq!(on(Table::Spans).as_deref(), Some("x.ingested_at >= TimestampMicrosecond(90, Some(\"UTC\"))"));
+        assert_eq!(on(Table::Logs), on(Table::Spans));
     }
 
     /// A session goes on after the range, and its later spans count; a trace ends within the reach.

@@ -1,19 +1,16 @@
 //! What is done at open: tables are read from disk, and the log's records that are not in them become held rows again.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use schema::{Table, Tenant};
 
 use crate::appender::{Appender, Job};
 use crate::budget::{Budget, Permit};
 use crate::decode::Signal;
 use crate::dedup::Stored;
 use crate::delta::DeltaLog;
-use crate::disk;
 use crate::error::Error;
 use crate::store::Inner;
 use crate::table_state::TableState;
@@ -26,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 /// Reads every table that is on disk. A writer also deletes what a crash left there half made.
 pub(crate) async fn load_tables(inner: &Inner, tail: Tail) -> Result<(), Error> {
-    for tenant in tenants_in(&inner.config.data)? {
+    for tenant in inner.tables.root().tenants().await? {
         inner.tables.of(&tenant);
     }
     futures::stream::iter(inner.tables.all().into_iter().map(Ok)).try_for_each_concurrent(AT_ONCE, |state| load_table(state, tail)).await
@@ -49,31 +46,11 @@ async fn load_table(state: Arc<TableState>, tail: Tail) -> Result<(), Error> {
 fn sweep(state: &TableState, log: &DeltaLog) -> Result<(), Error> {
     let live = state.files();
     let known: HashSet<&str> = live.iter().map(|file| file.path.as_str()).chain(log.replaced.iter().map(|(path, _)| path.as_str())).collect();
-    for partition in names_in(&state.root)?.iter().filter(|name| name.starts_with("date=")) {
-        for name in names_in(&state.root.join(partition))? {
-            let path = format!("{partition}/{name}");
-            if DeltaLog::is_ours(&path) && !known.contains(path.as_str()) {
-                tracing::info!(table = %state.root.display(), path, "deleted a file that a crash left without a commit");
-                disk::remove(&state.root.join(&path))?;
-            }
-        }
+    for path in state.place.data_files()?.iter().filter(|path| !known.contains(path.as_str()) && log.may_sweep(path)) {
+        tracing::info!(table = %state.root.display(), path, "deleted a file that a crash left without a commit");
+        state.place.delete(path)?;
     }
     Ok(())
-}
-
-fn tenants_in(data: &Path) -> Result<Vec<Tenant>, Error> {
-    let has_table = |tenant: &Tenant| Table::ALL.iter().any(|table| data.join(tenant.as_str()).join(table.name()).is_dir());
-    Ok(names_in(data)?.iter().filter_map(|name| Tenant::new(name).ok()).filter(has_table).collect())
-}
-
-fn names_in(dir: &Path) -> Result<Vec<String>, Error> {
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(Error::io("read", dir, source)),
-    };
-    let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
-    names.collect::<Result<_, _>>().map_err(|source| Error::io("read", dir, source))
 }
 
 /// Reads the log from the first record that may not be in every table, and hands the records to `appender`. Blocks.

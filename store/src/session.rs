@@ -1,6 +1,5 @@
 //! What every query shares: memory, disk, caches, functions and settings of the engine.
 
-use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use datafusion::catalog::MemoryCatalogProviderList;
@@ -14,7 +13,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::prelude::SessionConfig;
-use object_store::local::LocalFileSystem;
+use object_store::ObjectStore;
 use schema::Micros;
 
 use crate::catalog::{CATALOG, SCHEMA};
@@ -29,8 +28,8 @@ const TOP_CONSUMERS: usize = 3;
 /// Memory that a sort keeps back to merge what it wrote to disk.
 const MERGE_BYTES: usize = 10 * 1024 * 1024;
 
-/// Makes the runtime that all queries share: bounded memory and disk, one metadata cache, and files of `data` alone.
-pub(crate) fn runtime(config: &QueryConfig, data: &Path) -> Result<Arc<RuntimeEnv>, Error> {
+/// Makes the runtime that all queries share: bounded memory and disk, one metadata cache, and `files` alone.
+pub(crate) fn runtime(config: &QueryConfig, files: Arc<dyn ObjectStore>) -> Result<Arc<RuntimeEnv>, Error> {
     let mode = match &config.spill {
         None => DiskManagerMode::OsTmpDirectory,
         Some(directory) => DiskManagerMode::Directories(vec![directory.clone()]),
@@ -44,8 +43,7 @@ pub(crate) fn runtime(config: &QueryConfig, data: &Path) -> Result<Arc<RuntimeEn
         .build_arc()
         .map_err(Error::engine)?;
     let _ = runtime.deregister_object_store(ObjectStoreUrl::local_filesystem().as_ref());
-    let files = LocalFileSystem::new_with_prefix(data).map_err(|error| Error::engine(error.into()))?;
-    runtime.register_object_store(store_url()?.as_ref(), Arc::new(files));
+    runtime.register_object_store(store_url()?.as_ref(), files);
     Ok(runtime)
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use parquet::bloom_filter::Sbbf;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::metadata::ParquetMetaDataReader;
+use parquet::file::reader::ChunkReader;
 use schema::{Day, Table};
 
 use crate::budget::{Budget, Permit};
@@ -36,12 +37,19 @@ pub(crate) struct DataFile {
     pub rows: u64,
     /// The partition.
     pub date: Day,
-    /// No row's time is before this; microseconds, at most two milliseconds below the true minimum.
-    pub time_min: Option<i64>,
-    /// No row's time is after this; microseconds, at most two milliseconds above the true maximum.
-    pub time_max: Option<i64>,
+    /// Between which times its rows lie.
+    pub time: Bounds,
+    /// Between which times its rows arrived; unknown in tables that do not say.
+    pub ingested: Bounds,
     /// Which trace ids may be inside; nothing where that is not known, so the file must be read.
     pub ids: Option<Arc<Bloom>>,
+}
+
+/// The least and the greatest time of a column in one file, in microseconds, each at most two milliseconds outside of the true one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub min: Option<i64>,
+    pub max: Option<i64>,
 }
 
 /// Size of a block of a Parquet bloom filter.
@@ -61,15 +69,25 @@ impl Bloom {
     /// Reads the filters out of a Parquet file; nothing where a row group lacks one, or where memory for them is used up.
     pub(crate) fn read(path: &Path, memory: &Arc<Budget>) -> Result<Option<Bloom>, Error> {
         let file = File::open(path).map_err(|source| Error::io("open", path, source))?;
-        let reader = SerializedFileReader::new(file.try_clone().map_err(|source| Error::io("open", path, source))?)?;
-        let mut groups = Vec::with_capacity(reader.metadata().num_row_groups());
-        for group in reader.metadata().row_groups() {
+        Bloom::of_file(file, memory)
+    }
+
+    /// Reads the filters out of an open Parquet file.
+    pub(crate) fn of_file(file: impl ChunkReader, memory: &Arc<Budget>) -> Result<Option<Bloom>, Error> {
+        let footer = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+        let mut groups = Vec::with_capacity(footer.num_row_groups());
+        for group in footer.row_groups() {
             let Some(column) = group.columns().iter().find(|column| column.column_path().string() == Self::COLUMN) else { return Ok(None) };
             let Some(filter) = Sbbf::read_from_column_chunk(column, &file)? else { return Ok(None) };
             groups.push(filter);
         }
+        Ok(Bloom::of(groups, memory))
+    }
+
+    /// Keeps the filters of a file's row groups; nothing where memory for them is used up.
+    pub(crate) fn of(groups: Vec<Sbbf>, memory: &Arc<Budget>) -> Option<Bloom> {
         let bytes = groups.iter().map(|group| group.num_blocks() * BLOCK_BYTES).sum();
-        Ok(memory.take(bytes).map(|memory| Bloom { groups, _memory: memory }))
+        memory.take(bytes).map(|memory| Bloom { groups, _memory: memory })
     }
 
     /// Tells whether the file may hold rows of the trace, given as 32 lowercase hex digits; a `false` is certain.

@@ -1,10 +1,16 @@
 //! What the store reports about itself.
 
+use std::collections::BTreeMap;
+
 use schema::Micros;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::flow::SignalStatus;
+use crate::maintain::MaintenanceStatus;
 
 /// Sizes and times of the store at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Status {
     /// Bytes of log segments that are still needed.
     pub wal_bytes: u64,
@@ -12,6 +18,16 @@ pub struct Status {
     pub wal_segments: usize,
     /// Position of the last durable record.
     pub last_seq: u64,
+    /// Position up to which every record's rows are visible to queries.
+    pub visible_seq: u64,
+    /// Position up to which every record's rows are committed to tables.
+    pub committed_seq: u64,
+    /// What became of the records that were sent, by signal.
+    pub signals: BTreeMap<String, SignalStatus>,
+    /// What maintenance does.
+    pub maintenance: MaintenanceStatus,
+    /// Bytes that are free on the disk of the data directory, if the system says.
+    pub disk_free_bytes: Option<u64>,
     /// Bytes that wait for the log or for their decoding.
     pub pending_bytes: usize,
     /// Records that could not be decoded since the start; they are in `_wal/quarantine`.
@@ -21,12 +37,13 @@ pub struct Status {
 }
 
 /// Sizes and times of one table of one tenant.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TableStatus {
     /// The tenant's name.
     pub tenant: String,
     /// The table's name.
-    pub table: &'static str,
+    pub table: String,
     /// Rows that are not committed yet.
     pub held_rows: u64,
     /// Their size in memory.
@@ -35,6 +52,20 @@ pub struct TableStatus {
     pub rows: u64,
     /// Committed files.
     pub files: usize,
+    /// Committed files of the day that has most of them.
+    pub day_files_max: usize,
+    /// Days that have committed files.
+    pub days: usize,
+    /// Files that others took the place of, and that wait to be deleted.
+    pub replaced_files: usize,
+    /// Entries of the table's log since its last checkpoint.
+    pub log_since_checkpoint: u64,
+    /// Version of the table.
+    pub version: u64,
+    /// Rows that became visible since the start, those found in the log at the start included.
+    pub made_rows: u64,
+    /// Rows of those that are committed now.
+    pub committed_rows: u64,
     /// Size of the committed files.
     pub file_bytes: u64,
     /// When this process last committed; nothing where it has not.

@@ -3,27 +3,31 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use schema::{Clock, Micros, Row, Table, Tenant};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::appender::Appender;
 use crate::budget::Budget;
-use crate::config::StoreConfig;
+use crate::config::{Durability, StoreConfig};
 use crate::decode::{Prepared, Signal};
 use crate::dedup::{Known, Window};
+use crate::disk;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::fail::Fail;
+use crate::flow::{Flow, Kept};
 use crate::ingest::{NewRecord, hash_of};
 use crate::ipc;
 use crate::lock::DirLock;
+use crate::maintain::Work;
 use crate::progress::Progress;
 use crate::quarantine::Quarantine;
 use crate::snapshot::TableSnapshot;
@@ -52,6 +56,12 @@ pub(crate) struct Inner {
     pub(crate) progress: Arc<Progress>,
     pub(crate) quarantine: Arc<Quarantine>,
     pub(crate) window: Arc<Window>,
+    /// What became of the records that were sent.
+    pub(crate) flow: Arc<Flow>,
+    /// What maintenance does.
+    pub(crate) work: Arc<Work>,
+    /// The last record up to which every row is committed.
+    pub(crate) committed: watch::Sender<u64>,
     /// Bytes between the door and the tables.
     pub(crate) pending: Arc<Budget>,
     /// Bytes of filters over trace ids.
@@ -114,24 +124,35 @@ impl Store {
         prepared: Option<Prepared>,
     ) -> BoxFuture<'a, Result<Receipt, Error>> {
         Box::pin(async move {
-            self.inner.check_open()?;
-            let limit = self.inner.config.body_bytes_max;
-            if body.len() > limit {
-                return Err(Error::TooLarge { bytes: body.len(), limit });
-            }
-            let hash = hash_of(&body).await?;
-            let ticket = loop {
-                match self.inner.window.ask(tenant, signal, hash, received_at) {
-                    Known::Stored(seq) => return Ok(Receipt { seq, duplicate: true }),
-                    // Whatever became of it, the window knows; ask again.
-                    Known::Pending(told) => drop(told.await),
-                    Known::New(ticket) => break ticket,
-                }
-            };
-            let record = NewRecord { tenant, signal, body, received_at, hash, prepared, ticket: Some(ticket), visible: None };
-            let seq = self.inner.write(record).await?;
-            Ok(Receipt { seq, duplicate: false })
+            let receipt = self.take(tenant, signal, body, received_at, prepared).await;
+            let kept = |receipt: &Receipt| if receipt.duplicate { Kept::Before } else { Kept::New };
+            self.inner.flow.answered(signal, receipt.as_ref().map(kept));
+            receipt
         })
+    }
+
+    async fn take(&self, tenant: &Tenant, signal: Signal, body: Bytes, received_at: Micros, prepared: Option<Prepared>) -> Result<Receipt, Error> {
+        self.inner.check_open()?;
+        let limit = self.inner.config.body_bytes_max;
+        if body.len() > limit {
+            return Err(Error::TooLarge { bytes: body.len(), limit });
+        }
+        let hash = hash_of(&body).await?;
+        let ticket = loop {
+            match self.inner.window.ask(tenant, signal, hash, received_at) {
+                Known::Stored(seq) => {
+                    self.inner.promised(seq).await?;
+                    return Ok(Receipt { seq, duplicate: true });
+                }
+                // Whatever became of it, the window knows; ask again.
+                Known::Pending(told) => drop(told.await),
+                Known::New(ticket) => break ticket,
+            }
+        };
+        let record = NewRecord { tenant, signal, body, received_at, hash, prepared, ticket: Some(ticket), visible: None };
+        let seq = self.inner.write(record).await?;
+        self.inner.promised(seq).await?;
+        Ok(Receipt { seq, duplicate: false })
     }
 
     /// Appends rows of one of karat's own tables; durable and visible to queries when this returns `Ok`.
@@ -222,6 +243,11 @@ impl Store {
             wal_bytes,
             wal_segments,
             last_seq: inner.durable(),
+            visible_seq: inner.progress.watermark(),
+            committed_seq: inner.tables.applied(inner.progress.watermark()),
+            signals: inner.flow.status(),
+            maintenance: inner.work.status(),
+            disk_free_bytes: disk::free_bytes(&inner.config.data),
             pending_bytes: inner.pending.used(),
             quarantined: inner.quarantine.count(),
             tables: inner.tables.all().iter().filter_map(|state| state.status()).collect(),
@@ -249,6 +275,18 @@ impl Inner {
             Some(_) if self.closed.load(Ordering::Acquire) => Err(Error::Closed),
             Some(log) => Ok(log),
         }
+    }
+
+    /// Waits until a record is as safe as the answer to its sender says.
+    async fn promised(&self, seq: u64) -> Result<(), Error> {
+        if self.config.durability == Durability::Wal {
+            return Ok(());
+        }
+        let waited = Duration::from_millis(self.config.commit_wait_ms);
+        let mut committed = self.committed.subscribe();
+        let reached = tokio::time::timeout(waited, committed.wait_for(|committed| *committed >= seq)).await;
+        // The sender of the position lives as long as `self`.
+        reached.map(drop).map_err(|_| Error::Uncommitted { waited })
     }
 
     fn durable(&self) -> u64 {

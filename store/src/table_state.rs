@@ -1,5 +1,6 @@
 //! One table of one tenant: what is in its files, and what is still held in memory.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use parking_lot::Mutex;
-use schema::{Micros, Table, Tenant};
+use schema::{Day, Micros, Table, Tenant};
 
-use crate::delta::DeltaLog;
+use crate::delta::{DeltaLog, LogFigures};
 use crate::error::Error;
 use crate::held::{Held, Sealed, merge};
+use crate::place::Place;
 use crate::snapshot::{DataFile, TableSnapshot};
 use crate::status::TableStatus;
 
@@ -20,8 +22,12 @@ pub(crate) struct TableState {
     pub tenant: Tenant,
     pub table: Table,
     pub root: PathBuf,
+    /// Where its files are.
+    pub place: Place,
     /// The table's log on disk; whoever holds it is the only one who commits.
     pub log: Arc<tokio::sync::Mutex<DeltaLog>>,
+    /// Figures of that log, as they were when somebody last asked for them.
+    log_figures: Mutex<LogFigures>,
     contents: Mutex<Contents>,
     /// Keeps the rows that are being joined from being picked for a file meanwhile.
     joining: Mutex<()>,
@@ -40,6 +46,7 @@ struct Retry {
 }
 
 /// Every acked row is in exactly one of `held` and `files`: both change under one lock.
+#[derive(Default)]
 struct Contents {
     /// The last record of the log whose rows are in `files`; what comes from it or before is not held again.
     through: u64,
@@ -48,6 +55,10 @@ struct Contents {
     /// `held` as a query sees it; made when the first one asks.
     view: Option<Arc<[RecordBatch]>>,
     last_commit: Option<Micros>,
+    /// Rows that were ever held.
+    made_rows: u64,
+    /// Rows of those that are in files.
+    committed_rows: u64,
 }
 
 /// Files that come and files that go, in one step.
@@ -80,9 +91,11 @@ impl TableState {
         TableState {
             tenant: tenant.clone(),
             table,
-            root: log.root().to_owned(),
+            root: log.place().dir().to_owned(),
+            place: log.place().clone(),
             log: Arc::new(tokio::sync::Mutex::new(log)),
-            contents: Mutex::new(Contents { through: 0, held: Held::default(), files: Arc::from([]), view: None, last_commit: None }),
+            contents: Mutex::new(Contents::default()),
+            log_figures: Mutex::default(),
             joining: Mutex::default(),
             held_bytes,
             retry: Mutex::default(),
@@ -121,6 +134,7 @@ impl TableState {
     pub(crate) fn hold(&self, seq: u64, batches: Vec<RecordBatch>) -> usize {
         let mut contents = self.contents.lock();
         if seq > contents.through {
+            contents.made_rows += batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
             self.change_held(&mut contents, |held| held.insert(seq, batches));
         }
         contents.held.bytes()
@@ -156,7 +170,9 @@ impl TableState {
         contents.files = files.into();
         if let Some(through) = change.through.filter(|through| *through > contents.through) {
             contents.through = through;
+            let before = contents.held.rows();
             self.change_held(&mut contents, |held| held.release(through));
+            contents.committed_rows += before - contents.held.rows();
         }
         contents.last_commit = Some(now);
     }
@@ -207,16 +223,35 @@ impl TableState {
         TableSnapshot { table: self.table, root: self.root.clone(), files: Arc::clone(files), held: Arc::clone(held) }
     }
 
+    /// Returns figures of the table's log; of the last time that somebody asked, where it is busy with a commit now.
+    fn log_figures(&self) -> LogFigures {
+        let mut last = self.log_figures.lock();
+        if let Ok(log) = self.log.try_lock() {
+            *last = log.figures();
+        }
+        *last
+    }
+
     /// Reports sizes and times; nothing for a table without rows.
     pub(crate) fn status(&self) -> Option<TableStatus> {
+        let log = self.log_figures();
         let contents = self.contents.lock();
+        let mut days: BTreeMap<Day, usize> = BTreeMap::new();
+        contents.files.iter().for_each(|file| *days.entry(file.date).or_default() += 1);
         let status = TableStatus {
             tenant: self.tenant.to_string(),
-            table: self.table.name(),
+            table: self.table.name().to_owned(),
             held_rows: contents.held.rows(),
             held_bytes: contents.held.bytes(),
             rows: contents.files.iter().map(|file| file.rows).sum(),
             files: contents.files.len(),
+            days: days.len(),
+            day_files_max: days.values().copied().max().unwrap_or_default(),
+            replaced_files: log.replaced_files,
+            log_since_checkpoint: log.since_checkpoint,
+            version: log.version,
+            made_rows: contents.made_rows,
+            committed_rows: contents.committed_rows,
             file_bytes: contents.files.iter().map(|file| file.bytes).sum(),
             last_commit: contents.last_commit,
         };

@@ -10,11 +10,12 @@ use schema::{Table, Tenant};
 
 use crate::delta::DeltaLog;
 use crate::fail::Fail;
+use crate::place::Root;
 use crate::table_state::TableState;
 
 /// Every tenant's tables; a tenant has all of them from its first record on.
 pub(crate) struct Tables {
-    data: PathBuf,
+    root: Root,
     app_id: String,
     file_prefix: String,
     fail: Fail,
@@ -24,8 +25,13 @@ pub(crate) struct Tables {
 
 impl Tables {
     /// Makes an empty list; commits bear `app_id`, and file names `file_prefix`.
-    pub(crate) fn new(data: PathBuf, app_id: String, file_prefix: String, fail: Fail) -> Tables {
-        Tables { data, app_id, file_prefix, fail, tenants: RwLock::default(), held_bytes: Arc::default() }
+    pub(crate) fn new(root: Root, app_id: String, file_prefix: String, fail: Fail) -> Tables {
+        Tables { root, app_id, file_prefix, fail, tenants: RwLock::default(), held_bytes: Arc::default() }
+    }
+
+    /// Returns where the tables are.
+    pub(crate) fn root(&self) -> &Root {
+        &self.root
     }
 
     /// Returns the tables of a tenant, in the order of [`Table::ALL`]; makes them at its first record.
@@ -34,7 +40,7 @@ impl Tables {
             return Arc::clone(tables);
         }
         let make = |table: &Table| {
-            let log = DeltaLog::new(self.root_of(tenant, *table), *table, self.app_id.clone(), self.file_prefix.clone(), self.fail.clone());
+            let log = DeltaLog::new(self.root.place_of(tenant, *table), *table, self.app_id.clone(), self.file_prefix.clone(), self.fail.clone());
             Arc::new(TableState::new(tenant, *table, log, Arc::clone(&self.held_bytes)))
         };
         Arc::clone(self.tenants.write().entry(tenant.clone()).or_insert_with(|| Table::ALL.iter().map(make).collect()))
@@ -42,7 +48,7 @@ impl Tables {
 
     /// Returns the directory of a table.
     pub(crate) fn root_of(&self, tenant: &Tenant, table: Table) -> PathBuf {
-        self.data.join(tenant.as_str()).join(table.name())
+        self.root.place_of(tenant, table).dir().to_owned()
     }
 
     /// Returns one table of a tenant, if the tenant is known.

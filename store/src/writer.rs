@@ -56,7 +56,7 @@ pub(crate) async fn flush_through(inner: &Arc<Inner>, seq: u64) -> Result<(), Er
 /// The last are picked oldest first and no more than so many a second, so that hundreds of quiet tenants stay cheap.
 fn due(inner: &Inner, recent: &mut VecDeque<Instant>) -> Vec<Arc<TableState>> {
     let config = &inner.config;
-    let interval = Duration::from_millis(config.flush_interval_ms);
+    let interval = config.commit_interval();
     let tables = inner.tables.all().into_iter().filter(|state| state.may_commit());
     let mut waiting: Vec<_> = tables.filter_map(|state| state.waiting().map(|(bytes, since)| Waiting { bytes, since, state })).collect();
     waiting.sort_by_key(|table| std::cmp::Reverse(table.bytes));
@@ -123,10 +123,16 @@ pub(crate) fn take_in(inner: &Inner, state: &TableState, log: &mut DeltaLog) -> 
 fn commit(inner: &Inner, state: &TableState, log: &mut DeltaLog, sealed: &Sealed) -> Result<(), Error> {
     let started = Instant::now();
     let (config, now) = (&inner.config, (inner.clock)());
-    log.create(&config.data, config, now)?;
+    let change = log.create(&config.data, config, now)?;
+    if !change.is_empty() {
+        state.apply(&change, now);
+    }
     let name = log.file_of_rows(state.through());
     let writer = FileWriter { table: state.table, root: &state.root, name: &name, config, blooms: &inner.blooms };
     let written = writer.write_days(&sealed.batches)?;
+    for written in &written {
+        state.place.publish(&written.file.path)?;
+    }
     inner.fail.reach(FailPoint::FilesWritten)?;
     let actions: Vec<_> = written.iter().map(|written| add(state.table, &written.file, &written.footer, Rows::Change, now)).collect();
     while let Commit::Raced(change) = log.commit(Operation::Append, &actions, Some(sealed.through), config, now)? {
@@ -156,6 +162,7 @@ pub(crate) async fn retire(inner: &Arc<Inner>) -> Result<(), Error> {
         let Some(log) = inner.log.get() else { return Ok(()) };
         let mut retired = inner.retired.lock();
         let applied = inner.tables.applied(inner.progress.watermark());
+        inner.committed.send_if_modified(|committed| std::mem::replace(committed, applied.max(*committed)) < applied);
         let applied = inner.quarantine.retry().map_or(applied, |unkept| applied.min(unkept - 1));
         if applied > *retired {
             wal::retire(&inner.wal_dir(), log, &inner.window, applied)?;

@@ -17,5 +17,7 @@ mod faults;
 mod floors;
 mod kill;
 mod lake;
+mod objects;
+mod operations;
 mod sdk;
 mod server;

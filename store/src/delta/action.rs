@@ -1,14 +1,12 @@
 //! Data files as entries of a table's log, and back.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate};
 use deltalake_core::kernel::{Action, Add, Remove};
 use parquet::file::metadata::ParquetMetaData;
-use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 use schema::{Day, Kind, Micros, Table};
 use serde_json::{Map, Value, json};
@@ -16,7 +14,9 @@ use serde_json::{Map, Value, json};
 use super::bad;
 use super::create::statistics_columns;
 use crate::error::Error;
-use crate::snapshot::DataFile;
+use crate::layout::INGESTED;
+use crate::place::Place;
+use crate::snapshot::{Bounds, DataFile};
 use crate::table_state::Change;
 
 /// Whether a commit changes what the table holds, or only how it is laid out.
@@ -42,10 +42,10 @@ pub(crate) fn add(table: Table, file: &DataFile, footer: &ParquetMetaData, rows:
 }
 
 /// Returns the entry that takes a file out.
-pub(crate) fn remove(file: &DataFile, now: Micros) -> Action {
+pub(crate) fn remove(file: &DataFile, rows: Rows, now: Micros) -> Action {
     Action::Remove(Remove {
         path: file.path.clone(),
-        data_change: false,
+        data_change: rows == Rows::Change,
         deletion_timestamp: Some(now.0 / 1_000),
         extended_file_metadata: Some(true),
         partition_values: Some(partition(file.date)),
@@ -68,11 +68,11 @@ fn statistics(table: Table, rows: u64, footer: &ParquetMetaData) -> Value {
         }
         let (min, max) = match kind {
             Kind::Timestamp => {
-                let (min, max) = int_bounds(footer, name);
+                let Bounds { min, max } = int_bounds(footer, name);
                 (min.map(|micros| time(micros.div_euclid(1_000))), max.map(|micros| time(micros.saturating_add(999).div_euclid(1_000))))
             }
             Kind::Int => {
-                let (min, max) = int_bounds(footer, name);
+                let Bounds { min, max } = int_bounds(footer, name);
                 (min.map(Value::from), max.map(Value::from))
             }
             Kind::Text => {
@@ -95,14 +95,14 @@ fn columns_of<'a>(footer: &'a ParquetMetaData, name: &str) -> impl Iterator<Item
 }
 
 /// Returns the least and the greatest value of a column of 64-bit integers over all row groups.
-pub(crate) fn int_bounds(footer: &ParquetMetaData, name: &str) -> (Option<i64>, Option<i64>) {
+pub(crate) fn int_bounds(footer: &ParquetMetaData, name: &str) -> Bounds {
     let values = || {
         columns_of(footer, name).filter_map(|column| match column? {
             Statistics::Int64(values) => Some(values),
             _ => None,
         })
     };
-    (values().filter_map(|v| v.min_opt().copied()).min(), values().filter_map(|v| v.max_opt().copied()).max())
+    Bounds { min: values().filter_map(|v| v.min_opt().copied()).min(), max: values().filter_map(|v| v.max_opt().copied()).max() }
 }
 
 fn text(bytes: &[u8]) -> Option<Value> {
@@ -130,16 +130,16 @@ pub(super) struct Found {
 }
 
 /// Reads a commit, of whatever program.
-pub(super) fn read_commit(root: &Path, table: Table, text: &str, app_id: &str) -> Result<Found, Error> {
+pub(super) fn read_commit(place: &Place, table: Table, text: &str, app_id: &str) -> Result<Found, Error> {
     let mut found = Found::default();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        match serde_json::from_str::<Action>(line).map_err(|error| bad(root, &format!("a commit cannot be read: {error}")))? {
+        match serde_json::from_str::<Action>(line).map_err(|error| bad(place.dir(), &format!("a commit cannot be read: {error}")))? {
             Action::Add(add) => {
                 if add.deletion_vector.is_some() {
-                    return Err(bad(root, "it has deletion vectors, which karat does not read"));
+                    return Err(bad(place.dir(), "it has deletion vectors, which karat does not read"));
                 }
                 let date = add.partition_values.get("date").and_then(Option::as_deref);
-                found.change.added.push(Arc::new(data_file(root, table, add.path, add.size, date, add.stats.as_deref())?));
+                found.change.added.push(Arc::new(data_file(place, table, add.path, add.size, date, add.stats.as_deref())?));
             }
             Action::Remove(remove) => {
                 found.at_ms = found.at_ms.max(remove.deletion_timestamp);
@@ -158,31 +158,32 @@ pub(super) fn read_commit(root: &Path, table: Table, text: &str, app_id: &str) -
 }
 
 /// Describes a data file by its entry in the log; what the entry does not tell is read from the file.
-pub(super) fn data_file(root: &Path, table: Table, path: String, bytes: i64, date: Option<&str>, stats: Option<&str>) -> Result<DataFile, Error> {
+pub(super) fn data_file(place: &Place, table: Table, path: String, bytes: i64, date: Option<&str>, stats: Option<&str>) -> Result<DataFile, Error> {
     if !Path::new(&path).components().all(|part| matches!(part, Component::Normal(_))) {
-        return Err(bad(root, &format!("the file {path:?} lies outside of it, which karat does not follow")));
+        return Err(bad(place.dir(), &format!("the file {path:?} lies outside of it, which karat does not follow")));
     }
     let date = date.and_then(|date| date.parse::<NaiveDate>().ok()).map(day).unwrap_or_default();
     let stats: Value = stats.and_then(|stats| serde_json::from_str(stats).ok()).unwrap_or_default();
-    let bound = |key: &str| {
-        let text = stats.get(key)?.get(table.time_column())?.as_str()?;
+    let bound = |key: &str, column: &str| {
+        let text = stats.get(key)?.get(column)?.as_str()?;
         DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_micros())
     };
+    let bounds = |column| Bounds { min: bound("minValues", column), max: bound("maxValues", column).map(|micros| micros.saturating_add(999)) };
     let mut file = DataFile {
         bytes: u64::try_from(bytes).unwrap_or_default(),
         rows: 0,
         date,
-        time_min: bound("minValues"),
-        time_max: bound("maxValues").map(|micros| micros.saturating_add(999)),
+        time: bounds(table.time_column()),
+        ingested: bounds(INGESTED),
         ids: None,
         path,
     };
     match stats.get("numRecords").and_then(Value::as_u64) {
         Some(rows) => file.rows = rows,
         None => {
-            let footer = footer(&root.join(&file.path))?;
+            let footer = place.footer(&file.path)?;
             file.rows = u64::try_from(footer.file_metadata().num_rows()).unwrap_or_default();
-            (file.time_min, file.time_max) = int_bounds(&footer, table.time_column());
+            (file.time, file.ingested) = (int_bounds(&footer, table.time_column()), int_bounds(&footer, INGESTED));
         }
     }
     Ok(file)
@@ -190,10 +191,4 @@ pub(super) fn data_file(root: &Path, table: Table, path: String, bytes: i64, dat
 
 fn day(date: NaiveDate) -> Day {
     Micros(date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros()).day()
-}
-
-/// Reads what stands at the end of a Parquet file.
-fn footer(path: &Path) -> Result<ParquetMetaData, Error> {
-    let file = File::open(path).map_err(|source| Error::io("open", path, source))?;
-    Ok(SerializedFileReader::new(file)?.metadata().clone())
 }

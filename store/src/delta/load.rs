@@ -1,18 +1,15 @@
 //! Reading a table's log through delta-rs, checkpoints and all.
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
+use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::LogicalFileView;
 use deltalake_core::protocol::checkpoints::{cleanup_metadata, create_checkpoint};
-use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::TryStreamExt;
-use url::Url;
 
-use super::{DeltaLog, LOG, action, bad};
-use crate::disk;
+use super::{DeltaLog, action, bad};
 use crate::error::Error;
+use crate::place::Place;
 use crate::snapshot::DataFile;
 
 /// What a table's log says.
@@ -26,15 +23,15 @@ pub(crate) struct Loaded {
 impl DeltaLog {
     /// Reads the table's log; nothing where there is no table.
     pub(crate) async fn load(&mut self) -> Result<Option<Loaded>, Error> {
-        let Some(last_checkpoint) = last_checkpoint(&self.root) else { return Ok(None) };
+        let Some(last_checkpoint) = self.place.last_checkpoint().await? else { return Ok(None) };
         // A commit may have been linked and not synced when its writer was killed: what is built on it must find it.
-        disk::sync_dir(&self.root.join(LOG))?;
-        let table = open(&self.root).await?;
-        let failed = |error: DeltaTableError| bad(&self.root, &error.to_string());
+        self.place.sync_log()?;
+        let table = self.place.delta_table().await?;
+        let failed = |error: DeltaTableError| bad(self.place.dir(), &error.to_string());
         let state = table.snapshot().map_err(failed)?;
         let protocol = state.protocol();
         if protocol.min_reader_version() > 1 {
-            return Err(bad(&self.root, "another program gave it features that karat does not read"));
+            return Err(bad(self.place.dir(), "another program gave it features that karat does not read"));
         }
         let files = state.log_data().iter().map(|view| self.file_of(&view)).collect::<Result<Vec<_>, Error>>()?;
         let log_store = table.log_store();
@@ -44,7 +41,7 @@ impl DeltaLog {
         let lacks_ours = self.table.columns().iter().any(|column| !known.iter().any(|name| name == column.name));
         let has_others = known.iter().any(|name| !self.table.columns().iter().any(|column| column.name == name));
         if lacks_ours && has_others {
-            return Err(bad(&self.root, "its columns are of another version of karat, and cannot be brought together with this one's"));
+            return Err(bad(self.place.dir(), "its columns are of another version of karat, and cannot be brought together with this one's"));
         }
         self.outdated = lacks_ours.then(|| state.metadata().id().to_owned());
         self.version = Some(state.version());
@@ -56,50 +53,21 @@ impl DeltaLog {
 
     fn file_of(&self, view: &LogicalFileView) -> Result<Arc<DataFile>, Error> {
         if view.deletion_vector_descriptor().is_some() {
-            return Err(bad(&self.root, "it has deletion vectors, which karat does not read"));
+            return Err(bad(self.place.dir(), "it has deletion vectors, which karat does not read"));
         }
         let partition = view.partition_values_map();
         let date = partition.get("date").and_then(Option::as_deref);
         let path = view.path().into_owned();
-        Ok(Arc::new(action::data_file(&self.root, self.table, path, view.size(), date, view.stats().as_deref())?))
+        Ok(Arc::new(action::data_file(&self.place, self.table, path, view.size(), date, view.stats().as_deref())?))
     }
 }
 
 /// Writes a checkpoint of the table's newest version, and deletes the log's entries that are old and covered by an earlier one.
-pub(crate) async fn checkpoint(root: &Path) -> Result<(), Error> {
-    let table = open(root).await?;
-    let failed = |error: DeltaTableError| bad(root, &error.to_string());
+pub(crate) async fn checkpoint(place: &Place) -> Result<(), Error> {
+    let table = place.delta_table().await?;
+    let failed = |error: DeltaTableError| bad(place.dir(), &error.to_string());
     create_checkpoint(&table, None).await.map_err(failed)?;
-    sync_checkpoint(&root.join(LOG))?;
+    place.sync_checkpoint()?;
     cleanup_metadata(&table, None).await.map_err(failed)?;
     Ok(())
-}
-
-/// Makes checkpoints durable before what they cover is deleted: delta-rs syncs nothing.
-fn sync_checkpoint(log: &Path) -> Result<(), Error> {
-    let entries = std::fs::read_dir(log).map_err(|source| Error::io("read", log, source))?;
-    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.contains(".checkpoint.") || name == "_last_checkpoint" {
-            File::open(&path).and_then(|file| file.sync_all()).map_err(|source| Error::io("sync", &path, source))?;
-        }
-    }
-    disk::sync_dir(log)
-}
-
-async fn open(root: &Path) -> Result<DeltaTable, Error> {
-    let url = Url::from_directory_path(root).map_err(|()| bad(root, "its path cannot be written as a URL"))?;
-    let builder = DeltaTableBuilder::from_url(url).map_err(|error| bad(root, &error.to_string()))?;
-    builder.load().await.map_err(|error| bad(root, &error.to_string()))
-}
-
-/// Returns the version of the newest checkpoint, 0 where there is none; nothing where there is no table.
-fn last_checkpoint(root: &Path) -> Option<u64> {
-    let names = std::fs::read_dir(root.join(LOG)).ok()?.filter_map(Result::ok).filter_map(|entry| entry.file_name().into_string().ok());
-    let versions = names.filter_map(|name| {
-        let (version, kind) = name.split_once('.')?;
-        let version: u64 = version.parse().ok()?;
-        Some(if kind.starts_with("checkpoint") { version } else { 0 })
-    });
-    versions.max()
 }

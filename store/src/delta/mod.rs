@@ -8,8 +8,7 @@ mod action;
 mod create;
 mod load;
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use deltalake_core::kernel::{Action, Transaction};
 use schema::{Micros, Table};
@@ -19,12 +18,10 @@ pub(crate) use action::{Rows, add, int_bounds, remove};
 pub(crate) use load::checkpoint;
 
 use crate::config::StoreConfig;
-use crate::disk;
 use crate::error::Error;
-use crate::fail::{Fail, FailPoint};
+use crate::fail::Fail;
+use crate::place::Place;
 use crate::table_state::Change;
-
-const LOG: &str = "_delta_log";
 
 /// What a commit of ours is called in the table's history.
 #[derive(Debug, Clone, Copy)]
@@ -33,12 +30,14 @@ pub(crate) enum Operation {
     Append,
     /// Small files became one.
     Compact,
+    /// Rows went.
+    Delete,
 }
 
 /// The log of one table, as far as it was read or written.
 #[derive(Debug)]
 pub(crate) struct DeltaLog {
-    root: PathBuf,
+    place: Place,
     table: Table,
     app_id: String,
     file_prefix: String,
@@ -53,6 +52,14 @@ pub(crate) struct DeltaLog {
     pub replaced: Vec<(String, i64)>,
 }
 
+/// Figures of a table's log, for people.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LogFigures {
+    pub version: u64,
+    pub since_checkpoint: u64,
+    pub replaced_files: usize,
+}
+
 /// What became of a commit.
 #[derive(Debug)]
 pub(crate) enum Commit {
@@ -64,13 +71,18 @@ pub(crate) enum Commit {
 
 impl DeltaLog {
     /// Names a table's log; nothing is read yet.
-    pub(crate) fn new(root: PathBuf, table: Table, app_id: String, file_prefix: String, fail: Fail) -> DeltaLog {
-        DeltaLog { root, table, app_id, file_prefix, fail, version: None, outdated: None, since_checkpoint: 0, replaced: Vec::new() }
+    pub(crate) fn new(place: Place, table: Table, app_id: String, file_prefix: String, fail: Fail) -> DeltaLog {
+        DeltaLog { place, table, app_id, file_prefix, fail, version: None, outdated: None, since_checkpoint: 0, replaced: Vec::new() }
     }
 
-    /// Returns the table's directory.
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
+    /// Returns where the table's files are.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Returns what there is to count in the log.
+    pub(crate) fn figures(&self) -> LogFigures {
+        LogFigures { version: self.version.unwrap_or_default(), since_checkpoint: self.since_checkpoint, replaced_files: self.replaced.len() }
     }
 
     /// Returns the name of the file of a partition that begins behind position `from`: the same after a crash, so that what a
@@ -90,18 +102,26 @@ impl DeltaLog {
         (name.starts_with("wal-") || name.starts_with("merged-")) && name.ends_with(".parquet")
     }
 
-    /// Makes the table on disk, unless it is there.
-    pub(crate) fn create(&mut self, data: &Path, config: &StoreConfig, now: Micros) -> Result<(), Error> {
+    /// Tells whether a file that no commit names is left over from this writer, or from one that was here before it.
+    ///
+    /// In a table that other nodes write to, it may be theirs, and about to be committed.
+    pub(crate) fn may_sweep(&self, path: &str) -> bool {
+        Self::is_ours(path) && (!self.place.is_shared() || path.contains(&format!("-{}-", self.file_prefix)))
+    }
+
+    /// Makes the table, unless it is there, and room for its new files. Returns what is in it where another node has made it meanwhile.
+    pub(crate) fn create(&mut self, data: &Path, config: &StoreConfig, now: Micros) -> Result<Change, Error> {
+        self.place.prepare(data)?;
         if self.version.is_some() {
-            return Ok(());
+            return Ok(Change::default());
         }
-        disk::create_dirs(data, &self.root.join(LOG))?;
         let id = uuid::Uuid::new_v4().to_string();
         let lines = [info("CREATE TABLE", now), create::protocol(), create::metadata(self.table, &id, config, now)];
-        if self.put(0, &lines.map(|line| line.to_string()).join("\n"))? {
+        if self.place.put_commit(0, &lines.map(|line| line.to_string()).join("\n"), &self.fail)? {
             self.version = Some(0);
+            return Ok(Change::default());
         }
-        Ok(())
+        self.catch_up()
     }
 
     /// Reads the commits that are there and were not read: another program's, or one of ours whose success was in doubt.
@@ -109,14 +129,8 @@ impl DeltaLog {
         let mut change = Change::default();
         loop {
             let next = self.version.map_or(0, |version| version + 1);
-            let path = self.path_of(next);
-            let text = match std::fs::read_to_string(&path) {
-                Ok(text) => text,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(change),
-                Err(source) => return Err(Error::io("read", &path, source)),
-            };
-            disk::sync_dir(&self.root.join(LOG))?;
-            let found = action::read_commit(&self.root, self.table, &text, &self.app_id)?;
+            let Some(text) = self.place.read_commit(next)? else { return Ok(change) };
+            let found = action::read_commit(&self.place, self.table, &text, &self.app_id)?;
             if self.version.is_some() && found.changes_table && !found.ours {
                 return Err(self.error("another program changed its columns or protocol; restart karat"));
             }
@@ -153,7 +167,7 @@ impl DeltaLog {
         for action in actions {
             lines.push(self.line(action)?);
         }
-        if !self.put(version + 1, &lines.join("\n"))? {
+        if !self.place.put_commit(version + 1, &lines.join("\n"), &self.fail)? {
             return Ok(Commit::Raced(self.catch_up()?));
         }
         self.version = Some(version + 1);
@@ -168,39 +182,8 @@ impl DeltaLog {
         serde_json::to_string(action).map_err(|error| self.error(&error.to_string()))
     }
 
-    /// Writes a version unless it exists: its bytes are durable before its name is there, and its name before this returns.
-    fn put(&self, version: u64, text: &str) -> Result<bool, Error> {
-        let log = self.root.join(LOG);
-        let temporary = log.join(format!("_commit_{version}.json.tmp"));
-        let path = self.path_of(version);
-        let write = || -> io::Result<bool> {
-            let mut file = std::fs::File::create(&temporary)?;
-            file.write_all(text.as_bytes())?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            match std::fs::hard_link(&temporary, &path) {
-                Ok(()) => Ok(true),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-                Err(error) => Err(error),
-            }
-        };
-        let written = write().map_err(|source| Error::io("write", &path, source));
-        let removed = disk::remove(&temporary);
-        if written? {
-            removed?;
-            self.fail.reach(FailPoint::CommitLinked)?;
-            disk::sync_dir(&log)?;
-            return Ok(true);
-        }
-        Ok(false)
-    }
-
-    fn path_of(&self, version: u64) -> PathBuf {
-        self.root.join(LOG).join(format!("{version:020}.json"))
-    }
-
     fn error(&self, reason: &str) -> Error {
-        bad(&self.root, reason)
+        bad(self.place.dir(), reason)
     }
 }
 
@@ -213,6 +196,7 @@ impl Operation {
         match self {
             Operation::Append => "WRITE",
             Operation::Compact => "OPTIMIZE",
+            Operation::Delete => "DELETE",
         }
     }
 }

@@ -5,6 +5,7 @@ mod delta;
 mod disk_full;
 mod ingest;
 mod kill;
+mod maintain;
 mod read_only;
 mod wal;
 

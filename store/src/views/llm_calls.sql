@@ -49,33 +49,37 @@ answered as (
   where response_id is not null and output_messages is not null
   group by trace_id, response_id
 ),
--- Calls that a call inside them, or an instrumentation's span of the same response, speaks for.
-outer_calls as (
+-- Calls inside a call, which speak for it.
+inner_calls as (
   select
-    o.trace_id,
-    o.span_id
-  from latest_spans o
-  join latest_spans i on i.trace_id = o.trace_id and i.parent_span_id = o.span_id
-  where o.is_llm_call
-    and i.is_llm_call
-    and i.dialect <> 'sdk'
-    and (i.operation = 'embeddings') = (o.operation = 'embeddings')
-    and coalesce(i.response_id = o.response_id, true)
+    trace_id,
+    parent_span_id,
+    operation = 'embeddings' as embeds,
+    response_id
+  from latest_spans
+  where is_llm_call and dialect <> 'sdk' and parent_span_id is not null
 ),
-self_traced as (
-  select
-    s.trace_id,
-    s.span_id
+-- Responses that both an SDK and an instrumentation report; few SDKs report any, so the scan behind them is seldom made.
+told_twice as (
+  select o.response_id
   from latest_spans s
   join latest_spans o on o.response_id = s.response_id
   where s.is_llm_call and s.dialect = 'sdk' and o.is_llm_call and o.dialect <> 'sdk'
 ),
+-- The side on the left is the one that is held in memory, so it is the narrow one.
 calls as (
-  select *
-  from latest_spans c
-  where c.is_llm_call
-    and not exists (select 1 from outer_calls o where o.trace_id = c.trace_id and o.span_id = c.span_id)
-    and not exists (select 1 from self_traced t where t.trace_id = c.trace_id and t.span_id = c.span_id)
+  select c.*
+  from told_twice t
+  right anti join (
+    select o.*
+    from inner_calls i
+    right anti join latest_spans o
+      on i.trace_id = o.trace_id
+      and i.parent_span_id = o.span_id
+      and i.embeds = (o.operation = 'embeddings')
+      and coalesce(i.response_id = o.response_id, true)
+    where o.is_llm_call
+  ) c on t.response_id = c.response_id and c.dialect = 'sdk'
 )
 select
   c.trace_id,

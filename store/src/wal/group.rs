@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use schema::{Micros, Tenant};
+use tokio::sync::oneshot;
 
 use crate::config::StoreConfig;
 use crate::decode::Signal;
@@ -55,6 +56,8 @@ struct Queue {
     entries: VecDeque<Entry>,
     bytes: usize,
     closing: bool,
+    /// Hears that the segment is ended that was written when it asked.
+    rotating: Option<oneshot::Sender<()>>,
 }
 
 #[derive(Default)]
@@ -135,6 +138,15 @@ impl Log {
         self.shared.files.lock().closed.pop_front();
     }
 
+    /// Ends the segment that is being written, as soon as nothing waits, so that it can go once its rows are committed.
+    pub(crate) async fn rotate(&self) {
+        let (ended, told) = oneshot::channel();
+        self.shared.queue.lock().rotating = Some(ended);
+        self.shared.ready.notify_one();
+        // A log that closes ends the segment, too.
+        drop(told.await);
+    }
+
     /// Returns the number of segments and the bytes that they use.
     pub(crate) fn size(&self) -> (usize, u64) {
         let files = self.shared.files.lock();
@@ -145,9 +157,12 @@ impl Log {
 
 impl Shared {
     /// Waits for records; gathers more for a moment, up to a number of bytes. Nothing when the log closes.
-    fn next_group(&self) -> Option<Vec<Entry>> {
+    fn next_group(&self) -> Option<Next> {
         let mut queue = self.queue.lock();
         while queue.entries.is_empty() {
+            if let Some(ended) = queue.rotating.take() {
+                return Some(Next::Rotate(ended));
+            }
             if queue.closing {
                 return None;
             }
@@ -162,8 +177,14 @@ impl Shared {
             queue.bytes -= entry.body.len();
             group.push(entry);
         }
-        Some(group)
+        Some(Next::Group(group))
     }
+}
+
+/// What the thread does next.
+enum Next {
+    Group(Vec<Entry>),
+    Rotate(oneshot::Sender<()>),
 }
 
 struct Writer {
@@ -179,7 +200,16 @@ struct Writer {
 
 impl Writer {
     fn run(mut self) {
-        while let Some(group) = self.shared.next_group() {
+        while let Some(next) = self.shared.next_group() {
+            let group = match next {
+                Next::Group(group) => group,
+                Next::Rotate(ended) => {
+                    self.retire_active();
+                    // Whoever asked may have gone away.
+                    let _ = ended.send(());
+                    continue;
+                }
+            };
             match self.append(&group) {
                 Ok(()) => self.answer(group),
                 Err(error) => {

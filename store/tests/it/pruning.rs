@@ -32,6 +32,7 @@ async fn a_filter_opens_only_the_files_that_it_must() {
         ("start_time > now() - interval '25 hours' and start_time < now() - interval '1 hour'", 1),
         ("start_unix_nano < 1795176000000000000", 1),
         ("date = '2026-11-20'", 1),
+        ("ingested_at >= timestamp '2026-11-21T13:00:00Z'", 1),
         ("date >= date '2026-11-20' and start_time < '2026-11-21T13:00:00Z'", 2),
         ("date = '2026-11-19' or start_time >= '2026-11-21T13:00:00Z'", 2),
         ("trace_id = '03030303030303030303030303030303'", 1),
@@ -58,6 +59,7 @@ async fn a_filter_reaches_the_files_through_the_views() {
         ("select span_id from llm_calls", "select span_id from llm_calls where start_time >= '2026-11-21T13:00:00Z'"),
         ("select n_spans from traces", "select n_spans from traces where start_time >= '2026-11-21T13:00:00Z'"),
         ("select n_traces from sessions", "select n_traces from sessions where start_time >= '2026-11-21T18:00:00Z'"),
+        ("select span_id from llm_calls", "select span_id from llm_calls where ingested_at >= '2026-11-21T18:00:00Z'"),
         ("select span_id from llm_calls", "select c.span_id from (select * from llm_calls where date = '2026-11-19') c"),
     ] {
         let (all, some) = (files_of(&fixture, all).await, files_of(&fixture, some).await);

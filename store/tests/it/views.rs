@@ -125,6 +125,33 @@ async fn a_later_price_wins() {
     assert_eq!(found, ["0101010101010101|5000000|0.005|priced|gpt-5", "0202020202020202|1000000|0.001|priced|gpt-5"]);
 }
 
+/// Of a call around a call the inner one speaks, and of a call that its SDK and an instrumentation report, the instrumentation's span.
+#[tokio::test]
+async fn each_call_counts_once() {
+    let fixture = Fixture::open().await;
+    let told = |dialect: &str, response: Option<&str>, span: Span| Span {
+        dialect: Some(dialect.to_owned()),
+        response_id: response.map(str::to_owned),
+        ..span
+    };
+    fixture
+        .add(&[
+            told("gen_ai", None, call(1, 1, 0)),
+            told("gen_ai", Some("r1"), child(1, call(1, 2, SECOND))),
+            told("sdk", Some("r1"), child(1, call(1, 3, SECOND))),
+            told("sdk", Some("r2"), call(1, 4, 2 * SECOND)),
+            // A call inside one that embeds, or that names another response, is a call of its own.
+            told("gen_ai", Some("r3"), call(2, 5, 0)),
+            told("gen_ai", Some("r4"), child(5, call(2, 6, SECOND))),
+            Span { operation: Some("embeddings".to_owned()), ..told("gen_ai", None, call(2, 7, 0)) },
+            told("gen_ai", None, child(7, call(2, 8, SECOND))),
+        ])
+        .await;
+    let found = fixture.rows("select span_id from llm_calls order by span_id").await;
+    let found: Vec<_> = found.iter().map(|id| &id[..2]).collect();
+    assert_eq!(found, ["02", "04", "05", "06", "07", "08"]);
+}
+
 /// A trace without its root is still a trace, and its earliest span stands for it.
 #[tokio::test]
 async fn a_trace_without_a_root_has_one() {

@@ -1,0 +1,61 @@
+//! Files that go and files that come in their place, in one commit.
+
+use std::sync::Arc;
+
+use crate::datafile::Written;
+use crate::delta::{Commit, Operation, Rows, add, remove};
+use crate::error::Error;
+use crate::snapshot::DataFile;
+use crate::store::Inner;
+use crate::table_state::{Change, TableState};
+use crate::writer::take_in;
+
+/// What a commit of maintenance changes.
+pub(super) struct Replacement<'a> {
+    pub operation: Operation,
+    pub rows: Rows,
+    pub removed: &'a [Arc<DataFile>],
+    pub added: Vec<Written>,
+}
+
+/// Commits a replacement; `false` where another program took one of the files away meanwhile, and nothing was changed. Blocks.
+///
+/// The files that go stay on disk for the readers that know of them (see `vacuum`).
+pub(super) fn replace(inner: &Inner, state: &TableState, replacement: Replacement<'_>) -> Result<bool, Error> {
+    let Replacement { operation, rows, removed, added } = replacement;
+    for written in &added {
+        state.place.publish(&written.file.path)?;
+    }
+    let now = (inner.clock)();
+    let mut actions: Vec<_> = removed.iter().map(|file| remove(file, rows, now)).collect();
+    actions.extend(added.iter().map(|written| add(state.table, &written.file, &written.footer, rows, now)));
+    let mut log = state.log.blocking_lock();
+    take_in(inner, state, &mut log)?;
+    loop {
+        let live = state.files();
+        if !removed.iter().all(|file| live.iter().any(|live| live.path == file.path)) {
+            for written in &added {
+                state.place.delete(&written.file.path)?;
+            }
+            return Ok(false);
+        }
+        match log.commit(operation, &actions, None, &inner.config, now)? {
+            Commit::Done => break,
+            // An answer of an object store can get lost: then what came first is this very commit.
+            Commit::Raced(change) if holds_all(&change, &added) => {
+                state.apply(&change, now);
+                break;
+            }
+            Commit::Raced(change) => state.apply(&change, now),
+        }
+    }
+    let removed: Vec<String> = removed.iter().map(|file| file.path.clone()).collect();
+    log.replaced.extend(removed.iter().map(|path| (path.clone(), now.0 / 1_000)));
+    let added = added.into_iter().map(|written| Arc::new(written.file)).collect();
+    state.apply(&Change { added, removed, through: None }, now);
+    Ok(true)
+}
+
+fn holds_all(change: &Change, added: &[Written]) -> bool {
+    !added.is_empty() && added.iter().all(|written| change.added.iter().any(|file| file.path == written.file.path))
+}

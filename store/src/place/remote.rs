@@ -1,0 +1,74 @@
+//! Connecting to an object store, and finding out whether it can be trusted with a table's log.
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::path::Path;
+use tokio::runtime::Handle;
+use url::Url;
+
+use super::Objects;
+use crate::error::Error;
+
+/// Writers that try to be the first to write one name.
+const RIVALS: usize = 24;
+/// Names that they race for; a store that checks first and writes then lets two win sooner or later.
+const RACES: usize = 4;
+
+/// Connects to the store that a URL names. Keys and endpoints come from the environment, under the names that the store's own tools use.
+pub(super) fn connect(root: &str, runtime: Handle) -> Result<Objects, Error> {
+    let refused = |reason: String| Error::Root { root: root.to_owned(), reason };
+    let url = Url::parse(root).map_err(|error| refused(error.to_string()))?;
+    let prefix = Path::from_url_path(url.path()).map_err(|error| refused(error.to_string()))?;
+    Ok(Objects::new(store_of(&url, root)?, prefix, runtime))
+}
+
+fn store_of(url: &Url, root: &str) -> Result<Arc<dyn ObjectStore>, Error> {
+    let refused = |reason: String| Error::Root { root: root.to_owned(), reason };
+    let made: object_store::Result<Arc<dyn ObjectStore>> = match url.scheme() {
+        "s3" | "s3a" => AmazonS3Builder::from_env().with_url(root).build().map(|store| Arc::new(store) as _),
+        "gs" => GoogleCloudStorageBuilder::from_env().with_url(root).build().map(|store| Arc::new(store) as _),
+        "az" | "azure" | "abfs" | "abfss" => MicrosoftAzureBuilder::from_env().with_url(root).build().map(|store| Arc::new(store) as _),
+        scheme => {
+            return Err(refused(format!("the scheme {scheme:?} is unknown; take s3://bucket/prefix, gs://bucket/prefix or az://container/prefix")));
+        }
+    };
+    made.map_err(|error| refused(error.to_string()))
+}
+
+/// Finds out whether of several writers of one name exactly one wins, and what he wrote is what is read.
+///
+/// Two nodes commit to one table by this alone. A store without it would let the later one write over the earlier one's commit,
+/// and rows that were acked would be gone.
+pub(super) async fn check_conditional_put(objects: &Objects, root: &str) -> Result<(), Error> {
+    let lies = |what: String| Error::Root {
+        root: root.to_owned(),
+        reason: format!("it cannot be trusted with commits: {what}; take a store with conditional writes (`If-None-Match: *`)"),
+    };
+    for _ in 0..RACES {
+        let name = format!("_karat_probe/{}", uuid::Uuid::new_v4().simple());
+        let rivals = (0..RIVALS).map(|rival| objects.create(&name, format!("rival {rival}").into_bytes()));
+        let outcomes = futures::future::join_all(rivals).await;
+        let mut winners = Vec::new();
+        for (rival, outcome) in outcomes.into_iter().enumerate() {
+            match outcome {
+                Ok(()) => winners.push(rival),
+                Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {}
+                Err(source) => return Err(Error::Objects { action: "write", path: name, source }),
+            }
+        }
+        let found = objects.read(&name).await;
+        // A probe that stays does no harm.
+        drop(objects.remove(&name).await);
+        match winners.as_slice() {
+            [winner] if found.as_ref().is_ok_and(|found| *found == format!("rival {winner}").into_bytes()) => {}
+            [_] => return Err(lies("what the first of several writers wrote is not what is read".to_owned())),
+            [] => return Err(lies("none of several writers could write".to_owned())),
+            winners => return Err(lies(format!("{} of {RIVALS} writers of one name were told that they were the first", winners.len()))),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! What maintenance does to the tables: the rows stay the same, or go for good where they should.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::*;
+use crate::maintain::look_after;
+use crate::{RetentionRule, Subject};
+
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+/// A clock that a test moves on.
+#[derive(Clone)]
+struct Time(Arc<AtomicI64>);
+
+impl Time {
+    fn new() -> Time {
+        Time(Arc::new(AtomicI64::new(NOW.0)))
+    }
+
+    fn pass(&self, micros: i64) {
+        self.0.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.0);
+        Arc::new(move || Micros(now.load(Ordering::Relaxed)))
+    }
+}
+
+async fn open_at(config: StoreConfig, time: &Time) -> Store {
+    Store::open(config, Arc::new(Lines), time.clock()).await.unwrap()
+}
+
+async fn tidy(store: &Store) {
+    for state in store.inner.tables.all() {
+        look_after(&store.inner, &state).await.unwrap();
+    }
+}
+
+fn data_files(dir: &Path) -> Vec<String> {
+    listing(dir).into_keys().filter(|name| name.contains("date=") && name.ends_with(".parquet")).collect()
+}
+
+/// Files of many sizes, whose times overlap, become one that is sorted; what does not fit in memory at once is read piece by piece.
+#[tokio::test]
+async fn joined_files_are_sorted_and_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(StoreConfig { compact_files: 6, compact_bytes: 1, ..config(dir.path()) }).await;
+    for part in 0..6 {
+        let lines: String = (0..(part + 1) * 150).map(|n| format!("{} 0\n", n * 6 + part)).collect();
+        send(&store, lines).await;
+        store.flush().await.unwrap();
+    }
+    let before = count(&store);
+    tidy(&store).await;
+    let state = store.inner.tables.find(&Tenant::default(), Table::Spans).unwrap();
+    let files = state.files();
+    assert_eq!((files.len(), files[0].rows), (1, 3_150));
+    assert_eq!(count(&store), before);
+    let times: Vec<i64> = spans_of(&store, &Tenant::default()).iter().map(|span| span.start_time.0).collect();
+    assert!(times.is_sorted());
+    assert!((0..900).all(|n| files[0].ids.as_ref().unwrap().may_contain(&span(n, 0, NOW).trace_id.to_string())));
+    assert!((10_000..12_000).filter(|n| files[0].ids.as_ref().unwrap().may_contain(&span(*n, 0, NOW).trace_id.to_string())).count() < 10);
+    let done = store.status().maintenance;
+    assert_eq!((done.compactions, done.compacted_files, done.at_work), (1, 6, None));
+}
+
+#[tokio::test]
+async fn days_beyond_the_retention_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let time = Time::new();
+    let rule = |table: &str, days| RetentionRule { table: Some(table.to_owned()), tenant: None, days };
+    let retention = vec![rule("logs", 1), rule("spans", 3)];
+    let store = open_at(StoreConfig { retention, ..config(dir.path()) }, &time).await;
+    send(&store, "1 0\n2 3\n3 4\n4 80\nscore a").await;
+    store.flush().await.unwrap();
+    tidy(&store).await;
+    assert_eq!(count(&store), once([1, 2]));
+    assert_eq!(store.status().maintenance.expired_rows, 2);
+    assert_eq!(data_files(dir.path()).len(), 5, "a reader that began before can go on");
+    time.pass(DAY_MICROS);
+    tidy(&store).await;
+    assert_eq!(count(&store), once([1]));
+    tidy(&store).await;
+    assert_eq!(data_files(dir.path()).len(), 3, "the last day stays for its readers, scores stay for good");
+    drop(store);
+    assert_eq!(count(&open_at(config(dir.path()), &time).await), once([1]));
+}
+
+#[test]
+fn rules_that_cannot_be_are_refused() {
+    for (table, days) in [("spams", 3), ("spans", 0)] {
+        let rule = RetentionRule { table: Some(table.to_owned()), tenant: None, days };
+        let config = StoreConfig { retention: vec![rule], ..StoreConfig::default() };
+        assert!(config.check().unwrap_err().to_string().starts_with("the setting retention"));
+    }
+}
+
+fn of_user(number: u64, trace: u64, user: Option<&str>) -> Span {
+    let named = span(number, 0, NOW);
+    Span { trace_id: span(trace, 0, NOW).trace_id, user_id: user.map(str::to_owned), output_text: Some("the secret of ann".to_owned()), ..named }
+}
+
+/// A span that does not name the person goes with its trace, also from a file that holds other people's; so do scores of it.
+#[tokio::test]
+async fn a_person_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let time = Time::new();
+    let store = open_at(config(dir.path()), &time).await;
+    let tenant = Tenant::default();
+    let of_trace = |id: &str, trace| Score { trace_id: Some(span(trace, 0, NOW).trace_id), ..score(id, NOW) };
+    store.append(&tenant, &[of_user(1, 100, Some("ann")), of_user(2, 100, None), of_user(3, 200, Some("bob"))], NOW).await.unwrap();
+    store.append(&tenant, &[of_trace("of ann", 100), of_trace("of bob", 200)], NOW).await.unwrap();
+    store.flush().await.unwrap();
+    // These are held, and in the log alone.
+    store.append(&tenant, &[of_user(4, 300, Some("ann")), of_user(5, 300, None)], NOW).await.unwrap();
+    assert!(holds(dir.path(), "the secret of ann"), "the log has the text");
+
+    let gone = store.forget(&tenant, Subject::User("ann".to_owned()), NOW).await.unwrap();
+    assert_eq!((gone.traces, gone.rows), (2, 5));
+    assert_eq!(count(&store), once([3]));
+    let scores: Vec<String> = rows(&store, &tenant, Table::Scores).iter().flat_map(|batch| Score::decode(batch).unwrap()).map(|s| s.id).collect();
+    assert_eq!(scores, ["of bob"]);
+    time.pass(3 * HOUR_MICROS);
+    tidy(&store).await;
+    assert_eq!(data_files(dir.path()).len(), 2, "one file of spans and one of scores");
+    assert!(!listing(&dir.path().join("_wal")).keys().any(|name| name.ends_with(".wal")), "the log's files are gone");
+    let audit = std::fs::read_to_string(dir.path().join("_audit.jsonl")).unwrap();
+    assert!(audit.contains("\"rows\":5") && !audit.contains("ann"), "{audit}");
+    drop(store);
+    assert_eq!(count(&open_at(config(dir.path()), &time).await), once([3]));
+}
+
+/// Tells whether a file of the log holds a text.
+fn holds(dir: &Path, text: &str) -> bool {
+    let names = listing(&dir.join("_wal")).into_keys();
+    names.map(|name| std::fs::read(dir.join("_wal").join(name)).unwrap()).any(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
+}
+
+/// What another program asks for is done by the karat that runs; what a crash cut off is done at the next start.
+#[tokio::test]
+async fn a_request_that_waits_is_carried_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let tenant = Tenant::default();
+    let store = open(config(dir.path())).await;
+    let in_session = |number, session: &str| Span { session_id: Some(session.to_owned()), ..of_user(number, number, None) };
+    store.append(&tenant, &[in_session(1, "s1"), in_session(2, "s2")], NOW).await.unwrap();
+    store.close().await.unwrap();
+    Store::leave_forget_request(dir.path(), &tenant, Subject::Session("s1".to_owned()), NOW).unwrap();
+    let store = open(config(dir.path())).await;
+    let started = std::time::Instant::now();
+    while store.status().maintenance.forgotten_rows == 0 {
+        assert!(started.elapsed().as_secs() < 30);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(count(&store), once([2]));
+    assert!(listing(&dir.path().join("_forget")).is_empty(), "the request names the session, so it goes, too");
+}
+
+/// Acked, visible and committed are counted apart, and come to the same in the end.
+#[tokio::test]
+async fn the_counters_agree() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(config(dir.path())).await;
+    send(&store, "1 0\n2 0").await;
+    send(&store, "1 0\n2 0").await;
+    send(&store, "3 1").await;
+    store.settle().await.unwrap();
+    let too_large = vec![b'x'; config(dir.path()).body_bytes_max + 1];
+    assert!(store.ingest(&Tenant::default(), Signal::Traces, too_large.into(), NOW, None).await.is_err());
+    let traces = || store.status().signals["traces"].clone();
+    assert_eq!((traces().received, traces().acked, traces().duplicates, traces().visible), (4, 2, 1, 2));
+    assert_eq!(traces().rejected.into_iter().collect::<Vec<_>>(), [("too_large".to_owned(), 1)]);
+    let of_spans = || store.status().tables.into_iter().find(|table| table.table == "spans").unwrap();
+    assert_eq!((of_spans().made_rows, of_spans().committed_rows, of_spans().held_rows), (3, 0, 3));
+    assert_eq!((store.status().visible_seq, store.status().committed_seq), (2, 0));
+    store.flush().await.unwrap();
+    assert_eq!((of_spans().made_rows, of_spans().committed_rows, of_spans().held_rows), (3, 3, 0));
+    assert_eq!((store.status().visible_seq, store.status().committed_seq), (2, 2));
+}
+
+/// Under `durability = "commit"` the answer waits for the table: nothing but the table is needed to find the rows.
+#[tokio::test]
+async fn an_answer_can_wait_for_the_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(StoreConfig { durability: crate::Durability::Commit, ..config(dir.path()) }).await;
+    let receipt = send(&store, "1 0").await;
+    assert_eq!(store.status().committed_seq, receipt.seq);
+    assert!(send(&store, "1 0").await.duplicate);
+    drop(store);
+    std::fs::remove_dir_all(dir.path().join("_wal")).unwrap();
+    assert_eq!(count(&open(config(dir.path())).await), once([1]));
+}
