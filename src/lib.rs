@@ -8,5 +8,6 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod eval;
+pub mod ready;
 pub mod serve;
 pub mod sql;

@@ -57,6 +57,7 @@ mod wal;
 mod writer;
 
 pub use answer::{Answer, Format};
+pub use budget::{Budget, Permit};
 pub use config::StoreConfig;
 pub use decode::{Decode, DecodeError, Prepared, Record, Rows, Signal};
 pub use describe::{Described, DescribedColumn, DescribedKind, describe};
@@ -65,5 +66,6 @@ pub use functions::{Function, functions};
 pub use param::Param;
 pub use query::QueryOptions;
 pub use query_config::QueryConfig;
+pub use replay::ReplayProgress;
 pub use status::{Status, TableStatus};
 pub use store::{Receipt, Store};

@@ -13,6 +13,7 @@ use crate::datafile::{FileWriter, Written};
 use crate::delta::{Commit, DeltaLog, Operation, Rows, add, checkpoint, remove};
 use crate::disk;
 use crate::error::Error;
+use crate::fail::FailPoint;
 use crate::snapshot::{Bloom, DataFile};
 use crate::store::Inner;
 use crate::table_state::{Change, TableState};
@@ -62,9 +63,9 @@ pub(crate) async fn look_after(inner: &Arc<Inner>, state: &Arc<TableState>) -> R
         }
     }
     if state.log.lock().await.since_checkpoint >= inner.config.checkpoint_commits.max(1) {
-        let root = state.root.clone();
+        let (root, fail) = (state.root.clone(), inner.fail.clone());
         let runtime = tokio::runtime::Handle::current();
-        let made = tokio::task::spawn_blocking(move || runtime.block_on(checkpoint(&root))).await;
+        let made = tokio::task::spawn_blocking(move || runtime.block_on(checkpoint(&root, &fail))).await;
         made.map_err(|error| Error::Task(error.to_string()))??;
         state.log.lock().await.since_checkpoint = 0;
     }
@@ -108,6 +109,7 @@ fn join(inner: &Inner, state: &TableState, date: Day, files: &[Arc<DataFile>]) -
     let (files, batches) = read(state, files, inner.config.compact_bytes)?;
     let writer = FileWriter { table: state.table, root: &state.root, name: &name, config: &inner.config, blooms: &inner.blooms };
     let written = writer.write_one(date, &batches)?;
+    inner.fail.reach(FailPoint::CompactionWritten)?;
     drop(batches);
     let path = state.root.join(&written.file.path);
     let swapped = swap(inner, state, &files, written)?;

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
@@ -14,6 +13,7 @@ use crate::error::Error;
 use crate::held::{Held, Sealed, merge};
 use crate::snapshot::{DataFile, TableSnapshot};
 use crate::status::TableStatus;
+use crate::tables::HeldBytes;
 
 /// One table of one tenant.
 pub(crate) struct TableState {
@@ -26,7 +26,7 @@ pub(crate) struct TableState {
     /// Keeps the rows that are being joined from being picked for a file meanwhile.
     joining: Mutex<()>,
     /// Bytes held over all tables.
-    held_bytes: Arc<AtomicUsize>,
+    all_held: Arc<HeldBytes>,
     retry: Mutex<Retry>,
     /// Files are joined by one at a time.
     pub tidying: tokio::sync::Mutex<()>,
@@ -76,7 +76,7 @@ impl Change {
 
 impl TableState {
     /// Makes a table that has nothing.
-    pub(crate) fn new(tenant: &Tenant, table: Table, log: DeltaLog, held_bytes: Arc<AtomicUsize>) -> TableState {
+    pub(crate) fn new(tenant: &Tenant, table: Table, log: DeltaLog, all_held: Arc<HeldBytes>) -> TableState {
         TableState {
             tenant: tenant.clone(),
             table,
@@ -84,7 +84,7 @@ impl TableState {
             log: Arc::new(tokio::sync::Mutex::new(log)),
             contents: Mutex::new(Contents { through: 0, held: Held::default(), files: Arc::from([]), view: None, last_commit: None }),
             joining: Mutex::default(),
-            held_bytes,
+            all_held,
             retry: Mutex::default(),
             tidying: tokio::sync::Mutex::default(),
         }
@@ -113,8 +113,7 @@ impl TableState {
         let before = contents.held.bytes();
         change(&mut contents.held);
         contents.view = None;
-        self.held_bytes.fetch_add(contents.held.bytes(), Ordering::AcqRel);
-        self.held_bytes.fetch_sub(before, Ordering::AcqRel);
+        self.all_held.change(before, contents.held.bytes());
     }
 
     /// Holds the rows of one record, unless they are in a file already. Returns how many bytes the table holds now.

@@ -11,11 +11,13 @@
 )]
 
 mod browser;
+mod crash;
 mod demo;
 mod eval;
 mod faults;
 mod floors;
-mod kill;
 mod lake;
+mod overload;
+mod ready;
 mod sdk;
 mod server;

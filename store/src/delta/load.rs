@@ -13,6 +13,7 @@ use url::Url;
 use super::{DeltaLog, LOG, action, bad};
 use crate::disk;
 use crate::error::Error;
+use crate::fail::{Fail, FailPoint};
 use crate::snapshot::DataFile;
 
 /// What a table's log says.
@@ -66,10 +67,11 @@ impl DeltaLog {
 }
 
 /// Writes a checkpoint of the table's newest version, and deletes the log's entries that are old and covered by an earlier one.
-pub(crate) async fn checkpoint(root: &Path) -> Result<(), Error> {
+pub(crate) async fn checkpoint(root: &Path, fail: &Fail) -> Result<(), Error> {
     let table = open(root).await?;
     let failed = |error: DeltaTableError| bad(root, &error.to_string());
     create_checkpoint(&table, None).await.map_err(failed)?;
+    fail.reach(FailPoint::CheckpointWritten)?;
     sync_checkpoint(&root.join(LOG))?;
     cleanup_metadata(&table, None).await.map_err(failed)?;
     Ok(())

@@ -5,6 +5,7 @@ mod delta;
 mod disk_full;
 mod ingest;
 mod kill;
+mod outage;
 mod read_only;
 mod wal;
 
@@ -88,6 +89,11 @@ fn config(data: &Path) -> StoreConfig {
         compact_files: 1_000,
         ..StoreConfig::default()
     }
+}
+
+/// Leaves so many bytes for requests and rows.
+fn admitting(bytes: usize, config: StoreConfig) -> StoreConfig {
+    StoreConfig { ingest_bytes_max: config.overhead_bytes() + bytes, ..config }
 }
 
 fn clock() -> Clock {
