@@ -540,8 +540,8 @@ async fn under_pressure_senders_are_told_to_come_back() {
     let bomb = post(TRACES, PROTOBUF, gzip(&body)).with("content-encoding", "gzip").send(&server).await;
     assert_eq!(bomb.error(), (429, 14, busy), "memory for decompression is asked for too");
     for id in 1..20 {
-        // Until its rows are made, a request that was taken holds its memory too.
-        server.store.settle().await.unwrap();
+        // Until its rows are committed, a request that was taken holds memory too.
+        server.store.flush().await.unwrap();
         assert_eq!(post(TRACES, PROTOBUF, traces(vec![span(id)])).send(&server).await.partial(), None, "what a refused request held is free again");
     }
     drop(others);

@@ -16,7 +16,7 @@ use crate::server::Server;
 
 /// What karat.toml promises where nothing else is set: `store.ingest_bytes_max`.
 const RSS_MAX: u64 = 512_000_000;
-const LOAD_TIME: Duration = Duration::from_secs(12);
+const LOAD_TIME: Duration = Duration::from_secs(8);
 /// Requests that the noisy sender has under way at any time: far more than are taken at once.
 const NOISY: u64 = 64;
 const SPANS: u64 = 100;
