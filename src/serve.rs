@@ -71,7 +71,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
 
     // The decoder prices spans as they land; the store calls it again for what a crash left in the log.
     let decoder = Arc::new(Decoder::new(prices, config.collector.decode.clone()));
-    let opening = Store::open_reporting(config.store.clone(), Arc::clone(&decoder) as _, clock::wall_clock(), &readiness.replay);
+    let opening = Store::open_reporting(config.store.clone(), Arc::clone(&decoder) as _, clock::wall_clock(), readiness.replay.clone());
     let store = collector::refuse_during(&config.collector, &grpc, &otlp, opening).await?;
     readiness.opened(store.clone(), dashboard::router(config.dashboard.clone(), store.clone(), Arc::clone(&keys), clock::wall_clock()));
     tasks.spawn({
@@ -87,7 +87,11 @@ pub fn prices(config: &Config) -> anyhow::Result<Arc<PriceTable>> {
     if file.as_os_str().is_empty() {
         return Ok(Arc::new(PriceTable::shipped()));
     }
-    Ok(Arc::new(PriceTable::load(file).with_context(|| format!("cannot read the prices in {}", file.display()))?))
+    let table = PriceTable::load(file).with_context(|| format!("cannot read the prices in {}", file.display()))?;
+    if let Some(first) = table.skipped().first() {
+        tracing::warn!(file = %file.display(), n_models = table.skipped().len(), first, "some prices cannot be read; calls of these models stay unpriced");
+    }
+    Ok(Arc::new(table))
 }
 
 async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {

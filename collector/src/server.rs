@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use schema::{Clock, Keys};
 use store::Store;
 use tokio::net::TcpListener;
@@ -38,7 +39,7 @@ pub enum Error {
 
 /// Serves OTLP on both listeners until `stop`; then lets requests that are under way finish, for a while.
 #[allow(clippy::too_many_arguments, reason = "each is a part that the caller owns; wiring happens once")]
-pub async fn serve(
+pub fn serve(
     config: CollectorConfig,
     store: Store,
     decoder: Arc<Decoder>,
@@ -47,21 +48,23 @@ pub async fn serve(
     grpc: TcpListener,
     http: TcpListener,
     stop: CancellationToken,
-) -> Result<(), Error> {
-    let bounds = Bounds { n_max: config.connections_max, idle: Duration::from_millis(config.connection_idle_ms) };
-    let grace = Duration::from_millis(config.stop_grace_ms);
-    let server = server(&config);
-    let intake = Arc::new(Intake::new(config, store, decoder, keys, clock));
+) -> BoxFuture<'static, Result<(), Error>> {
+    Box::pin(async move {
+        let bounds = Bounds { n_max: config.connections_max, idle: Duration::from_millis(config.connection_idle_ms) };
+        let grace = Duration::from_millis(config.stop_grace_ms);
+        let server = server(&config);
+        let intake = Arc::new(Intake::new(config, store, decoder, keys, clock));
 
-    let calls = {
-        let intake = Arc::clone(&intake);
-        tower::service_fn(move |request| grpc::serve(Arc::clone(&intake), request))
-    };
-    let grpc = server.clone().accept_http1(true).serve_with_incoming_shutdown(calls, accept(grpc, bounds), stop.cancelled());
-    let http = server.accept_http1(true).serve_with_incoming_shutdown(http::router(intake), accept(http, bounds), stop.cancelled());
-    let grpc = async { grpc.await.map_err(|source| Error::Port { port: "OTLP/gRPC", source }) };
-    let http = async { http.await.map_err(|source| Error::Port { port: "OTLP/HTTP", source }) };
-    until_stopped(async { tokio::try_join!(grpc, http).map(|_| ()) }, &stop, grace).await
+        let calls = {
+            let intake = Arc::clone(&intake);
+            tower::service_fn(move |request| grpc::serve(Arc::clone(&intake), request))
+        };
+        let grpc = server.clone().accept_http1(true).serve_with_incoming_shutdown(calls, accept(grpc, bounds), stop.cancelled());
+        let http = server.accept_http1(true).serve_with_incoming_shutdown(http::router(intake), accept(http, bounds), stop.cancelled());
+        let grpc = async { grpc.await.map_err(|source| Error::Port { port: "OTLP/gRPC", source }) };
+        let http = async { http.await.map_err(|source| Error::Port { port: "OTLP/HTTP", source }) };
+        until_stopped(async { tokio::try_join!(grpc, http).map(|_| ()) }, &stop, grace).await
+    })
 }
 
 /// Tells senders on both listeners to come back for as long as `work` takes, and returns what came of it.

@@ -1,12 +1,13 @@
--- how the monitors stand: the latest state of each slice
+-- how the monitors stand: what the latest look of each said of every slice; a slice that it no longer sees does not count
 select
   state,
   count(*) as n,
   cast(max(time) as bigint) as time_us
 from (
-  select state, time, row_number() over (partition by monitor, slice order by time desc) as nth
+  select state, time, max(time) over (partition by monitor) as latest
   from monitor_states
+  where time >= $since
 )
-where nth = 1
+where time = latest
 group by state
 order by state

@@ -32,7 +32,7 @@ fn call(number: u8, answer: &str) -> Span {
         span_id: SpanId([1; 8]),
         start_time: start,
         start_unix_nano: start.0 * 1000,
-        ingested_at: Micros(NOW.0 - 1_000_000),
+        ingested_at: Micros(NOW.0 - 30_000_000),
         date: start.day(),
         name: "chat".to_owned(),
         kind: "client".to_owned(),
@@ -111,6 +111,20 @@ async fn calls_are_scored_once() {
     store.append(&tenant, &[call(5, "Yes.")], NOW).await.unwrap();
     assert_eq!(score_new(&store, &tenant, &Rules::default(), NOW).await.unwrap().n_scores, 3);
     assert_eq!(scores(&store, &Tenant::new("other").unwrap()).await, []);
+}
+
+/// A call waits for the rest of its trace: its documents may be in the exporter's next request.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_waits_for_its_documents() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, tenant) = (open(dir.path()).await, Tenant::default());
+    let rules = Rules { checks: vec![Rules::default().checks[0].clone()], ..Rules::default() };
+    let late = |seconds: i64| Micros(NOW.0 + seconds * 1_000_000);
+    store.append(&tenant, &[Span { ingested_at: NOW, ..call(1, "Refunds take 5 business days.") }], NOW).await.unwrap();
+    assert_eq!(score_new(&store, &tenant, &rules, late(5)).await.unwrap().n_scores, 0);
+    store.append(&tenant, &[Span { ingested_at: late(6), ..retrieval(1, "Refunds take 5 business days.") }], late(6)).await.unwrap();
+    assert_eq!(score_new(&store, &tenant, &rules, late(15)).await.unwrap().n_scores, 1);
+    assert_eq!(scores(&store, &tenant).await, [row(1, "groundedness", "value", Some(1.0))]);
 }
 
 /// A backlog is worked off in batches, and nothing in it is scored twice or left out.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use schema::{AlertTransition, Micros, MonitorState, Tenant};
 use store::Store;
 
@@ -37,35 +38,45 @@ pub struct Inspected {
 /// that was made before is not made again. Rows go to `monitor_states` and `alerts`, transitions that matter to the
 /// notifiers, and what could not be delivered since yesterday is tried again. A monitor that cannot look is a row in state ERROR; an error
 /// is returned only where nothing could be written.
-pub async fn inspect(store: &Store, tenant: &Tenant, monitors: &[Monitor], notifiers: &[Arc<dyn Notifier>], now: Micros) -> Result<Inspected, Error> {
-    let turns = |rule: &Rule| vec![turn_at(rule, now)];
-    let earliest = monitors.iter().map(|monitor| turn_at(&monitor.rule, now)).min().unwrap_or(now);
-    let mut inspected = look_and_write(store, tenant, monitors, turns, (earliest, now)).await?;
-    tell(store, tenant, monitors, notifiers, Micros(now.0 - OWED_FOR), now, &mut inspected).await?;
-    Ok(inspected)
+pub fn inspect<'a>(
+    store: &'a Store,
+    tenant: &'a Tenant,
+    monitors: &'a [Monitor],
+    notifiers: &'a [Arc<dyn Notifier>],
+    now: Micros,
+) -> BoxFuture<'a, Result<Inspected, Error>> {
+    Box::pin(async move {
+        let turns = |rule: &Rule| vec![turn_at(rule, now)];
+        let earliest = monitors.iter().map(|monitor| turn_at(&monitor.rule, now)).min().unwrap_or(now);
+        let mut inspected = look_and_write(store, tenant, monitors, turns, (earliest, now)).await?;
+        tell(store, tenant, monitors, notifiers, Micros(now.0 - OWED_FOR), now, &mut inspected).await?;
+        Ok(inspected)
+    })
 }
 
 /// Looks at every turn from `from` to `to`, as [`inspect`] would have done, and faster: a week's rows are read at once.
-pub async fn walk(
-    store: &Store,
-    tenant: &Tenant,
-    monitors: &[Monitor],
-    notifiers: &[Arc<dyn Notifier>],
+pub fn walk<'a>(
+    store: &'a Store,
+    tenant: &'a Tenant,
+    monitors: &'a [Monitor],
+    notifiers: &'a [Arc<dyn Notifier>],
     from: Micros,
     to: Micros,
-) -> Result<Inspected, Error> {
-    let mut all = Inspected::default();
-    let mut start = from;
-    while start <= to {
-        let end = Micros(to.0.min(start.0 + STRIDE - 1));
-        let walked = look_and_write(store, tenant, monitors, |rule| moments(rule, start, end).collect(), (start, end)).await?;
-        all.states.extend(walked.states);
-        all.transitions.extend(walked.transitions);
-        all.failed = 0;
-        tell(store, tenant, monitors, notifiers, Micros(from.0 - OWED_FOR), end, &mut all).await?;
-        start = Micros(end.0 + 1);
-    }
-    Ok(all)
+) -> BoxFuture<'a, Result<Inspected, Error>> {
+    Box::pin(async move {
+        let mut all = Inspected::default();
+        let mut start = from;
+        while start <= to {
+            let end = Micros(to.0.min(start.0 + STRIDE - 1));
+            let walked = look_and_write(store, tenant, monitors, |rule| moments(rule, start, end).collect(), (start, end)).await?;
+            all.states.extend(walked.states);
+            all.transitions.extend(walked.transitions);
+            all.failed = 0;
+            tell(store, tenant, monitors, notifiers, Micros(from.0 - OWED_FOR), end, &mut all).await?;
+            start = Micros(end.0 + 1);
+        }
+        Ok(all)
+    })
 }
 
 /// The turns of a rule from `from` to `to`, both included.

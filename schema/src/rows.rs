@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringViewBuilder, TimestampMicrosecondArray,
+    new_null_array,
 };
-use arrow::datatypes::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 
 use crate::id::{SpanId, TraceId};
@@ -61,7 +62,7 @@ pub trait Cell: Sized {
     const NULLABLE: bool;
 
     /// Builds a column out of one cell of each row.
-    fn column<'a>(cells: impl Iterator<Item = &'a Self>) -> ArrayRef
+    fn column<'a>(cells: impl Iterator<Item = &'a Self> + Clone) -> ArrayRef
     where
         Self: 'a;
 
@@ -75,7 +76,7 @@ macro_rules! number_cell {
             const KIND: Kind = $kind;
             const NULLABLE: bool = false;
 
-            fn column<'a>(cells: impl Iterator<Item = &'a Self>) -> ArrayRef {
+            fn column<'a>(cells: impl Iterator<Item = &'a Self> + Clone) -> ArrayRef {
                 Arc::new($finish(<$array>::from_iter_values(cells.map($get))))
             }
 
@@ -89,7 +90,7 @@ macro_rules! number_cell {
             const KIND: Kind = $kind;
             const NULLABLE: bool = true;
 
-            fn column<'a>(cells: impl Iterator<Item = &'a Self>) -> ArrayRef {
+            fn column<'a>(cells: impl Iterator<Item = &'a Self> + Clone) -> ArrayRef {
                 Arc::new($finish(cells.map(|cell| cell.as_ref().map($get)).collect::<$array>()))
             }
 
@@ -119,7 +120,7 @@ impl Cell for bool {
     const KIND: Kind = Kind::Bool;
     const NULLABLE: bool = false;
 
-    fn column<'a>(cells: impl Iterator<Item = &'a Self>) -> ArrayRef {
+    fn column<'a>(cells: impl Iterator<Item = &'a Self> + Clone) -> ArrayRef {
         Arc::new(BooleanArray::from_iter(cells.map(|cell| Some(*cell))))
     }
 
@@ -133,7 +134,7 @@ impl Cell for Option<bool> {
     const KIND: Kind = Kind::Bool;
     const NULLABLE: bool = true;
 
-    fn column<'a>(cells: impl Iterator<Item = &'a Self>) -> ArrayRef {
+    fn column<'a>(cells: impl Iterator<Item = &'a Self> + Clone) -> ArrayRef {
         Arc::new(BooleanArray::from_iter(cells.copied()))
     }
 
@@ -145,11 +146,36 @@ impl Cell for Option<bool> {
 
 /// A Rust type that is written as text.
 trait TextCell: Sized {
+    /// Bytes of the text.
+    fn len(&self) -> usize;
     fn append(&self, column: &mut StringViewBuilder);
     fn parse(text: &str) -> Option<Self>;
 }
 
+/// Longest text that a view holds in itself.
+const INLINE: usize = 12;
+
+/// Builds a text column in exactly the memory that its values need: most columns of most batches are empty or short.
+fn text_column<'a, T: TextCell + 'a>(cells: impl Iterator<Item = Option<&'a T>> + Clone) -> ArrayRef {
+    let rows = cells.clone().count();
+    let lengths = cells.clone().flatten().map(TextCell::len);
+    if lengths.clone().next().is_none() {
+        return new_null_array(&DataType::Utf8View, rows);
+    }
+    let long: usize = lengths.filter(|length| *length > INLINE).sum();
+    let block = u32::try_from(long).unwrap_or(u32::MAX).max(1);
+    let mut column = StringViewBuilder::with_capacity(rows).with_fixed_block_size(block);
+    cells.for_each(|cell| match cell {
+        Some(cell) => cell.append(&mut column),
+        None => column.append_null(),
+    });
+    Arc::new(column.finish())
+}
+
 impl TextCell for String {
+    fn len(&self) -> usize {
+        self.len()
+    }
     fn append(&self, column: &mut StringViewBuilder) {
         column.append_value(self);
     }
@@ -159,6 +185,9 @@ impl TextCell for String {
 }
 
 impl TextCell for TraceId {
+    fn len(&self) -> usize {
+        32
+    }
     fn append(&self, column: &mut StringViewBuilder) {
         column.append_value(self.hex(&mut [0; 32]));
     }
@@ -168,6 +197,9 @@ impl TextCell for TraceId {
 }
 
 impl TextCell for SpanId {
+    fn len(&self) -> usize {
+        16
+    }
     fn append(&self, column: &mut StringViewBuilder) {
         column.append_value(self.hex(&mut [0; 16]));
     }
@@ -182,10 +214,8 @@ macro_rules! text_cell {
             const KIND: Kind = Kind::Text;
             const NULLABLE: bool = false;
 
-            fn column<'a>(cells: impl Iterator<Item = &'a Self>) -> ArrayRef {
-                let mut column = StringViewBuilder::new();
-                cells.for_each(|cell| cell.append(&mut column));
-                Arc::new(column.finish())
+            fn column<'a>(cells: impl Iterator<Item = &'a Self> + Clone) -> ArrayRef {
+                text_column(cells.map(Some))
             }
 
             fn read(array: &dyn Array, row: usize) -> Option<Self> {
@@ -197,13 +227,8 @@ macro_rules! text_cell {
             const KIND: Kind = Kind::Text;
             const NULLABLE: bool = true;
 
-            fn column<'a>(cells: impl Iterator<Item = &'a Self>) -> ArrayRef {
-                let mut column = StringViewBuilder::new();
-                cells.for_each(|cell| match cell {
-                    Some(cell) => cell.append(&mut column),
-                    None => column.append_null(),
-                });
-                Arc::new(column.finish())
+            fn column<'a>(cells: impl Iterator<Item = &'a Self> + Clone) -> ArrayRef {
+                text_column(cells.map(Option::as_ref))
             }
 
             fn read(array: &dyn Array, row: usize) -> Option<Self> {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
+use evaluator::online::Rules;
 use schema::{Micros, Tenant};
 use store::{QueryOptions, Store};
 
@@ -52,7 +53,8 @@ pub async fn run(mut config: Config, args: &DemoArgs) -> anyhow::Result<u8> {
     let mut out = Progress::new(args.exit);
     let monitors = config.monitor.monitors()?;
     let notifiers = config.monitor.notifiers(&monitors, |name| std::env::var(name).ok())?;
-    let rules = config.evaluator.rules.clone();
+    // Everything is there before the first score: there is nothing to wait for.
+    let rules = Rules { settle_s: 0, ..config.evaluator.rules.clone() };
     let mut running = serve::start(config).await?;
     let now = clock::now();
     let plan = Plan::new(args.seed, now, args.days, args.bad_day);

@@ -84,6 +84,7 @@ mod death {
         times_left: AtomicU64,
     }
 
+    #[allow(clippy::disallowed_methods, reason = "only a build for tests holds this, and no setting may")]
     static PLAN: LazyLock<Option<Plan>> = LazyLock::new(|| {
         let variable = std::env::var("KARAT_FAILPOINT").ok()?;
         let (point, times) = variable.split_once(':')?;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use schema::Clock;
 use tokio::sync::Notify;
@@ -30,60 +31,69 @@ const BESIDE_A_WRITER: &str = "another karat writes to this directory: this is w
 
 impl Store {
     /// Opens the data directory to write: takes its lock, replays the log and starts the background tasks.
-    pub async fn open(config: StoreConfig, decode: Arc<dyn Decode>, clock: Clock) -> Result<Store, Error> {
-        Self::open_reporting(config, decode, clock, &ReplayProgress::default()).await
+    pub fn open(config: StoreConfig, decode: Arc<dyn Decode>, clock: Clock) -> BoxFuture<'static, Result<Store, Error>> {
+        Self::open_reporting(config, decode, clock, ReplayProgress::default())
     }
 
     /// Opens the data directory to write, and tells meanwhile how far the replay of the log is.
-    pub async fn open_reporting(config: StoreConfig, decode: Arc<dyn Decode>, clock: Clock, report: &ReplayProgress) -> Result<Store, Error> {
-        config.check()?;
-        let (config, lock, id) = blocking(move || prepare(config)).await?;
-        let applied = wal::read_applied(&OsDisk, &config.data.join("_wal"));
-        let store = Store::of(Arc::new(inner(config, clock, Some(id), applied, Some(lock), None)));
-        let inner = Arc::clone(&store.inner);
-        load_tables(&inner, Tail::Cut).await?;
-        start_appender(&inner, decode)?;
-        inner.tasks.spawn(writer::run(Arc::clone(&inner)));
-        let (replaying, report) = (Arc::clone(&inner), report.clone());
-        let scanned = blocking(move || match replaying.appender.get() {
-            Some(appender) => replay(&replaying, id, appender, Tail::Cut, &report),
-            None => Err(Error::Closed),
-        });
-        let scanned = scanned.await?;
-        inner.progress.reached(scanned.next_seq - 1).await;
-        let lock = inner.lock.lock().clone();
-        let log = Log::open(Arc::clone(&inner.disk), inner.wal_dir(), id, scanned, &inner.config, lock, inner.fail.clone())?;
-        inner.log.set(log).map_err(|_| Error::Closed)?;
-        inner.tasks.spawn(maintain::run(Arc::clone(&inner)));
-        Ok(store)
+    pub fn open_reporting(
+        config: StoreConfig,
+        decode: Arc<dyn Decode>,
+        clock: Clock,
+        report: ReplayProgress,
+    ) -> BoxFuture<'static, Result<Store, Error>> {
+        Box::pin(async move {
+            config.check()?;
+            let (config, lock, id) = blocking(move || prepare(config)).await?;
+            let applied = wal::read_applied(&OsDisk, &config.data.join("_wal"));
+            let store = Store::of(Arc::new(inner(config, clock, Some(id), applied, Some(lock), None)));
+            let inner = Arc::clone(&store.inner);
+            load_tables(&inner, Tail::Cut).await?;
+            start_appender(&inner, decode)?;
+            inner.tasks.spawn(writer::run(Arc::clone(&inner)));
+            let replaying = Arc::clone(&inner);
+            let scanned = blocking(move || match replaying.appender.get() {
+                Some(appender) => replay(&replaying, id, appender, Tail::Cut, &report),
+                None => Err(Error::Closed),
+            });
+            let scanned = scanned.await?;
+            inner.progress.reached(scanned.next_seq - 1).await;
+            let lock = inner.lock.lock().clone();
+            let log = Log::open(Arc::clone(&inner.disk), inner.wal_dir(), id, scanned, &inner.config, lock, inner.fail.clone())?;
+            inner.log.set(log).map_err(|_| Error::Closed)?;
+            inner.tasks.spawn(maintain::run(Arc::clone(&inner)));
+            Ok(store)
+        })
     }
 
     /// Opens the data directory to read: at rest with the log's tail, beside a running karat with what is committed.
     ///
     /// Nothing is written. The view is of the moment of opening.
-    pub async fn open_read_only(config: StoreConfig, decode: Arc<dyn Decode>, clock: Clock) -> Result<Store, Error> {
-        config.check()?;
-        let (config, shared) = blocking(move || look(config)).await?;
-        let wal_dir = config.data.join("_wal");
-        let id = wal::read_id(&OsDisk, &wal_dir)?;
-        let notice = matches!(shared, Shared::Held).then(|| BESIDE_A_WRITER.to_owned());
-        let store = Store::of(Arc::new(inner(config, clock, id, wal::read_applied(&OsDisk, &wal_dir), None, notice)));
-        let inner = Arc::clone(&store.inner);
-        load_tables(&inner, Tail::Leave).await?;
-        if let (Shared::AtRest { .. }, Some(id)) = (&shared, id) {
-            start_appender(&inner, decode)?;
-            let replaying = Arc::clone(&inner);
-            let replayed = blocking(move || {
-                let Some(appender) = replaying.appender.get() else { return Ok(()) };
-                let replayed = replay(&replaying, id, appender, Tail::Leave, &ReplayProgress::default());
-                appender.close();
-                replayed.map(drop)
-            });
-            replayed.await?;
-        }
-        // The lock has kept a writer out until here; what was read does not change any more.
-        drop(shared);
-        Ok(store)
+    pub fn open_read_only(config: StoreConfig, decode: Arc<dyn Decode>, clock: Clock) -> BoxFuture<'static, Result<Store, Error>> {
+        Box::pin(async move {
+            config.check()?;
+            let (config, shared) = blocking(move || look(config)).await?;
+            let wal_dir = config.data.join("_wal");
+            let id = wal::read_id(&OsDisk, &wal_dir)?;
+            let notice = matches!(shared, Shared::Held).then(|| BESIDE_A_WRITER.to_owned());
+            let store = Store::of(Arc::new(inner(config, clock, id, wal::read_applied(&OsDisk, &wal_dir), None, notice)));
+            let inner = Arc::clone(&store.inner);
+            load_tables(&inner, Tail::Leave).await?;
+            if let (Shared::AtRest { .. }, Some(id)) = (&shared, id) {
+                start_appender(&inner, decode)?;
+                let replaying = Arc::clone(&inner);
+                let replayed = blocking(move || {
+                    let Some(appender) = replaying.appender.get() else { return Ok(()) };
+                    let replayed = replay(&replaying, id, appender, Tail::Leave, &ReplayProgress::default());
+                    appender.close();
+                    replayed.map(drop)
+                });
+                replayed.await?;
+            }
+            // The lock has kept a writer out until here; what was read does not change any more.
+            drop(shared);
+            Ok(store)
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use schema::{Clock, Micros, Tenant};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -62,10 +63,12 @@ impl Store {
     ///
     /// Errors point at the mistake in the query. A query that takes longer than its deadline ends with
     /// [`Error::Deadline`](crate::Error::Deadline), an answer of more rows than asked for is cut and says so.
-    pub async fn query(&self, tenant: &Tenant, sql: &str, options: &QueryOptions) -> Result<Answer, Error> {
-        let (inner, tenant) = (Arc::clone(&self.inner), tenant.clone());
-        let source: Source = Arc::new(move |table| inner.snapshot(&tenant, table));
-        self.inner.engine()?.query(&source, sql, options).await
+    pub fn query<'a>(&'a self, tenant: &'a Tenant, sql: &'a str, options: &'a QueryOptions) -> BoxFuture<'a, Result<Answer, Error>> {
+        Box::pin(async move {
+            let (inner, tenant) = (Arc::clone(&self.inner), tenant.clone());
+            let source: Source = Arc::new(move |table| inner.snapshot(&tenant, table));
+            self.inner.engine()?.query(&source, sql, options).await
+        })
     }
 
     /// Returns the bounds that a query of this store has unless its caller sets others.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use arrow::array::RecordBatch;
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use schema::{Clock, Micros, Row, Table, Tenant};
 use tokio::sync::{Notify, oneshot};
@@ -106,95 +108,108 @@ impl Store {
     /// `prepared` makes the rows of a request that was parsed already; without it the body is decoded. A body that the tenant sent
     /// within the last minutes is not stored again. Nothing that follows depends on the caller waiting: a body whose sender went
     /// away is stored or not, and its repetition is told apart from it either way.
-    pub async fn ingest(
-        &self,
-        tenant: &Tenant,
+    pub fn ingest<'a>(
+        &'a self,
+        tenant: &'a Tenant,
         signal: Signal,
         body: Bytes,
         received_at: Micros,
         prepared: Option<Prepared>,
-    ) -> Result<Receipt, Error> {
-        self.inner.check_open()?;
-        let limit = self.inner.config.body_bytes_max;
-        if body.len() > limit {
-            return Err(Error::TooLarge { bytes: body.len(), limit });
-        }
-        let hash = hash_of(&body).await?;
-        let ticket = loop {
-            match self.inner.window.ask(tenant, signal, hash, received_at) {
-                Known::Stored(seq) => return Ok(Receipt { seq, duplicate: true }),
-                // Whatever became of it, the window knows; ask again.
-                Known::Pending(told) => drop(told.await),
-                Known::New(ticket) => break ticket,
+    ) -> BoxFuture<'a, Result<Receipt, Error>> {
+        Box::pin(async move {
+            self.inner.check_open()?;
+            let limit = self.inner.config.body_bytes_max;
+            if body.len() > limit {
+                return Err(Error::TooLarge { bytes: body.len(), limit });
             }
-        };
-        let record = NewRecord { tenant, signal, body, received_at, hash, prepared, ticket: Some(ticket), visible: None };
-        let seq = self.inner.write(record).await?;
-        Ok(Receipt { seq, duplicate: false })
+            let hash = hash_of(&body).await?;
+            let ticket = loop {
+                match self.inner.window.ask(tenant, signal, hash, received_at) {
+                    Known::Stored(seq) => return Ok(Receipt { seq, duplicate: true }),
+                    // Whatever became of it, the window knows; ask again.
+                    Known::Pending(told) => drop(told.await),
+                    Known::New(ticket) => break ticket,
+                }
+            };
+            let record = NewRecord { tenant, signal, body, received_at, hash, prepared, ticket: Some(ticket), visible: None };
+            let seq = self.inner.write(record).await?;
+            Ok(Receipt { seq, duplicate: false })
+        })
     }
 
     /// Appends rows of one of karat's own tables; durable and visible to queries when this returns `Ok`.
     pub async fn append<R: Row>(&self, tenant: &Tenant, rows: &[R], now: Micros) -> Result<(), Error> {
-        self.inner.check_open()?;
         if rows.is_empty() {
-            return Ok(());
+            return self.inner.check_open().map(drop);
         }
-        let batch = R::encode(rows)?;
-        let body = ipc::write_rows(R::TABLE, &batch)?;
-        let limit = self.inner.config.body_bytes_max;
-        if body.len() > limit {
-            return Err(Error::TooLarge { bytes: body.len(), limit });
-        }
-        let prepared: Prepared = Box::new(move || Ok(vec![(R::TABLE, batch)]));
-        let (visible, seen) = oneshot::channel();
-        let record = NewRecord {
-            tenant,
-            signal: Signal::Rows,
-            body,
-            received_at: now,
-            hash: 0,
-            prepared: Some(prepared),
-            ticket: None,
-            visible: Some(visible),
-        };
-        self.inner.write(record).await?;
-        seen.await.map_err(|_| Error::Rows { table: R::TABLE.name(), reason: "they are put aside in _wal/quarantine".to_owned() })
+        self.append_batch(tenant, R::TABLE, R::encode(rows)?, now).await
+    }
+
+    fn append_batch<'a>(&'a self, tenant: &'a Tenant, table: Table, batch: RecordBatch, now: Micros) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            self.inner.check_open()?;
+            let body = ipc::write_rows(table, &batch)?;
+            let limit = self.inner.config.body_bytes_max;
+            if body.len() > limit {
+                return Err(Error::TooLarge { bytes: body.len(), limit });
+            }
+            let prepared: Prepared = Box::new(move || Ok(vec![(table, batch)]));
+            let (visible, seen) = oneshot::channel();
+            let record = NewRecord {
+                tenant,
+                signal: Signal::Rows,
+                body,
+                received_at: now,
+                hash: 0,
+                prepared: Some(prepared),
+                ticket: None,
+                visible: Some(visible),
+            };
+            self.inner.write(record).await?;
+            seen.await.map_err(|_| Error::Rows { table: table.name(), reason: "they are put aside in _wal/quarantine".to_owned() })
+        })
     }
 
     /// Commits every row that is held.
-    pub async fn flush(&self) -> Result<(), Error> {
-        self.inner.check_open()?;
-        let seq = self.inner.durable();
-        self.inner.progress.reached(seq).await;
-        flush_through(&self.inner, seq).await
+    pub fn flush(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            self.inner.check_open()?;
+            let seq = self.inner.durable();
+            self.inner.progress.reached(seq).await;
+            flush_through(&self.inner, seq).await
+        })
     }
 
     /// Waits until everything that was acked before the call is visible to queries.
-    pub async fn settle(&self) -> Result<(), Error> {
-        self.inner.progress.reached(self.inner.durable()).await;
-        Ok(())
+    pub fn settle(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            self.inner.progress.reached(self.inner.durable()).await;
+            Ok(())
+        })
     }
 
     /// Commits every row, stops the background tasks and releases the lock.
     ///
     /// After an error everything is stopped too; what could not be committed is in the log.
-    pub async fn close(&self) -> Result<(), Error> {
-        if self.inner.closed.swap(true, Ordering::AcqRel) || self.inner.log.get().is_none() {
-            return Ok(());
-        }
-        let inner = Arc::clone(&self.inner);
-        let close_log = tokio::task::spawn_blocking(move || inner.log.get().map(Log::close)).await;
-        let seq = self.inner.durable();
-        self.inner.progress.reached(seq).await;
-        let flushed = flush_through(&self.inner, seq).await;
-        self.inner.stop.cancel();
-        self.inner.tasks.close();
-        self.inner.tasks.wait().await;
-        let inner = Arc::clone(&self.inner);
-        let close_appender = tokio::task::spawn_blocking(move || inner.appender.get().map(Appender::close)).await;
-        drop(self.inner.lock.lock().take());
-        close_log.and(close_appender).map_err(|error| Error::Task(error.to_string()))?;
-        flushed
+    pub fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            if self.inner.closed.swap(true, Ordering::AcqRel) || self.inner.log.get().is_none() {
+                return Ok(());
+            }
+            let inner = Arc::clone(&self.inner);
+            let close_log = tokio::task::spawn_blocking(move || inner.log.get().map(Log::close)).await;
+            let seq = self.inner.durable();
+            self.inner.progress.reached(seq).await;
+            let flushed = flush_through(&self.inner, seq).await;
+            self.inner.stop.cancel();
+            self.inner.tasks.close();
+            self.inner.tasks.wait().await;
+            let inner = Arc::clone(&self.inner);
+            let close_appender = tokio::task::spawn_blocking(move || inner.appender.get().map(Appender::close)).await;
+            drop(self.inner.lock.lock().take());
+            close_log.and(close_appender).map_err(|error| Error::Task(error.to_string()))?;
+            flushed
+        })
     }
 
     /// Tells in a word or two why nothing can be taken in at this moment; nothing where it can.

@@ -9,8 +9,8 @@ use crate::decode::json;
 /// Attributes of events that became messages.
 const SPOKEN: &[&str] = &["content", "message", "tool_calls", "gen_ai.prompt", "gen_ai.completion"];
 
-/// Writes what is left after `used` sources were taken; nothing if nothing is.
-pub(super) fn write(attributes: &[KeyValue], used: &[Source<'_>]) -> Option<String> {
+/// Writes what is left after `used` sources were taken, with what stands `beside` the attributes; nothing if nothing is.
+pub(super) fn write(attributes: &[KeyValue], used: &[Source<'_>], beside: &[KeyValue]) -> Option<String> {
     let taken = |at: usize, key: &str| {
         used.iter().any(|source| match source.prefix {
             Some(prefix) => key.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.')),
@@ -18,7 +18,7 @@ pub(super) fn write(attributes: &[KeyValue], used: &[Source<'_>]) -> Option<Stri
         })
     };
     let mut left: Vec<&KeyValue> =
-        attributes.iter().enumerate().filter(|(at, attribute)| !taken(*at, &attribute.key)).map(|(_, attribute)| attribute).collect();
+        attributes.iter().enumerate().filter(|(at, attribute)| !taken(*at, &attribute.key)).map(|(_, attribute)| attribute).chain(beside).collect();
     left.sort_by(|a, b| a.key.cmp(&b.key));
     let mut out = String::with_capacity(64 * left.len());
     for (at, attribute) in left.iter().enumerate() {

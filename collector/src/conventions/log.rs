@@ -9,7 +9,7 @@ use super::draft::{Draft, put};
 use super::events::{self, Told};
 use super::gather::{Gathered, Source};
 use super::keys::Slot;
-use super::{dialect, dialects, leftover, messages, operation, payload, provider, tools, value};
+use super::{beside, dialect, dialects, leftover, messages, operation, payload, provider, tools, value};
 
 /// A log record as it came, with what it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ pub fn interpret_log(input: &LogInput<'_>, row: &mut schema::LogRecord) {
     if told.is_empty() && !is_genai(&gathered, &event) {
         row.session_id = gathered.text(Slot::Session).map(Into::into);
         row.user_id = gathered.text(Slot::User).map(Into::into);
-        row.attributes = leftover::write(&record.attributes, &[]);
+        row.attributes = leftover::write(&record.attributes, &[], &beside::of_scope(input.scope));
         return;
     }
     let mut used = Vec::new();
@@ -51,7 +51,7 @@ pub fn interpret_log(input: &LogInput<'_>, row: &mut schema::LogRecord) {
     if dialects::repeats_tools(row.scope_name.as_deref(), &event, row) {
         row.input_messages = None;
     }
-    row.attributes = leftover::write(&record.attributes, &used);
+    row.attributes = leftover::write(&record.attributes, &used, &beside::of_scope(input.scope));
 }
 
 /// The event's name, which senders put in three places.

@@ -3,6 +3,7 @@
 //! Keys are told apart by their words (`keys`), messages by their shape (`messages`, `parts`), a provider's own requests and
 //! responses by their fields (`payload`). What that cannot know stands in one file a dialect.
 
+mod beside;
 mod dialect;
 mod dialects;
 mod documents;
@@ -99,6 +100,17 @@ mod tests {
         let row = read("http", "GET /", vec![text("http.method", "GET"), text("url.query", "q=1"), text("user.id", "u-1")]);
         assert_eq!(row.attributes.as_deref(), Some(r#"{"http.method":"GET","url.query":"q=1","user.id":"u-1"}"#));
         assert_eq!((row.dialect, row.operation, row.user_id.as_deref()), (None, None, Some("u-1")));
+    }
+
+    /// What has no column of its own is found in the JSON column.
+    #[test]
+    fn nothing_beside_the_attributes_is_lost() {
+        let span = Span { trace_state: "vendor=1".to_owned(), dropped_events_count: 3, attributes: vec![text("a", "b")], ..Span::default() };
+        let scope = InstrumentationScope { attributes: vec![text("team", "search")], ..InstrumentationScope::default() };
+        let mut row = schema::Span::default();
+        interpret_span(&SpanInput { resource: &[], scope: Some(&scope), span: &span }, &mut row);
+        let expected = r#"{"a":"b","otel.dropped_events_count":3,"otel.scope.team":"search","w3c.tracestate":"vendor=1"}"#;
+        assert_eq!(row.attributes.as_deref(), Some(expected));
     }
 
     /// No input may crash the reader or make it recurse without end.

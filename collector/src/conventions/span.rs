@@ -12,7 +12,7 @@ use super::keys::{self, Slot};
 use super::messages::{self, Message};
 use super::operation::{self, Role};
 use super::usage::Usage;
-use super::{documents, events, leftover, parts, payload, provider, tools, value};
+use super::{beside, documents, events, leftover, parts, payload, provider, tools, value};
 
 /// A span as it came, with what it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +32,7 @@ pub fn interpret_span(input: &SpanInput<'_>, row: &mut schema::Span) {
 
 /// Reads one span with the general families, and then with the file of its dialect.
 pub(super) fn interpret(input: &SpanInput<'_>, disabled: Option<&str>, row: &mut schema::Span) {
+    let beside = beside::of_span(input.span, input.scope);
     let details = events::details(&input.span.events);
     let mut lists: Vec<&[KeyValue]> = vec![&input.span.attributes];
     lists.extend(details);
@@ -39,7 +40,7 @@ pub(super) fn interpret(input: &SpanInput<'_>, disabled: Option<&str>, row: &mut
     let told = events::read(&input.span.events);
     if !is_genai(&gathered, &told) {
         common(&gathered, input.resource, row);
-        row.attributes = leftover::write(&input.span.attributes, &[]);
+        row.attributes = leftover::write(&input.span.attributes, &[], &beside);
         return;
     }
     let mut draft = Draft::default();
@@ -62,7 +63,7 @@ pub(super) fn interpret(input: &SpanInput<'_>, disabled: Option<&str>, row: &mut
     finish(&gathered, input, draft, &mut used, row);
     let scope = input.scope.map_or("", |scope| scope.name.as_str());
     dialects::refine(&Seen { input, gathered: &gathered, scope }, disabled, row);
-    row.attributes = leftover::write(&input.span.attributes, &used);
+    row.attributes = leftover::write(&input.span.attributes, &used, &beside);
 }
 
 /// Whether anything says that the span has to do with a model, a tool or an agent.

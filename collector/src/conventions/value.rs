@@ -1,13 +1,14 @@
 //! Reads OTLP attribute values, whatever type the sender chose, and JSON out of text, within bounds.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use serde_json::{Map, Number, Value};
 
 use super::python;
+use crate::decode::json;
+use crate::otlp::base64;
 
 /// Deepest nesting that is read as structure; what lies deeper stays text.
 pub(super) const DEPTH_MAX: usize = 64;
@@ -109,15 +110,19 @@ pub(super) fn json(value: &AnyValue) -> Option<Value> {
     }
 }
 
-/// Converts a value without looking into text.
+/// Converts a value without looking into text; bytes, NaN and the infinities become what they are in the JSON columns.
 pub(super) fn structure(value: &AnyValue, depth: usize) -> Value {
     let Some(value) = value.value.as_ref() else { return Value::Null };
     match value {
         Any::StringValue(text) => Value::String(text.clone()),
         Any::BoolValue(flag) => Value::Bool(*flag),
         Any::IntValue(number) => Value::Number((*number).into()),
-        Any::DoubleValue(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
-        Any::BytesValue(bytes) => Value::String(hex(bytes)),
+        Any::DoubleValue(number) => Number::from_f64(*number).map_or_else(|| Value::String(json::unwritable(*number).to_owned()), Value::Number),
+        Any::BytesValue(bytes) => {
+            let mut text = String::new();
+            base64::encode(bytes, &mut text);
+            Value::String(text)
+        }
         Any::StringValueStrindex(_) => Value::Null,
         Any::ArrayValue(_) | Any::KvlistValue(_) if depth >= DEPTH_MAX => Value::Null,
         Any::ArrayValue(array) => Value::Array(array.values.iter().map(|item| structure(item, depth + 1)).collect()),
@@ -129,14 +134,6 @@ pub(super) fn structure(value: &AnyValue, depth: usize) -> Value {
 pub(super) fn object(attributes: &[KeyValue], depth: usize) -> Map<String, Value> {
     let value = |pair: &KeyValue| pair.value.as_ref().map_or(Value::Null, |value| structure(value, depth));
     attributes.iter().map(|pair| (pair.key.clone(), value(pair))).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// Parses text as JSON, or as the Python repr of a list or dict; nothing if it is neither, too long or too deep.

@@ -85,11 +85,18 @@ pub fn integer(out: &mut String, number: impl Into<i128>) {
 
 /// Appends a floating point number; what JSON has no number for becomes text.
 pub fn float(out: &mut String, number: f64) {
+    let _ = match number.is_finite() {
+        true => write!(out, "{number:?}"),
+        false => write!(out, "\"{}\"", unwritable(number)),
+    };
+}
+
+/// The name of a number that JSON has no number for.
+pub fn unwritable(number: f64) -> &'static str {
     match number {
-        _ if number.is_nan() => out.push_str("\"NaN\""),
-        f64::INFINITY => out.push_str("\"Infinity\""),
-        f64::NEG_INFINITY => out.push_str("\"-Infinity\""),
-        _ => drop(write!(out, "{number:?}")),
+        f64::INFINITY => "Infinity",
+        f64::NEG_INFINITY => "-Infinity",
+        _ => "NaN",
     }
 }
 

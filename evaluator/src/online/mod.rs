@@ -5,6 +5,7 @@ mod rules;
 
 use std::collections::BTreeMap;
 
+use futures::future::BoxFuture;
 use schema::{Micros, Score, SpanId, Tenant, TraceId};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -20,7 +21,8 @@ const UNSCORED: &str = include_str!("unscored.sql");
 const RULE: &str = "select trace_id, span_id from llm_calls /* the rule */";
 const BATCH: &str = "2000 /* the batch */";
 
-const HOUR: i64 = 3_600_000_000;
+const SECOND: i64 = 1_000_000;
+const HOUR: i64 = 3_600 * SECOND;
 
 /// What one pass did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,30 +54,32 @@ pub(crate) struct ModelCall {
 
 /// Gives the model calls that arrived lately and have no score yet their scores, a bounded batch a rule.
 ///
-/// A call that was scored by the same version of a check is not scored again, so that a pass repeated changes nothing. A call that has nothing to check
+/// A call waits `settle_s` for the rest of its trace. One that was scored by the same version of a check is not scored again, so that a pass repeated changes nothing. A call that has nothing to check
 /// gets a score that says so: what is missing can be counted.
-pub async fn score_new(store: &Store, tenant: &Tenant, rules: &Rules, now: Micros) -> Result<Scored, Error> {
-    let mut scored = Scored::default();
-    let mut targets = BTreeMap::new();
-    for rule in &rules.checks {
-        let calls = unscored(store, tenant, rules, rule, now).await?;
-        if calls.is_empty() {
-            continue;
+pub fn score_new<'a>(store: &'a Store, tenant: &'a Tenant, rules: &'a Rules, now: Micros) -> BoxFuture<'a, Result<Scored, Error>> {
+    Box::pin(async move {
+        let mut scored = Scored::default();
+        let mut targets = BTreeMap::new();
+        for rule in &rules.checks {
+            let calls = unscored(store, tenant, rules, rule, now).await?;
+            if calls.is_empty() {
+                continue;
+            }
+            scored.more |= calls.len() >= rules.batch;
+            let (check, text_bytes_max) = (rule.check, rules.text_bytes_max);
+            // Reading long answers takes longer than a runtime's thread may be held.
+            let rows = tokio::task::spawn_blocking(move || calls.iter().map(|call| row(check, call, text_bytes_max, now)).collect::<Vec<_>>()).await;
+            let rows: Vec<Score> = rows.map_err(|error| Error::Task(error.to_string()))?.into_iter().flatten().collect();
+            store.append(tenant, &rows, now).await?;
+            scored.n_scores += rows.len();
+            targets.extend(rows.iter().map(|row| ((row.trace_id, row.span_id.map(|id| id.0)), ())));
         }
-        scored.more |= calls.len() >= rules.batch;
-        let (check, text_bytes_max) = (rule.check, rules.text_bytes_max);
-        // Reading long answers takes longer than a runtime's thread may be held.
-        let rows = tokio::task::spawn_blocking(move || calls.iter().map(|call| row(check, call, text_bytes_max, now)).collect::<Vec<_>>()).await;
-        let rows: Vec<Score> = rows.map_err(|error| Error::Task(error.to_string()))?.into_iter().flatten().collect();
-        store.append(tenant, &rows, now).await?;
-        scored.n_scores += rows.len();
-        targets.extend(rows.iter().map(|row| ((row.trace_id, row.span_id.map(|id| id.0)), ())));
-    }
-    scored.n_targets = targets.len();
-    if scored.n_scores > 0 {
-        tracing::debug!(tenant = %tenant, n_targets = scored.n_targets, n_scores = scored.n_scores, "scored landing spans");
-    }
-    Ok(scored)
+        scored.n_targets = targets.len();
+        if scored.n_scores > 0 {
+            tracing::debug!(tenant = %tenant, n_targets = scored.n_targets, n_scores = scored.n_scores, "scored landing spans");
+        }
+        Ok(scored)
+    })
 }
 
 async fn unscored(store: &Store, tenant: &Tenant, rules: &Rules, rule: &Rule, now: Micros) -> Result<Vec<ModelCall>, Error> {
@@ -86,6 +90,7 @@ async fn unscored(store: &Store, tenant: &Tenant, rules: &Rules, rule: &Rule, no
         .with("evaluator", Param::Text(rule.check.name().to_owned()))
         .with("version", Param::Text(rule.check.version()))
         .with("since", Param::Time(since))
+        .with("until", Param::Time(Micros(now.0 - i64::from(rules.settle_s) * SECOND)))
         // The clock that wrote a score may stand a little before the one that took the span.
         .with("scored_since", Param::Time(Micros(since.0 - 24 * HOUR)))
         .with("sample", Param::Text(rule.sample()));

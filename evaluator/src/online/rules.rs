@@ -16,6 +16,9 @@ pub struct Rules {
     pub batch: usize,
     /// How far back a pass looks for calls without a score, in hours of their arrival; longer survives a longer stop, and reads more. Default 48.
     pub lookback_h: u32,
+    /// How long a call waits for its first score after it arrived, in seconds: exporters send a trace in pieces, and documents that come after the
+    /// score are not judged. Longer sees slower senders, and scores later. Default 15.
+    pub settle_s: u32,
     /// Bytes of an answer and its documents that a check reads; longer ones get the outcome `failed`. Default 256 KiB.
     pub text_bytes_max: usize,
     /// The checks; an empty list scores nothing. Default: each of them on every answer.
@@ -40,7 +43,7 @@ pub struct Rule {
 impl Default for Rules {
     fn default() -> Self {
         let checks = OnlineCheck::ALL.iter().map(|check| Rule { check: *check, spans: answers(), share: all() }).collect();
-        Self { batch: 2_000, lookback_h: 48, text_bytes_max: 256 << 10, checks }
+        Self { batch: 2_000, lookback_h: 48, settle_s: 15, text_bytes_max: 256 << 10, checks }
     }
 }
 

@@ -31,6 +31,7 @@ select
 from llm_calls c
 join open o on o.trace_id = c.trace_id and o.span_id = c.span_id
 where c.ingested_at >= $since
+  and c.ingested_at <= $until
   and substr(c.trace_id, 25, 8) < $sample
 order by c.ingested_at, c.trace_id, c.span_id
 limit 2000 /* the batch */

@@ -20,6 +20,9 @@ const ALERTS_OPEN: usize = 4;
 
 const EXAMPLES_MAX: usize = 5;
 
+/// How far back the last look of a monitor is searched, in microseconds: over a week, for those that look once a week.
+const LOOKS: i64 = 8 * 86_400_000_000;
+
 /// A row of `alerts_open.sql`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct AlertRow {
@@ -133,8 +136,9 @@ struct WindowRow {
 /// Reads alerts, monitors and windows.
 pub(crate) async fn read(reader: &Reader, range: &Range, now: Micros) -> Result<Alarms, Error> {
     let params = Params::new().time("from", range.from).time("to", range.to);
+    let lately = Params::new().time("since", Micros(now.0 - LOOKS));
     let (open, monitors, windows): (_, Vec<MonitorRow>, Vec<WindowRow>) =
-        tokio::try_join!(open(reader), reader.rows(MONITORS, Params::new(), 100), reader.rows(WINDOWS, params, 500))?;
+        tokio::try_join!(open(reader), reader.rows(MONITORS, lately, 100), reader.rows(WINDOWS, params, 500))?;
     let last_look = monitors.iter().filter_map(|row| row.time_us).max().map(|at| format::ago(Micros(at), now));
     Ok(Alarms {
         alerts: open.into_iter().map(|row| Alert::new(row, now)).collect(),
