@@ -22,5 +22,9 @@ check:
 test-services:
     KARAT_SERVICE_TESTS=1 cargo test --workspace
 
+# 500 crashes of the real server under load; every acked row must be there once. Some ten minutes.
+crash cycles="500":
+    KARAT_CRASH_CYCLES={{cycles}} cargo test --test e2e crash -- --nocapture
+
 bench:
     bash benches/run.sh

@@ -159,6 +159,7 @@ impl Config {
 /// Variables that mean something else than a setting.
 const RESERVED: &[&str] = &[
     "KARAT_CONFIG",
+    "KARAT_FAILPOINT",
     "KARAT_URL",
     "KARAT_TOKEN",
     "KARAT_DATA",

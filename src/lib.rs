@@ -12,6 +12,7 @@ pub mod demo;
 pub mod doctor;
 pub mod eval;
 pub mod forget;
+pub mod ready;
 pub mod serve;
 pub mod sql;
 pub mod transfer;

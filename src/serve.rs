@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::config::Config;
+use crate::ready::{self, Readiness};
 
 /// A server that runs: its store, its addresses, and what it takes to stop it.
 pub struct Running {
@@ -57,22 +58,25 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let addresses =
         Addresses { otlp_grpc: grpc.local_addr()?.to_string(), otlp_http: otlp.local_addr()?.to_string(), http: http.local_addr()?.to_string() };
 
-    // The decoder prices spans as they land; the store calls it again for what a crash left in the log.
-    let decoder = Arc::new(Decoder::new(prices, config.collector.decode.clone()));
-    let store = Store::open(config.store.clone(), Arc::clone(&decoder) as _, clock::wall_clock()).await?;
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
+    let readiness = Arc::new(Readiness::default());
     tasks.spawn({
-        let (config, store, keys, stop) = (config.collector.clone(), store.clone(), Arc::clone(&keys), stop.clone());
-        async move { collector::serve(config, store, decoder, keys, clock::wall_clock(), grpc, otlp, stop).await.context("the collector stopped") }
-    });
-    tasks.spawn({
-        let router = dashboard::router(config.dashboard.clone(), store.clone(), keys, clock::wall_clock());
-        let stop = stop.clone();
+        let (router, stop) = (ready::router(Arc::clone(&readiness)), stop.clone());
         async move {
             let server = axum::serve(http, router.into_make_service()).with_graceful_shutdown(stop.cancelled_owned());
             server.await.context("the dashboard stopped")
         }
+    });
+
+    // The decoder prices spans as they land; the store calls it again for what a crash left in the log.
+    let decoder = Arc::new(Decoder::new(prices, config.collector.decode.clone()));
+    let opening = Store::open_reporting(config.store.clone(), Arc::clone(&decoder) as _, clock::wall_clock(), readiness.replay.clone());
+    let store = collector::refuse_during(&config.collector, &grpc, &otlp, opening).await?;
+    readiness.opened(store.clone(), dashboard::router(config.dashboard.clone(), store.clone(), Arc::clone(&keys), clock::wall_clock()));
+    tasks.spawn({
+        let (config, store, stop) = (config.collector.clone(), store.clone(), stop.clone());
+        async move { collector::serve(config, store, decoder, keys, clock::wall_clock(), grpc, otlp, stop).await.context("the collector stopped") }
     });
     Ok(Running { store, addresses, config, stop, tasks })
 }

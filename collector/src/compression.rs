@@ -96,6 +96,8 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use store::Budget;
+
     use crate::door::Door;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -120,7 +122,7 @@ mod tests {
     }
 
     fn unpacked(coding: Coding, body: &[u8], bytes_max: usize) -> Result<Vec<u8>, Refusal> {
-        let door = Door::new(1 << 30);
+        let door = Door::new(Budget::new(1 << 30));
         coding.decompress(body, bytes_max, &mut door.admit(0).unwrap())
     }
 
@@ -143,11 +145,11 @@ mod tests {
     fn bombs_take_no_more_memory_than_the_limit() {
         for coding in CODINGS {
             let bomb = packed(coding, &vec![0; 64 << 20]);
-            let door = Door::new(1 << 30);
+            let door = Door::new(Budget::new(1 << 30));
             let mut hold = door.admit(0).unwrap();
             assert!(matches!(coding.decompress(&bomb, 1 << 20, &mut hold), Err(Refusal::TooLarge { .. })), "{coding}");
             assert!(hold.bytes() <= (1 << 20) + 1, "{coding} took {}", hold.bytes());
-            let mut hold = Door::new(1 << 19).admit(0).unwrap();
+            let mut hold = Door::new(Budget::new(1 << 19)).admit(0).unwrap();
             assert!(matches!(coding.decompress(&bomb, 1 << 20, &mut hold), Err(Refusal::Busy)), "{coding}");
         }
     }

@@ -14,11 +14,9 @@ const MIB: usize = 1024 * 1024;
 pub struct CollectorConfig {
     /// Largest body after decompression, in bytes: memory against senders with large batches. At most the store's limit. Default 64 MiB.
     pub body_bytes_max: usize,
-    /// Memory that one request may take once it is read, in bytes: a body of many tiny spans takes far more memory than bytes. Default 256 MiB.
+    /// Memory that one request may take once it is read, in bytes: a body of many tiny spans takes far more memory than bytes. What all take
+    /// together is bounded by the store's `ingest_bytes_max`. Default 192 MiB.
     pub request_memory_bytes_max: usize,
-    /// Memory of all requests that are being received and turned into rows, in bytes; over it senders are told to come back. Memory against
-    /// bursts. Default 512 MiB.
-    pub in_flight_bytes_max: usize,
     /// How long a body may take to arrive, in milliseconds: slow networks against senders that hold memory on purpose. Default 30,000.
     pub body_timeout_ms: u64,
     /// Open connections a port takes; more wait until one closes. Sockets and memory against many exporters. Default 1024.
@@ -29,7 +27,7 @@ pub struct CollectorConfig {
     pub streams_max: u32,
     /// Largest header list of an HTTP/2 request, in bytes: memory against long tokens. Default 16 KiB.
     pub header_bytes_max: u32,
-    /// Bytes that an HTTP/2 request may send before they are asked for: throughput over slow networks against memory a connection. Default 1 MiB.
+    /// Bytes that an HTTP/2 request may send before they are asked for: throughput over slow networks against memory a connection. Default 256 KiB.
     pub window_bytes: u32,
     /// How often a silent HTTP/2 connection is asked whether it lives, in milliseconds. Default 30,000.
     pub keepalive_ms: u64,
@@ -50,14 +48,13 @@ impl Default for CollectorConfig {
     fn default() -> Self {
         Self {
             body_bytes_max: 64 * MIB,
-            request_memory_bytes_max: 256 * MIB,
-            in_flight_bytes_max: 512 * MIB,
+            request_memory_bytes_max: 192 * MIB,
             body_timeout_ms: 30_000,
             connections_max: 1024,
             connection_idle_ms: 120_000,
             streams_max: 256,
             header_bytes_max: 16 * 1024,
-            window_bytes: 1024 * 1024,
+            window_bytes: 256 * 1024,
             keepalive_ms: 30_000,
             inline_bytes_max: 64 * 1024,
             check_threads: 0,

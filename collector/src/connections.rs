@@ -1,6 +1,8 @@
 //! Accepted connections: counted, and closed when nothing comes from them.
 
+use std::borrow::Borrow;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,12 +27,12 @@ pub struct Bounds {
 }
 
 /// Accepts connections for ever, one more whenever there are fewer than may be.
-pub fn accept(listener: TcpListener, bounds: Bounds) -> impl Stream<Item = io::Result<Connection>> {
+pub fn accept(listener: impl Borrow<TcpListener>, bounds: Bounds) -> impl Stream<Item = io::Result<Connection>> {
     let slots = Arc::new(Semaphore::new(bounds.n_max));
     futures::stream::unfold((listener, slots), move |(listener, slots)| async move {
         let slot = Arc::clone(&slots).acquire_owned().await.ok()?;
         loop {
-            match listener.accept().await {
+            match listener.borrow().accept().await {
                 Ok((stream, _)) => {
                     // Without it small answers wait for the acknowledgement of earlier ones; a stream that refuses works all the same.
                     let _ = stream.set_nodelay(true);
@@ -108,8 +110,14 @@ impl AsyncWrite for Connection {
     }
 }
 
-impl Connected for Connection {
-    type ConnectInfo = ();
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub Option<IpAddr>);
 
-    fn connect_info(&self) {}
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        Peer(self.stream.peer_addr().ok().map(|address| address.ip()))
+    }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
+use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -31,7 +32,7 @@ pub async fn serve(intake: Arc<Intake>, request: Request<Body>) -> Result<Respon
         return Ok(not_grpc());
     }
     let taken = match signal_of(head.uri.path()) {
-        Ok(signal) => take(signal, &intake, &head.headers, body).await.map(|taken| (signal, taken)),
+        Ok(signal) => take(signal, &intake, &head, body).await.map(|taken| (signal, taken)),
         Err(refusal) => Err(refusal),
     };
     Ok(match taken {
@@ -58,12 +59,12 @@ fn signal_of(path: &str) -> Result<Signal, Refusal> {
     }
 }
 
-async fn take(signal: Signal, intake: &Arc<Intake>, headers: &HeaderMap, body: Body) -> Result<Taken, Refusal> {
-    let tenant = intake.tenant_of(headers)?;
-    let coding = Coding::parse(headers.get("grpc-encoding").map(HeaderValue::as_bytes))?;
+async fn take(signal: Signal, intake: &Arc<Intake>, head: &http::request::Parts, body: Body) -> Result<Taken, Refusal> {
+    let client = intake.client_of(head)?;
+    let coding = Coding::parse(head.headers.get("grpc-encoding").map(HeaderValue::as_bytes))?;
     let mut bounds = intake.bounds();
     bounds.bytes_max += PREFIX_BYTES;
-    let mut inlet = Inlet::open(body, None, intake.door(), bounds).map_err(|(refusal, _)| refusal)?;
+    let mut inlet = Inlet::open(body, None, intake.door(), &client, bounds).map_err(|(refusal, _)| refusal)?;
     inlet.receive(PREFIX_BYTES).await?;
     let prefix = *inlet.bytes().first_chunk::<PREFIX_BYTES>().ok_or(Refusal::Framing("is missing"))?;
     let [flag, len @ ..] = prefix;
@@ -71,7 +72,7 @@ async fn take(signal: Signal, intake: &Arc<Intake>, headers: &HeaderMap, body: B
     if len > intake.bounds().bytes_max {
         return Err(Refusal::TooLarge { bytes_max: intake.bounds().bytes_max });
     }
-    if !intake.door().has_room(len) {
+    if !intake.door().may_send(&client, len, Instant::now()) {
         return Err(Refusal::Busy);
     }
     inlet.receive(PREFIX_BYTES + len).await?;
@@ -86,7 +87,7 @@ async fn take(signal: Signal, intake: &Arc<Intake>, headers: &HeaderMap, body: B
         _ => return Err(Refusal::Framing("begins with a flag that gRPC does not have")),
     };
     let body = bytes.slice(PREFIX_BYTES..PREFIX_BYTES + len);
-    intake.take(Sent { signal, coding, format: Format::Protobuf, tenant, body, hold }).await
+    intake.take(Sent { signal, coding, format: Format::Protobuf, tenant: client.tenant, body, hold }).await
 }
 
 fn success(signal: Signal, taken: &Taken) -> Response<Body> {
@@ -101,7 +102,8 @@ fn success(signal: Signal, taken: &Taken) -> Response<Body> {
     response
 }
 
-fn refuse(refusal: &Refusal) -> Response<Body> {
+/// Answers a refusal.
+pub fn refuse(refusal: &Refusal) -> Response<Body> {
     let verdict = refusal.verdict();
     if let Refusal::Store(error) = refusal {
         tracing::warn!(%error, code = ?verdict.grpc, "request not stored");

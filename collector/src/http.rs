@@ -9,11 +9,12 @@ use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 use crate::answer;
 use crate::compression::Coding;
-use crate::door::Hold;
+use crate::door::{Client, Hold};
 use crate::inlet::{Inlet, drain};
 use crate::intake::{Format, Intake, Sent, Taken};
 use crate::otlp::Signal;
@@ -29,35 +30,43 @@ pub fn router(intake: Arc<Intake>) -> Router {
         .with_state(intake)
 }
 
+/// The routes of a port that takes nothing yet.
+pub fn closed() -> Router {
+    Router::new().fallback(async |request: Request| {
+        let (head, body) = request.into_parts();
+        turn_away(Refusal::Starting, head, body).await
+    })
+}
+
 async fn export(signal: Signal, intake: Arc<Intake>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let format = format_of(&head.headers).unwrap_or(Format::Json);
-    match take(signal, &intake, &head.headers, body).await {
+    match take(signal, &intake, &head, body).await {
         Ok(taken) => success(signal, format, &taken),
         Err((refusal, rest)) => refuse(format, &refusal, Unread { rest, version: head.version, headers: &head.headers }).await,
     }
 }
 
 /// Takes one request; on a refusal what was not read of the body comes back.
-async fn take(signal: Signal, intake: &Arc<Intake>, headers: &HeaderMap, body: Body) -> Result<Taken, (Refusal, Option<Body>)> {
+async fn take(signal: Signal, intake: &Arc<Intake>, head: &Parts, body: Body) -> Result<Taken, (Refusal, Option<Body>)> {
     let facts = || {
-        let tenant = intake.tenant_of(headers)?;
-        let format = format_of(headers)?;
-        let coding = Coding::parse(headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes))?;
-        Ok((tenant, format, coding))
+        let client = intake.client_of(head)?;
+        let format = format_of(&head.headers)?;
+        let coding = Coding::parse(head.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes))?;
+        Ok((client, format, coding))
     };
-    let (tenant, format, coding) = match facts() {
+    let (client, format, coding) = match facts() {
         Ok(facts) => facts,
         Err(refusal) => return Err((refusal, Some(body))),
     };
-    let (body, hold) = receive(intake, headers, body).await?;
-    let sent = Sent { signal, coding, format, tenant, body, hold };
+    let (body, hold) = receive(intake, &client, &head.headers, body).await?;
+    let sent = Sent { signal, coding, format, tenant: client.tenant, body, hold };
     intake.take(sent).await.map_err(|refusal| (refusal, None))
 }
 
-async fn receive(intake: &Intake, headers: &HeaderMap, body: Body) -> Result<(Bytes, Hold), (Refusal, Option<Body>)> {
+async fn receive(intake: &Intake, client: &Client, headers: &HeaderMap, body: Body) -> Result<(Bytes, Hold), (Refusal, Option<Body>)> {
     let len = headers.get(CONTENT_LENGTH).and_then(|len| len.to_str().ok()?.parse().ok());
-    let mut inlet = Inlet::open(body, len, intake.door(), intake.bounds()).map_err(|(refusal, rest)| (refusal, Some(rest)))?;
+    let mut inlet = Inlet::open(body, len, intake.door(), client, intake.bounds()).map_err(|(refusal, rest)| (refusal, Some(rest)))?;
     match inlet.receive_all().await {
         Ok(()) => Ok(inlet.close()),
         Err(refusal @ (Refusal::Slow { .. } | Refusal::Broken(_))) => Err((refusal, None)),
@@ -151,7 +160,7 @@ async fn wrong_path(request: Request) -> Response {
     turn_away(refusal, head, body).await
 }
 
-async fn turn_away(refusal: Refusal, head: http::request::Parts, body: Body) -> Response {
+async fn turn_away(refusal: Refusal, head: Parts, body: Body) -> Response {
     let format = format_of(&head.headers).unwrap_or(Format::Json);
     refuse(format, &refusal, Unread { rest: Some(body), version: head.version, headers: &head.headers }).await
 }

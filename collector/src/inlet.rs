@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::time::{Duration, Instant, timeout_at};
 
-use crate::door::{Door, Hold};
+use crate::door::{Client, Door, Hold};
 use crate::otlp::limits::Lender;
 use crate::refusal::Refusal;
 
@@ -41,17 +41,15 @@ enum Received {
 
 impl<B: HttpBody<Data = Bytes, Error: std::fmt::Display> + Unpin> Inlet<B> {
     /// Starts to receive a body of which the sender may have told the length. Nothing has been read when this refuses.
-    pub fn open(body: B, len: Option<usize>, door: &Door, bounds: Bounds) -> Result<Self, (Refusal, B)> {
+    pub fn open(body: B, len: Option<usize>, door: &Door, client: &Client, bounds: Bounds) -> Result<Self, (Refusal, B)> {
         if len.is_some_and(|len| len > bounds.bytes_max) {
             return Err((Refusal::TooLarge { bytes_max: bounds.bytes_max }, body));
         }
-        let hold = match len {
-            Some(len) if !door.has_room(len) => None,
-            len => door.admit(len.unwrap_or(FIRST_BYTES).min(FIRST_BYTES)),
-        };
-        match hold {
+        let now = Instant::now();
+        let may_send = door.may_send(client, len.unwrap_or(FIRST_BYTES), now);
+        match may_send.then(|| door.admit(len.unwrap_or(FIRST_BYTES).min(FIRST_BYTES))).flatten() {
             None => Err((Refusal::Busy, body)),
-            Some(hold) => Ok(Self { body, bounds, deadline: Instant::now() + bounds.timeout, received: Received::One(Bytes::new()), hold }),
+            Some(hold) => Ok(Self { body, bounds, deadline: now + bounds.timeout, received: Received::One(Bytes::new()), hold }),
         }
     }
 
@@ -83,10 +81,11 @@ impl<B: HttpBody<Data = Bytes, Error: std::fmt::Display> + Unpin> Inlet<B> {
         }
     }
 
-    /// Ends the receiving.
+    /// Ends the receiving. What was set aside for bytes that did not come is given back.
     pub fn close(self) -> (Bytes, Hold) {
         let bytes = match self.received {
             Received::One(chunk) => chunk,
+            Received::Many(chunks) if chunks.capacity() > chunks.len() + chunks.len() / 4 => Bytes::copy_from_slice(&chunks),
             Received::Many(chunks) => chunks.freeze(),
         };
         (bytes, self.hold)

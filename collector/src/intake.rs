@@ -9,9 +9,10 @@ use tokio::sync::Semaphore;
 
 use crate::compression::Coding;
 use crate::config::CollectorConfig;
+use crate::connections::Peer;
 use crate::decode::Decoder;
 use crate::decode::fault::Rejected;
-use crate::door::{Door, Hold};
+use crate::door::{Client, Door, Hold};
 use crate::inlet::Bounds;
 use crate::otlp::limits::Meter;
 use crate::otlp::{Read, Request, Signal, read_json, read_protobuf};
@@ -74,7 +75,7 @@ struct Checked {
 impl Intake {
     /// Puts the parts together.
     pub fn new(config: CollectorConfig, store: Store, decoder: Arc<Decoder>, keys: Arc<Keys>, clock: Clock) -> Self {
-        let door = Door::new(config.in_flight_bytes_max);
+        let door = Door::new(Arc::clone(store.memory()));
         let checkers = Arc::new(Semaphore::new(config.n_check_threads()));
         Self { config, store, decoder, keys, clock, door, checkers }
     }
@@ -90,13 +91,20 @@ impl Intake {
     }
 
     /// Finds the tenant that a request's headers stand for.
-    pub fn tenant_of(&self, headers: &http::HeaderMap) -> Result<Tenant, Refusal> {
+    fn tenant_of(&self, headers: &http::HeaderMap) -> Result<Tenant, Refusal> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let tenant = self.keys.tenant_of(text("authorization"))?;
         match text("x-karat-tenant") {
             Some(name) if self.config.trust_tenant_header => Tenant::new(name).map_err(Refusal::Tenant),
             _ => Ok(tenant),
         }
+    }
+
+    /// Finds who sends a request.
+    pub fn client_of(&self, head: &http::request::Parts) -> Result<Client, Refusal> {
+        let tenant = self.tenant_of(&head.headers)?;
+        let address = head.extensions.get::<Peer>().and_then(|peer| peer.0);
+        Ok(Client { tenant, address })
     }
 
     /// Keeps a body; it is on disk when this returns `Ok`.
@@ -151,7 +159,8 @@ impl Intake {
             return Err(Refusal::TooLarge { bytes_max: self.config.body_bytes_max });
         }
         let rejected = Rejected::of(&request);
-        hold.shrink_to(body.len() + used);
+        // The store counts the body itself.
+        hold.shrink_to(used);
         Ok(Checked { body, request, rejected, n_repaired, hold })
     }
 }

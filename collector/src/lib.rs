@@ -21,4 +21,4 @@ mod server;
 
 pub use config::CollectorConfig;
 pub use decode::{DecodeConfig, Decoder};
-pub use server::{Error, serve};
+pub use server::{Error, refuse_during, serve};

@@ -55,6 +55,9 @@ pub enum Refusal {
     /// The store did not keep the body.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The server is not up yet.
+    #[error("the server reads its log again and takes nothing yet; send again in a moment")]
+    Starting,
     /// The server is going down.
     #[error("the server is stopping; send again when it is back")]
     Stopping,
@@ -112,7 +115,7 @@ impl Refusal {
                 lasting(StatusCode::BAD_REQUEST, Code::InvalidArgument)
             }
             Refusal::Busy => passing(StatusCode::TOO_MANY_REQUESTS, BUSY_PAUSE),
-            Refusal::Slow { .. } | Refusal::Stopping => passing(StatusCode::SERVICE_UNAVAILABLE, TROUBLE_PAUSE),
+            Refusal::Slow { .. } | Refusal::Starting | Refusal::Stopping => passing(StatusCode::SERVICE_UNAVAILABLE, TROUBLE_PAUSE),
             Refusal::Coding(_) | Refusal::ContentType(_) => lasting(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented),
             Refusal::Path(_) => lasting(StatusCode::NOT_FOUND, Code::Unimplemented),
             Refusal::Method(_) => lasting(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented),

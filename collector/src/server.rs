@@ -1,5 +1,6 @@
 //! Both ports of the collector, from their first connection to a clean stop.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +11,14 @@ use store::Store;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
 use tonic::transport::Server;
 
 use crate::config::CollectorConfig;
 use crate::connections::{Bounds, accept};
 use crate::decode::Decoder;
 use crate::intake::Intake;
+use crate::refusal::Refusal;
 use crate::{grpc, http};
 
 /// Largest HTTP/2 frame: large bodies come in fewer pieces than with the usual 16 KiB.
@@ -62,6 +65,29 @@ pub fn serve(
         let http = async { http.await.map_err(|source| Error::Port { port: "OTLP/HTTP", source }) };
         until_stopped(async { tokio::try_join!(grpc, http).map(|_| ()) }, &stop, grace).await
     })
+}
+
+/// Tells senders on both listeners to come back for as long as `work` takes, and returns what came of it.
+///
+/// A sender whose connection is neither taken nor refused would wait until its deadline.
+pub async fn refuse_during<T>(config: &CollectorConfig, grpc: &TcpListener, http: &TcpListener, work: impl Future<Output = T>) -> T {
+    let bounds = Bounds { n_max: config.connections_max, idle: Duration::from_millis(config.connection_idle_ms) };
+    let grace = Duration::from_millis(config.stop_grace_ms);
+    let (server, done) = (server(config), CancellationToken::new());
+    let calls = tower::service_fn(async |_: ::http::Request<Body>| Ok::<_, Infallible>(grpc::refuse(&Refusal::Starting)));
+    let ports = async {
+        let grpc = server.clone().accept_http1(true).serve_with_incoming_shutdown(calls, accept(grpc, bounds), done.cancelled());
+        let http = server.clone().accept_http1(true).serve_with_incoming_shutdown(http::closed(), accept(http, bounds), done.cancelled());
+        // What fails here fails again when the ports are served, and is told then.
+        let _ = tokio::join!(grpc, http);
+        Ok(())
+    };
+    let work = async {
+        let outcome = work.await;
+        done.cancel();
+        outcome
+    };
+    tokio::join!(work, until_stopped(ports, &done, grace)).0
 }
 
 /// Runs the ports to their end; after a stop no longer than `grace`.

@@ -28,13 +28,7 @@ const MIB: usize = 1024 * 1024;
 
 /// Small limits, so that what exceeds them is quickly made.
 fn small() -> CollectorConfig {
-    CollectorConfig {
-        body_bytes_max: 4 * MIB,
-        request_memory_bytes_max: 64 * MIB,
-        in_flight_bytes_max: 128 * MIB,
-        body_timeout_ms: 500,
-        ..CollectorConfig::default()
-    }
+    CollectorConfig { body_bytes_max: 4 * MIB, request_memory_bytes_max: 64 * MIB, body_timeout_ms: 500, ..CollectorConfig::default() }
 }
 
 /// What a body must be answered with, over either protocol.
@@ -534,7 +528,9 @@ async fn a_large_body_is_refused_before_it_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn under_pressure_senders_are_told_to_come_back() {
-    let server = Server::start(CollectorConfig { in_flight_bytes_max: 100_000, ..small() }, Keys::default()).await;
+    let server = Server::start(small(), Keys::default()).await;
+    let memory = server.store.memory();
+    let others = memory.take(memory.limit() - 100_000).unwrap();
     let body = traces(vec![Span { name: "x".repeat(200_000), ..span(1) }]);
     let busy = "the server is busy with other requests; send this one again".to_owned();
     let answer = post(TRACES, PROTOBUF, body.clone()).send(&server).await;
@@ -544,10 +540,12 @@ async fn under_pressure_senders_are_told_to_come_back() {
     let bomb = post(TRACES, PROTOBUF, gzip(&body)).with("content-encoding", "gzip").send(&server).await;
     assert_eq!(bomb.error(), (429, 14, busy), "memory for decompression is asked for too");
     for id in 1..20 {
-        // Until its rows are made, a request that was taken holds its memory too.
-        server.store.settle().await.unwrap();
+        // Until its rows are committed, a request that was taken holds memory too.
+        server.store.flush().await.unwrap();
         assert_eq!(post(TRACES, PROTOBUF, traces(vec![span(id)])).send(&server).await.partial(), None, "what a refused request held is free again");
     }
+    drop(others);
+    assert_eq!(post(TRACES, PROTOBUF, body).send(&server).await.partial(), None);
     server.stop().await;
 }
 

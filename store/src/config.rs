@@ -27,10 +27,10 @@ pub struct StoreConfig {
     pub wal_group_bytes: usize,
     /// Largest body of one record, in bytes: memory against senders with large batches. Default 64 MiB.
     pub body_bytes_max: usize,
-    /// Bytes that may wait for the log's sync and for their decoding; over it ingest answers busy. Memory against bursts. Default 256 MiB.
-    pub pending_bytes_max: usize,
-    /// Bytes of decoded rows that may wait for a commit; over it ingest answers busy. Memory against slow disks. Default 512 MiB.
-    pub held_bytes_max: usize,
+    /// Memory of the process that takes spans in, as the system counts it (RSS), in bytes: requests from their first byte, rows until their
+    /// commit, and what writing them needs; over it senders are told to come back. Queries have a memory of their own. Memory against
+    /// bursts and slow disks. Default 512 MB.
+    pub ingest_bytes_max: usize,
     /// Threads that turn bytes into rows; 0 is one a core. Ingest rate against everything else on the machine. Default 0.
     pub decode_threads: usize,
     /// How long a body is remembered, so that its repetition is not stored again, in seconds: memory against late retries. Default 900.
@@ -41,7 +41,7 @@ pub struct StoreConfig {
     pub quarantine_bytes_max: u64,
     /// Oldest age of rows that are not committed, in milliseconds: fresher tables for other readers against more small files. Default 5000.
     pub flush_interval_ms: u64,
-    /// Bytes of rows of one table that are committed at once without waiting: memory against file size. Default 64 MiB.
+    /// Bytes of rows of one table that are committed at once without waiting: memory against file size. Default 32 MiB.
     pub flush_bytes: usize,
     /// Commits a second over all tables and tenants when they are small: disk against the freshness of many quiet tenants. Default 20.
     pub commits_per_second: u32,
@@ -105,14 +105,13 @@ impl Default for StoreConfig {
             wal_group_wait_ms: 2,
             wal_group_bytes: 4 * MIB,
             body_bytes_max: 64 * MIB,
-            pending_bytes_max: 256 * MIB,
-            held_bytes_max: 512 * MIB,
+            ingest_bytes_max: 512_000_000,
             decode_threads: 0,
             dedup_window_s: 900,
             dedup_entries_max: 1_000_000,
             quarantine_bytes_max: 1024 * 1024 * 1024,
             flush_interval_ms: 5_000,
-            flush_bytes: 64 * MIB,
+            flush_bytes: 32 * MIB,
             commits_per_second: 20,
             row_group_bytes: 64 * MIB,
             durability: Durability::Wal,
@@ -133,6 +132,11 @@ impl Default for StoreConfig {
     }
 }
 
+/// What the process takes without a load: code, threads, price tables, buffers of sockets, and memory that the allocator has not given back.
+const PROCESS_BYTES: usize = 160_000_000;
+/// Bytes that writing a file takes at its height, a byte of rows: slices in order, and pages until their row group is whole.
+const WRITING_BYTES: usize = 3;
+
 impl StoreConfig {
     /// Returns the oldest age of rows that are not committed.
     pub(crate) fn commit_interval(&self) -> Duration {
@@ -141,6 +145,16 @@ impl StoreConfig {
             Durability::Wal => interval,
             Durability::Commit => interval.min(COMMIT_INTERVAL),
         }
+    }
+
+    /// Returns the memory that is not for requests and rows: the process itself, and the writing of files.
+    pub fn overhead_bytes(&self) -> usize {
+        PROCESS_BYTES.saturating_add(self.flush_bytes.saturating_mul(WRITING_BYTES))
+    }
+
+    /// Returns the memory for requests and rows.
+    pub(crate) fn admitted_bytes(&self) -> usize {
+        self.ingest_bytes_max.saturating_sub(self.overhead_bytes())
     }
 
     /// Refuses settings under which the store could not work.
@@ -159,6 +173,7 @@ impl StoreConfig {
             return Err(Error::Setting { setting: "compact_zstd_level", value, reason: "zstd knows the levels 1 to 22" });
         }
         self.retention.iter().try_for_each(RetentionRule::check)?;
+        at_least("ingest_bytes_max", self.ingest_bytes_max, self.overhead_bytes().saturating_add(1))?;
         if u32::try_from(self.body_bytes_max).is_err() {
             let value = self.body_bytes_max as u64;
             return Err(Error::Setting { setting: "body_bytes_max", value, reason: "the log takes bodies below 4 GiB" });

@@ -7,7 +7,6 @@ use schema::{Micros, Tenant};
 use tokio::sync::oneshot;
 
 use crate::appender::Job;
-use crate::budget::Budget;
 use crate::decode::{Prepared, Signal};
 use crate::dedup::Ticket;
 use crate::error::Error;
@@ -33,14 +32,11 @@ impl Inner {
     /// Takes a record in, if memory allows, and waits until it is durable.
     pub(crate) async fn write(self: &Arc<Self>, record: NewRecord<'_>) -> Result<u64, Error> {
         let log = self.check_open()?;
-        let (held, held_max) = (self.tables.held_bytes(), self.config.held_bytes_max);
-        if held >= held_max {
-            self.full.notify_one();
-            return Err(Error::Busy { what: "wait for a commit", bytes: held, limit: held_max });
-        }
         let NewRecord { tenant, signal, body, received_at, hash, prepared, ticket, visible } = record;
-        let busy = || Error::Busy { what: "wait for the log", bytes: self.pending.used(), limit: self.pending.limit() };
-        let permit = Budget::take(&self.pending, body.len()).ok_or_else(busy)?;
+        let Some(permit) = self.memory.take(body.len()) else {
+            self.full.notify_one();
+            return Err(Error::Busy { what: "wait for the log or a commit", bytes: self.memory.used(), limit: self.memory.limit() });
+        };
         let (ack, acked) = oneshot::channel();
         let inner = Arc::clone(self);
         let (owner, bytes) = (tenant.clone(), body.clone());

@@ -63,6 +63,7 @@ mod writer;
 
 pub use answer::{Answer, Format};
 pub use backup::{BackedUpTable, Manifest, backup, restore};
+pub use budget::{Budget, Permit};
 pub use config::{Durability, StoreConfig};
 pub use decode::{Decode, DecodeError, Prepared, Record, Rows, Signal};
 pub use describe::{Described, DescribedColumn, DescribedKind, describe};
@@ -74,6 +75,7 @@ pub use maintain::{Forgotten, MaintenanceStatus, RetentionRule, Subject};
 pub use param::Param;
 pub use query::QueryOptions;
 pub use query_config::QueryConfig;
+pub use replay::ReplayProgress;
 pub use status::{Status, TableStatus};
 pub use store::{Receipt, Store};
 pub use whereabouts::Whereabouts;

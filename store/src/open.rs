@@ -16,14 +16,14 @@ use crate::budget::Budget;
 use crate::config::StoreConfig;
 use crate::decode::Decode;
 use crate::dedup::Window;
-use crate::disk;
+use crate::disk::{self, OsDisk};
 use crate::error::Error;
 use crate::fail::Fail;
 use crate::lock::{DirLock, Shared};
 use crate::place::Root;
 use crate::progress::Progress;
 use crate::quarantine::{Quarantine, Writes};
-use crate::replay::{load_tables, replay};
+use crate::replay::{ReplayProgress, load_tables, replay};
 use crate::store::{Inner, Store};
 use crate::tables::Tables;
 use crate::wal::{self, Log, LogId, Tail};
@@ -34,10 +34,20 @@ const BESIDE_A_WRITER: &str = "another karat writes to this directory: this is w
 impl Store {
     /// Opens the data directory to write: takes its lock, replays the log and starts the background tasks.
     pub fn open(config: StoreConfig, decode: Arc<dyn Decode>, clock: Clock) -> BoxFuture<'static, Result<Store, Error>> {
+        Self::open_reporting(config, decode, clock, ReplayProgress::default())
+    }
+
+    /// Opens the data directory to write, and tells meanwhile how far the replay of the log is.
+    pub fn open_reporting(
+        config: StoreConfig,
+        decode: Arc<dyn Decode>,
+        clock: Clock,
+        report: ReplayProgress,
+    ) -> BoxFuture<'static, Result<Store, Error>> {
         Box::pin(async move {
             config.check()?;
             let (config, lock, id) = blocking(move || prepare(config)).await?;
-            let applied = wal::read_applied(&config.data.join("_wal"));
+            let applied = wal::read_applied(&OsDisk, &config.data.join("_wal"));
             let root = Root::of(&config)?;
             root.check(&config).await?;
             let store = Store::of(Arc::new(inner(config, root, clock, Some(id), applied, Some(lock), None)));
@@ -47,13 +57,13 @@ impl Store {
             inner.tasks.spawn(writer::run(Arc::clone(&inner)));
             let replaying = Arc::clone(&inner);
             let scanned = blocking(move || match replaying.appender.get() {
-                Some(appender) => replay(&replaying, id, appender, Tail::Cut),
+                Some(appender) => replay(&replaying, id, appender, Tail::Cut, &report),
                 None => Err(Error::Closed),
             });
             let scanned = scanned.await?;
             inner.progress.reached(scanned.next_seq - 1).await;
             let lock = inner.lock.lock().clone();
-            let log = Log::open(inner.wal_dir(), id, scanned, &inner.config, lock, inner.fail.clone())?;
+            let log = Log::open(Arc::clone(&inner.disk), inner.wal_dir(), id, scanned, &inner.config, lock, inner.fail.clone())?;
             inner.log.set(log).map_err(|_| Error::Closed)?;
             inner.tasks.spawn(maintain::run(Arc::clone(&inner)));
             Ok(store)
@@ -68,10 +78,10 @@ impl Store {
             config.check()?;
             let (config, shared) = blocking(move || look(config)).await?;
             let wal_dir = config.data.join("_wal");
-            let id = wal::read_id(&wal_dir)?;
+            let id = wal::read_id(&OsDisk, &wal_dir)?;
             let notice = matches!(shared, Shared::Held).then(|| BESIDE_A_WRITER.to_owned());
             let root = Root::of(&config)?;
-            let store = Store::of(Arc::new(inner(config, root, clock, id, wal::read_applied(&wal_dir), None, notice)));
+            let store = Store::of(Arc::new(inner(config, root, clock, id, wal::read_applied(&OsDisk, &wal_dir), None, notice)));
             let inner = Arc::clone(&store.inner);
             load_tables(&inner, Tail::Leave).await?;
             if let (Shared::AtRest { .. }, Some(id)) = (&shared, id) {
@@ -79,7 +89,7 @@ impl Store {
                 let replaying = Arc::clone(&inner);
                 let replayed = blocking(move || {
                     let Some(appender) = replaying.appender.get() else { return Ok(()) };
-                    let replayed = replay(&replaying, id, appender, Tail::Leave);
+                    let replayed = replay(&replaying, id, appender, Tail::Leave, &ReplayProgress::default());
                     appender.close();
                     replayed.map(drop)
                 });
@@ -99,7 +109,7 @@ fn prepare(config: StoreConfig) -> Result<(StoreConfig, DirLock, LogId), Error> 
     let lock = DirLock::exclusive(&config.data, Duration::from_millis(config.lock_wait_ms))?;
     let wal_dir = config.data.join("_wal");
     disk::create_dirs(&config.data, &wal_dir)?;
-    let id = wal::open_id(&wal_dir)?;
+    let id = wal::open_id(&OsDisk, &wal_dir)?;
     Ok((config, lock, id))
 }
 
@@ -121,20 +131,24 @@ fn inner(config: StoreConfig, root: Root, clock: Clock, id: Option<LogId>, appli
     let writes = if lock.is_some() { Writes::Allowed } else { Writes::Forbidden };
     let (app_id, prefix) = id.map(|id| (id.app_id(), id.short())).unwrap_or_default();
     let fail = Fail::default();
+    let memory = Budget::new(config.admitted_bytes());
+    // A reader commits nothing: it holds whatever the log has, however much that is.
+    let held_in = if writes == Writes::Allowed { Arc::clone(&memory) } else { Budget::new(usize::MAX) };
     Inner {
-        tables: Arc::new(Tables::new(root, app_id, prefix, fail.clone())),
+        tables: Arc::new(Tables::new(root, app_id, prefix, fail.clone(), held_in)),
         progress: Arc::new(Progress::new(applied)),
         quarantine: Arc::new(Quarantine::open(&config.data.join("_wal"), config.quarantine_bytes_max, writes)),
         window: Arc::new(Window::new(&config)),
         flow: Arc::default(),
         work: Arc::default(),
         committed: watch::Sender::new(applied),
-        pending: Budget::new(config.pending_bytes_max),
+        memory,
         blooms: Budget::new(config.bloom_bytes_max),
         full: Arc::new(Notify::new()),
         log: OnceLock::new(),
         appender: OnceLock::new(),
         notice,
+        disk: Arc::new(OsDisk),
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
         lock: Mutex::new(lock.map(Arc::new)),

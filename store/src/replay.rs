@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::TryStreamExt;
 
 use crate::appender::{Appender, Job};
-use crate::budget::{Budget, Permit};
+use crate::budget::Permit;
 use crate::decode::Signal;
 use crate::dedup::Stored;
 use crate::delta::DeltaLog;
@@ -20,6 +21,26 @@ use crate::wal::{self, Frame, LogId, Scanned, Tail};
 const AT_ONCE: usize = 8;
 /// How often a replay looks whether there is room again.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// How far the log of the last run is read again; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct ReplayProgress(Arc<(AtomicU64, AtomicU64)>);
+
+impl ReplayProgress {
+    /// Returns how many bytes of the log were read, and how many there are.
+    pub fn bytes(&self) -> (u64, u64) {
+        let all = self.0.1.load(Ordering::Acquire);
+        (self.0.0.load(Ordering::Acquire).min(all), all)
+    }
+
+    fn begin(&self, all: u64) {
+        self.0.1.store(all, Ordering::Release);
+    }
+
+    fn read(&self, bytes: usize) {
+        self.0.0.fetch_add(bytes as u64, Ordering::AcqRel);
+    }
+}
 
 /// Reads every table that is on disk. A writer also deletes what a crash left there half made.
 pub(crate) async fn load_tables(inner: &Inner, tail: Tail) -> Result<(), Error> {
@@ -57,14 +78,16 @@ fn sweep(state: &TableState, log: &DeltaLog) -> Result<(), Error> {
 ///
 /// A record whose rows are in a table's files already is decoded again, but not held there again: the table knows up to which
 /// record it is complete.
-pub(crate) fn replay(inner: &Inner, id: LogId, appender: &Appender, tail: Tail) -> Result<Scanned, Error> {
+pub(crate) fn replay(inner: &Inner, id: LogId, appender: &Appender, tail: Tail, report: &ReplayProgress) -> Result<Scanned, Error> {
     let dir = inner.wal_dir();
+    report.begin(wal::bytes_used(inner.disk.as_ref(), &dir)?);
     let applied = inner.progress.watermark();
     let mut expected = applied + 1;
     if tail == Tail::Cut {
-        inner.window.load(&dir)?;
+        inner.window.load(inner.disk.as_ref(), &dir)?;
     }
-    let scanned = wal::scan(&dir, id, applied, tail, |frame| {
+    let scanned = wal::scan(inner.disk.as_ref(), &dir, id, applied, tail, |frame| {
+        report.read(wal::frame_bytes(&frame.tenant, &frame.body));
         if frame.signal != Signal::Rows {
             let stored = Stored { seq: frame.seq, received_at: frame.received_at };
             inner.window.note(&frame.tenant, frame.signal, frame.hash, stored);
@@ -78,7 +101,7 @@ pub(crate) fn replay(inner: &Inner, id: LogId, appender: &Appender, tail: Tail) 
         expected = frame.seq + 1;
         match inner.quarantine.holds(frame.seq) {
             true => inner.progress.done(frame.seq, frame.seq),
-            false => appender.push(job_of(inner, frame, tail)),
+            false => appender.push(job_of(inner, frame)),
         }
         Ok(())
     })?;
@@ -93,22 +116,17 @@ pub(crate) fn replay(inner: &Inner, id: LogId, appender: &Appender, tail: Tail) 
     Ok(Scanned { next_seq: scanned.next_seq.max(reached + 1), ..scanned })
 }
 
-fn job_of(inner: &Inner, frame: Frame, tail: Tail) -> Job {
-    let permit = wait_for_room(inner, frame.body.len(), tail);
+fn job_of(inner: &Inner, frame: Frame) -> Job {
+    let permit = wait_for_room(inner, frame.body.len());
     let Frame { seq, signal, tenant, received_at, body, .. } = frame;
     Job { seq, signal, tenant, received_at, body, prepared: None, visible: None, permit }
 }
 
-/// Waits until the record has room in memory. A reader commits nothing, so it holds whatever the log has.
-fn wait_for_room(inner: &Inner, bytes: usize, tail: Tail) -> Permit {
-    while tail == Tail::Cut && inner.tables.held_bytes() > inner.config.held_bytes_max && !inner.stop.is_cancelled() {
+/// Waits until the record has room in memory; one that is larger than all of it waits until it is alone.
+fn wait_for_room(inner: &Inner, bytes: usize) -> Permit {
+    while inner.memory.used() > 0 && inner.memory.used().saturating_add(bytes) > inner.memory.limit() && !inner.stop.is_cancelled() {
         inner.full.notify_one();
         std::thread::sleep(PAUSE);
     }
-    loop {
-        match Budget::take(&inner.pending, bytes) {
-            Some(permit) => return permit,
-            None => std::thread::sleep(PAUSE),
-        }
-    }
+    inner.memory.force(bytes)
 }

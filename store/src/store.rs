@@ -19,7 +19,7 @@ use crate::budget::Budget;
 use crate::config::{Durability, StoreConfig};
 use crate::decode::{Prepared, Signal};
 use crate::dedup::{Known, Window};
-use crate::disk;
+use crate::disk::{self, Disk};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::fail::Fail;
@@ -62,8 +62,8 @@ pub(crate) struct Inner {
     pub(crate) work: Arc<Work>,
     /// The last record up to which every row is committed.
     pub(crate) committed: watch::Sender<u64>,
-    /// Bytes between the door and the tables.
-    pub(crate) pending: Arc<Budget>,
+    /// The memory of ingest: requests and bodies until they are rows, and rows until they are committed.
+    pub(crate) memory: Arc<Budget>,
     /// Bytes of filters over trace ids.
     pub(crate) blooms: Arc<Budget>,
     /// Hears that a table holds enough for a commit, or that memory runs short.
@@ -72,6 +72,8 @@ pub(crate) struct Inner {
     pub(crate) log: OnceLock<Log>,
     pub(crate) appender: OnceLock<Appender>,
     pub(crate) notice: Option<String>,
+    /// Where the log is.
+    pub(crate) disk: Arc<dyn Disk>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) lock: Mutex<Option<Arc<DirLock>>>,
@@ -230,6 +232,26 @@ impl Store {
         })
     }
 
+    /// Tells in a word or two why nothing can be taken in at this moment; nothing where it can.
+    pub fn trouble(&self) -> Option<&'static str> {
+        let log = match self.inner.check_open() {
+            Ok(log) => log,
+            Err(_) => return Some("the store is closed"),
+        };
+        match () {
+            () if log.is_failing() => Some("the log cannot be written; is the disk full?"),
+            () if self.inner.memory.used() >= self.inner.memory.limit() => Some("the memory of ingest is used up"),
+            () => None,
+        }
+    }
+
+    /// Returns the memory of ingest, of which whoever receives requests takes a permit before it reads them.
+    ///
+    /// A body that is handed to [`Store::ingest`] is counted there, and the rows that come of it until they are committed.
+    pub fn memory(&self) -> &Arc<Budget> {
+        &self.inner.memory
+    }
+
     /// Lists the tenants that have data.
     pub fn tenants(&self) -> Vec<Tenant> {
         self.inner.tables.tenants()
@@ -238,7 +260,7 @@ impl Store {
     /// Reports sizes and times, for people and for the dashboard.
     pub fn status(&self) -> Status {
         let inner = &self.inner;
-        let (wal_segments, wal_bytes) = inner.log.get().map_or((0, 0), Log::size);
+        let (wal_segments, wal_bytes) = inner.log.get().map_or((0, 0), |log| log.segments().size());
         Status {
             wal_bytes,
             wal_segments,
@@ -248,7 +270,7 @@ impl Store {
             signals: inner.flow.status(),
             maintenance: inner.work.status(),
             disk_free_bytes: disk::free_bytes(&inner.config.data),
-            pending_bytes: inner.pending.used(),
+            pending_bytes: inner.memory.used().saturating_sub(inner.tables.held_bytes()),
             quarantined: inner.quarantine.count(),
             tables: inner.tables.all().iter().filter_map(|state| state.status()).collect(),
         }

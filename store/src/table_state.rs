@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
@@ -16,6 +15,7 @@ use crate::held::{Held, Sealed, merge};
 use crate::place::Place;
 use crate::snapshot::{DataFile, TableSnapshot};
 use crate::status::TableStatus;
+use crate::tables::HeldBytes;
 
 /// One table of one tenant.
 pub(crate) struct TableState {
@@ -32,7 +32,7 @@ pub(crate) struct TableState {
     /// Keeps the rows that are being joined from being picked for a file meanwhile.
     joining: Mutex<()>,
     /// Bytes held over all tables.
-    held_bytes: Arc<AtomicUsize>,
+    all_held: Arc<HeldBytes>,
     retry: Mutex<Retry>,
     /// Files are joined by one at a time.
     pub tidying: tokio::sync::Mutex<()>,
@@ -87,7 +87,7 @@ impl Change {
 
 impl TableState {
     /// Makes a table that has nothing.
-    pub(crate) fn new(tenant: &Tenant, table: Table, log: DeltaLog, held_bytes: Arc<AtomicUsize>) -> TableState {
+    pub(crate) fn new(tenant: &Tenant, table: Table, log: DeltaLog, all_held: Arc<HeldBytes>) -> TableState {
         TableState {
             tenant: tenant.clone(),
             table,
@@ -97,7 +97,7 @@ impl TableState {
             contents: Mutex::new(Contents::default()),
             log_figures: Mutex::default(),
             joining: Mutex::default(),
-            held_bytes,
+            all_held,
             retry: Mutex::default(),
             tidying: tokio::sync::Mutex::default(),
         }
@@ -126,8 +126,7 @@ impl TableState {
         let before = contents.held.bytes();
         change(&mut contents.held);
         contents.view = None;
-        self.held_bytes.fetch_add(contents.held.bytes(), Ordering::AcqRel);
-        self.held_bytes.fetch_sub(before, Ordering::AcqRel);
+        self.all_held.change(before, contents.held.bytes());
     }
 
     /// Holds the rows of one record, unless they are in a file already. Returns how many bytes the table holds now.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::RwLock;
 use schema::{Table, Tenant};
 
+use crate::budget::Budget;
 use crate::delta::DeltaLog;
 use crate::fail::Fail;
 use crate::place::Root;
@@ -20,13 +21,31 @@ pub(crate) struct Tables {
     file_prefix: String,
     fail: Fail,
     tenants: RwLock<BTreeMap<Tenant, Arc<[Arc<TableState>]>>>,
-    held_bytes: Arc<AtomicUsize>,
+    held: Arc<HeldBytes>,
+}
+
+/// Bytes of held rows over all tables; they count as memory of ingest.
+#[derive(Debug)]
+pub(crate) struct HeldBytes {
+    bytes: AtomicUsize,
+    memory: Arc<Budget>,
+}
+
+impl HeldBytes {
+    /// Counts what a table holds more or less than before.
+    pub(crate) fn change(&self, before: usize, after: usize) {
+        self.bytes.fetch_add(after, Ordering::AcqRel);
+        self.bytes.fetch_sub(before, Ordering::AcqRel);
+        self.memory.owe(after);
+        self.memory.settle(before);
+    }
 }
 
 impl Tables {
     /// Makes an empty list; commits bear `app_id`, and file names `file_prefix`.
-    pub(crate) fn new(root: Root, app_id: String, file_prefix: String, fail: Fail) -> Tables {
-        Tables { root, app_id, file_prefix, fail, tenants: RwLock::default(), held_bytes: Arc::default() }
+    pub(crate) fn new(root: Root, app_id: String, file_prefix: String, fail: Fail, memory: Arc<Budget>) -> Tables {
+        let held = Arc::new(HeldBytes { bytes: AtomicUsize::new(0), memory });
+        Tables { root, app_id, file_prefix, fail, tenants: RwLock::default(), held }
     }
 
     /// Returns where the tables are.
@@ -41,7 +60,7 @@ impl Tables {
         }
         let make = |table: &Table| {
             let log = DeltaLog::new(self.root.place_of(tenant, *table), *table, self.app_id.clone(), self.file_prefix.clone(), self.fail.clone());
-            Arc::new(TableState::new(tenant, *table, log, Arc::clone(&self.held_bytes)))
+            Arc::new(TableState::new(tenant, *table, log, Arc::clone(&self.held)))
         };
         Arc::clone(self.tenants.write().entry(tenant.clone()).or_insert_with(|| Table::ALL.iter().map(make).collect()))
     }
@@ -73,6 +92,6 @@ impl Tables {
 
     /// Returns how many bytes are held over all tables.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.held_bytes.load(Ordering::Acquire)
+        self.held.bytes.load(Ordering::Acquire)
     }
 }

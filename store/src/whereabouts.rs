@@ -53,8 +53,8 @@ impl Store {
 fn records(inner: &Inner, holds: &impl Fn(&[u8]) -> bool) -> Result<Vec<u64>, Error> {
     let mut found = Vec::new();
     let dir = inner.wal_dir();
-    if let Some(id) = wal::read_id(&dir)? {
-        wal::scan(&dir, id, 0, Tail::Leave, |frame| {
+    if let Some(id) = wal::read_id(inner.disk.as_ref(), &dir)? {
+        wal::scan(inner.disk.as_ref(), &dir, id, 0, Tail::Leave, |frame| {
             if holds(&frame.body) {
                 found.push(frame.seq);
             }

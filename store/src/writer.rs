@@ -60,7 +60,7 @@ fn due(inner: &Inner, recent: &mut VecDeque<Instant>) -> Vec<Arc<TableState>> {
     let tables = inner.tables.all().into_iter().filter(|state| state.may_commit());
     let mut waiting: Vec<_> = tables.filter_map(|state| state.waiting().map(|(bytes, since)| Waiting { bytes, since, state })).collect();
     waiting.sort_by_key(|table| std::cmp::Reverse(table.bytes));
-    let mut too_much = inner.tables.held_bytes().saturating_sub(config.held_bytes_max / 2);
+    let mut too_much = inner.tables.held_bytes().saturating_sub(inner.memory.limit() / 2);
     let large = waiting.iter().take_while(|table| {
         let picked = table.bytes >= config.flush_bytes || too_much > 0;
         too_much = too_much.saturating_sub(table.bytes);
@@ -103,7 +103,7 @@ pub(crate) async fn flush_table(inner: &Arc<Inner>, state: &Arc<TableState>) -> 
 
 fn flush(inner: &Inner, state: &TableState, mut log: OwnedMutexGuard<DeltaLog>) -> Result<bool, Error> {
     take_in(inner, state, &mut log)?;
-    let Some(sealed) = state.seal(inner.progress.watermark(), inner.config.flush_bytes.saturating_mul(2)) else { return Ok(false) };
+    let Some(sealed) = state.seal(inner.progress.watermark(), inner.config.flush_bytes) else { return Ok(false) };
     let result = commit(inner, state, &mut log, &sealed);
     if result.is_err() {
         state.unseal();
@@ -129,6 +129,7 @@ fn commit(inner: &Inner, state: &TableState, log: &mut DeltaLog, sealed: &Sealed
     }
     let name = log.file_of_rows(state.through());
     let writer = FileWriter { table: state.table, root: &state.root, name: &name, config, blooms: &inner.blooms };
+    inner.fail.reach(FailPoint::RowsSealed)?;
     let written = writer.write_days(&sealed.batches)?;
     for written in &written {
         state.place.publish(&written.file.path)?;
@@ -165,7 +166,7 @@ pub(crate) async fn retire(inner: &Arc<Inner>) -> Result<(), Error> {
         inner.committed.send_if_modified(|committed| std::mem::replace(committed, applied.max(*committed)) < applied);
         let applied = inner.quarantine.retry().map_or(applied, |unkept| applied.min(unkept - 1));
         if applied > *retired {
-            wal::retire(&inner.wal_dir(), log, &inner.window, applied)?;
+            wal::retire(inner.disk.as_ref(), &inner.wal_dir(), log.segments(), &inner.window, applied)?;
             *retired = applied;
         }
         Ok(())

@@ -72,7 +72,7 @@ impl Drop for SmallDisk {
 }
 
 /// One span with half a megabyte of text that does not compress.
-fn body(number: u64) -> Vec<u8> {
+pub fn body(number: u64) -> Vec<u8> {
     use rand::{Rng as _, SeedableRng as _};
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(number);
     let noise: String = (0..512 * 1024).map(|_| char::from(random.random_range(b'!'..=b'~'))).collect();
@@ -120,8 +120,16 @@ async fn a_full_disk_is_told_to_clients_and_forgotten_when_there_is_room() {
     assert!(refused.headers().contains_key("retry-after"));
     let seen = server.sql(None, "select count(*) as n from spans").await;
     assert_eq!(seen[0]["n"].as_u64(), Some(n_acked), "what was acked can be read while the disk is full");
+    assert_eq!(server.status("/health").await, 200, "the process lives");
+    assert_eq!(server.status("/ready").await, 503, "but takes nothing");
 
     disk.grow("600m");
+    let mut n_looks = 0;
+    while server.status("/ready").await != 200 {
+        n_looks += 1;
+        assert!(n_looks < 200, "the server does not see that there is room again");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     let mut number = n_acked;
     let more = n_acked + 20;
     for _ in 0..600 {

@@ -11,13 +11,15 @@
 )]
 
 mod browser;
+mod crash;
 mod demo;
 mod eval;
 mod faults;
 mod floors;
-mod kill;
 mod lake;
 mod objects;
 mod operations;
+mod overload;
+mod ready;
 mod sdk;
 mod server;

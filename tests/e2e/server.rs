@@ -27,11 +27,11 @@ pub fn karat() -> Command {
     command
 }
 
-/// Writes settings for two tenants, with a store that commits often, and returns the file.
-pub fn settings_for_two_tenants(dir: &Path) -> PathBuf {
+/// Writes settings for two tenants, and others after them, and returns the file.
+pub fn settings_for_two_tenants(dir: &Path, others: &str) -> PathBuf {
     let file = dir.join("karat.toml");
     let text = format!(
-        "[[keys]]\ntoken_env = \"TOKEN_A\"\ntenant = \"{}\"\n[[keys]]\ntoken_env = \"TOKEN_B\"\ntenant = \"{}\"\n[dashboard]\nsql_rows_max = 10000000\nsql_timeout_ms_max = 300000\n[log]\nfilter = \"warn\"\n[stages]\nscore_every_s = 0\ninspect_every_s = 0\n",
+        "[[keys]]\ntoken_env = \"TOKEN_A\"\ntenant = \"{}\"\n[[keys]]\ntoken_env = \"TOKEN_B\"\ntenant = \"{}\"\n[dashboard]\nsql_rows_max = 10000000\nsql_timeout_ms_max = 300000\n[log]\nfilter = \"warn\"\n[stages]\nscore_every_s = 0\ninspect_every_s = 0\n{others}",
         TENANTS[0].1, TENANTS[1].1
     );
     std::fs::write(&file, text).unwrap();
@@ -41,7 +41,7 @@ pub fn settings_for_two_tenants(dir: &Path) -> PathBuf {
 impl Server {
     /// Starts the server and waits for its ready line; `None` if it ended before.
     pub fn try_start(data: &Path, settings: Option<&Path>) -> Option<Self> {
-        Self::ready(Self::spawn(data, settings))
+        Self::ready(Self::spawn(data, settings, None))
     }
 
     /// Starts the server, which must come up.
@@ -49,14 +49,16 @@ impl Server {
         Self::try_start(data, settings).expect("the server did not come up")
     }
 
-    /// Starts the process without waiting for it.
-    pub fn spawn(data: &Path, settings: Option<&Path>) -> Child {
+    /// Starts the process without waiting for it. It kills itself at `failpoint`, where one is given.
+    pub fn spawn(data: &Path, settings: Option<&Path>, failpoint: Option<&str>) -> Child {
         let mut command = karat();
-        if let Some(settings) = settings {
-            command.arg("--config").arg(settings);
-        }
-        command.args(["serve", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]).arg(data);
-        command.stdout(Stdio::piped()).spawn().unwrap()
+        command.envs(failpoint.map(|failpoint| ("KARAT_FAILPOINT", failpoint)));
+        spawn(command, data, settings, &[0; 3])
+    }
+
+    /// Starts the process on ports that are known before it says so: OTLP over gRPC, over HTTP, and the dashboard.
+    pub fn spawn_at(data: &Path, settings: &Path, ports: &[u16; 3]) -> Child {
+        spawn(karat(), data, Some(settings), ports)
     }
 
     /// Waits for the ready line of a process.
@@ -69,6 +71,24 @@ impl Server {
         };
         let address = |key: &str| ready[key].as_str().unwrap().to_owned();
         Some(Self { otlp_grpc: address("otlp_grpc"), otlp_http: address("otlp_http"), http: address("http"), child })
+    }
+
+    /// Asks for a path of the dashboard's port, and returns the status.
+    pub async fn status(&self, path: &str) -> u16 {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        client.get(format!("http://{}{path}", self.http)).send().await.unwrap().status().as_u16()
+    }
+
+    /// Returns the most memory that the process has had, in bytes, as the system counts it.
+    pub fn rss_max(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// Tells whether the process has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Ends the server as a crash would.
@@ -99,6 +119,17 @@ impl Server {
         assert!(status.is_success(), "{sql}\n{status}: {text}");
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
+}
+
+fn spawn(mut command: Command, data: &Path, settings: Option<&Path>, ports: &[u16; 3]) -> Child {
+    if let Some(settings) = settings {
+        command.arg("--config").arg(settings);
+    }
+    command.arg("serve").arg("--data").arg(data);
+    for (flag, port) in ["--otlp-grpc", "--otlp-http", "--http"].iter().zip(ports) {
+        command.arg(flag).arg(format!("127.0.0.1:{port}"));
+    }
+    command.stdout(Stdio::piped()).spawn().unwrap()
 }
 
 impl Drop for Server {

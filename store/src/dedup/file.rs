@@ -9,19 +9,20 @@ use schema::{Micros, Tenant};
 
 use super::{Key, Stored, Window};
 use crate::decode::Signal;
-use crate::disk::{self, Durable};
+use crate::disk::{Disk, Durable};
 use crate::error::Error;
 
 const EXTENSION: &str = "seen";
 
 impl Window {
     /// Keeps what is known of the bodies at positions `first` to `last`, before the segment that told of them is deleted.
-    pub(crate) fn save(&self, dir: &Path, first: u64, last: u64) -> Result<(), Error> {
+    pub(crate) fn save(&self, disk: &dyn Disk, dir: &Path, first: u64, last: u64) -> Result<(), Error> {
         let mut bytes = Vec::new();
         let seen = self.seen.lock();
-        for (key, stored) in seen.order.iter().filter(|(_, stored)| (first..=last).contains(&stored.seq)) {
+        let kept = seen.order.iter().map(|(key, kept)| (key, kept.stored));
+        for (key, stored) in kept.filter(|(_, stored)| (first..=last).contains(&stored.seq)) {
             let Some(tenant) = seen.tenants.get(key.tenant as usize) else { continue };
-            write_entry(&mut bytes, tenant, key, *stored);
+            write_entry(&mut bytes, tenant, key, stored);
         }
         drop(seen);
         if bytes.is_empty() {
@@ -29,13 +30,13 @@ impl Window {
         }
         let crc = crc32c::crc32c(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
-        disk::replace(&dir.join(format!("{first:020}.{EXTENSION}")), &bytes, Durable::Yes)
+        disk.replace(&dir.join(format!("{first:020}.{EXTENSION}")), &bytes, Durable::Yes)
     }
 
     /// Reads what was kept, oldest first. A file that is damaged is left out with a warning: it can only cost a repetition.
-    pub(crate) fn load(&self, dir: &Path) -> Result<(), Error> {
-        for (_, path) in files(dir)? {
-            let bytes = std::fs::read(&path).map_err(|source| Error::io("read", &path, source))?;
+    pub(crate) fn load(&self, disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
+        for (_, path) in files(disk, dir)? {
+            let bytes = disk.read(&path).map_err(|source| Error::io("read", &path, source))?;
             match read_entries(&bytes) {
                 Some(entries) => entries.iter().for_each(|(tenant, signal, hash, stored)| self.note(tenant, *signal, *hash, *stored)),
                 None => tracing::warn!(file = %path.display(), "left out a damaged file of stored bodies; a request sent again may be stored twice"),
@@ -45,14 +46,14 @@ impl Window {
     }
 
     /// Deletes the files whose bodies have all left the window.
-    pub(crate) fn forget_files(&self, dir: &Path) -> Result<(), Error> {
+    pub(crate) fn forget_files(&self, disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
         let oldest = self.oldest();
-        let files = files(dir)?;
+        let files = files(disk, dir)?;
         for (index, (_, path)) in files.iter().enumerate() {
             // A file ends where the next one begins at the latest; the newest is kept until a newer one is there.
             let Some((next, _)) = files.get(index + 1) else { break };
             if oldest.is_none_or(|oldest| oldest >= *next) {
-                disk::remove(path)?;
+                disk.forget(path)?;
             }
         }
         Ok(())
@@ -60,14 +61,13 @@ impl Window {
 
     fn oldest(&self) -> Option<u64> {
         let seen = self.seen.lock();
-        seen.order.iter().map(|(_, stored)| stored.seq).min()
+        seen.order.iter().map(|(_, kept)| kept.stored.seq).min()
     }
 }
 
-fn files(dir: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
+fn files(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(|source| Error::io("read", dir, source))? {
-        let path = entry.map_err(|source| Error::io("read", dir, source))?.path();
+    for path in disk.names(dir)? {
         let first = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
         if let (Some(first), true) = (first, path.extension().is_some_and(|extension| extension == EXTENSION)) {
             files.push((first, path));
@@ -114,6 +114,7 @@ mod tests {
     use super::super::Known;
     use super::*;
     use crate::config::StoreConfig;
+    use crate::disk::OsDisk;
 
     fn tenant() -> Tenant {
         Tenant::new("team-7").unwrap()
@@ -128,10 +129,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let window = Window::new(&StoreConfig::default());
         (1..=5).for_each(|n| note(&window, n, 100));
-        window.save(dir.path(), 2, 4).unwrap();
+        window.save(&OsDisk, dir.path(), 2, 4).unwrap();
 
         let again = Arc::new(Window::new(&StoreConfig::default()));
-        again.load(dir.path()).unwrap();
+        again.load(&OsDisk, dir.path()).unwrap();
         for n in 1..=5 {
             let known = again.ask(&tenant(), Signal::Metrics, u128::from(n), Micros(200));
             assert_eq!(matches!(known, Known::Stored(seq) if seq == n), (2..=4).contains(&n), "body {n}");
@@ -144,15 +145,15 @@ mod tests {
         let window = Window::new(&StoreConfig { dedup_window_s: 1, ..StoreConfig::default() });
         for n in 1..=3 {
             note(&window, n, i64::try_from(n).unwrap() * 10_000_000);
-            window.save(dir.path(), n, n).unwrap();
-            window.forget_files(dir.path()).unwrap();
+            window.save(&OsDisk, dir.path(), n, n).unwrap();
+            window.forget_files(&OsDisk, dir.path()).unwrap();
         }
-        let files = files(dir.path()).unwrap();
+        let files = files(&OsDisk, dir.path()).unwrap();
         assert_eq!(files.iter().map(|(first, _)| *first).collect::<Vec<_>>(), [3]);
 
         std::fs::write(&files[0].1, b"no such thing").unwrap();
         let again = Arc::new(Window::new(&StoreConfig::default()));
-        again.load(dir.path()).unwrap();
+        again.load(&OsDisk, dir.path()).unwrap();
         assert!(matches!(again.ask(&tenant(), Signal::Metrics, 3, Micros(30_000_000)), Known::New(_)));
     }
 }

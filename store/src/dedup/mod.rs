@@ -1,7 +1,8 @@
 //! Which bodies were stored of late, so that a request that is sent again is not stored again.
 //!
 //! A body is known by tenant, signal and its xxh3-128. The window is rebuilt from the log at open; what a deleted segment
-//! knew is kept in a file beside the log for as long as it matters (`file`).
+//! knew is kept in a file beside the log for as long as it matters (`file`). Age is counted by a clock of the window's own, which
+//! goes on when the clock of the machine is set back.
 
 mod file;
 
@@ -34,8 +35,17 @@ pub(crate) struct Window {
 struct Seen {
     bodies: HashMap<Key, Body>,
     /// Stored bodies, oldest first; an entry whose position is not the body's any more is stale.
-    order: VecDeque<(Key, Stored)>,
+    order: VecDeque<(Key, Kept)>,
     tenants: Vec<Tenant>,
+    clock: OwnClock,
+}
+
+/// A clock that is never set back, in microseconds.
+#[derive(Debug, Default)]
+struct OwnClock {
+    now: i64,
+    /// The latest time of the machine's clock.
+    wall: Option<i64>,
 }
 
 /// Where a body is in the log, and when it came.
@@ -45,10 +55,17 @@ pub(crate) struct Stored {
     pub received_at: Micros,
 }
 
+/// A stored body, and when that was by the window's own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kept {
+    stored: Stored,
+    at: i64,
+}
+
 enum Body {
     /// On its way to the disk; these wait to hear of it.
     Pending(Vec<oneshot::Sender<()>>),
-    Stored(Stored),
+    Stored(Kept),
 }
 
 /// What is known of a body.
@@ -79,13 +96,14 @@ impl Window {
     pub(crate) fn ask(self: &Arc<Self>, tenant: &Tenant, signal: Signal, hash: u128, received_at: Micros) -> Known {
         let mut seen = self.seen.lock();
         let key = Key { tenant: seen.number_of(tenant), signal, hash };
+        let now = seen.clock.advance(received_at, self.micros);
         match seen.bodies.get_mut(&key) {
             Some(Body::Pending(waiting)) => {
                 let (sender, receiver) = oneshot::channel();
                 waiting.push(sender);
                 return Known::Pending(receiver);
             }
-            Some(Body::Stored(stored)) if self.holds(stored.received_at, received_at) => return Known::Stored(stored.seq),
+            Some(Body::Stored(kept)) if now - kept.at <= self.micros => return Known::Stored(kept.stored.seq),
             _ => {}
         }
         seen.bodies.insert(key, Body::Pending(Vec::new()));
@@ -100,20 +118,16 @@ impl Window {
     }
 
     fn note_key(&self, seen: &mut Seen, key: Key, stored: Stored) {
+        let kept = Kept { stored, at: seen.clock.advance(stored.received_at, self.micros) };
         // Dropping the senders wakes those who wait for this body.
-        seen.bodies.insert(key, Body::Stored(stored));
-        seen.order.push_back((key, stored));
-        while seen.order.len() > self.entries_max || seen.order.front().is_some_and(|(_, oldest)| !self.holds(oldest.received_at, stored.received_at))
-        {
+        seen.bodies.insert(key, Body::Stored(kept));
+        seen.order.push_back((key, kept));
+        while seen.order.len() > self.entries_max || seen.order.front().is_some_and(|(_, oldest)| kept.at - oldest.at > self.micros) {
             let Some((key, oldest)) = seen.order.pop_front() else { break };
-            if matches!(seen.bodies.get(&key), Some(Body::Stored(stored)) if *stored == oldest) {
+            if matches!(seen.bodies.get(&key), Some(Body::Stored(kept)) if *kept == oldest) {
                 seen.bodies.remove(&key);
             }
         }
-    }
-
-    fn holds(&self, stored_at: Micros, now: Micros) -> bool {
-        now.0.saturating_sub(stored_at.0).saturating_abs() <= self.micros
     }
 
     fn abandon(&self, key: Key) {
@@ -121,6 +135,20 @@ impl Window {
         if matches!(seen.bodies.get(&key), Some(Body::Pending(_))) {
             seen.bodies.remove(&key);
         }
+    }
+}
+
+impl OwnClock {
+    /// Goes on with the machine's clock. That one is taken to have been set back when it shows a time more than `window` before the
+    /// latest; less than that are requests that overtook each other, or a small step that it will have caught up with in time.
+    fn advance(&mut self, wall: Micros, window: i64) -> i64 {
+        let latest = self.wall.unwrap_or(wall.0);
+        let step = wall.0.saturating_sub(latest);
+        if step >= 0 || step < -window {
+            self.wall = Some(wall.0);
+        }
+        self.now = self.now.saturating_add(step.max(0));
+        self.now
     }
 }
 
@@ -207,6 +235,21 @@ mod tests {
         (1..=3).for_each(|n| store(&window, u128::from(n), n, 0));
         check(&window, 1, 0, None);
         check(&window, 2, 0, Some(2));
+    }
+
+    /// A request that is sent again across a step of the clock must not be stored twice, and the window must go on after it.
+    #[test]
+    fn a_clock_that_is_set_back_makes_nothing_new() {
+        for back in [30, 3_600] {
+            let window = window(100);
+            store(&window, 1, 10, 10_000);
+            check(&window, 1, 10_000 - back, Some(10));
+            store(&window, 2, 11, 10_000 - back);
+            check(&window, 1, 10_030 - back, Some(10));
+            check(&window, 2, 10_030 - back, Some(11));
+            check(&window, 1, 10_100, None);
+            check(&window, 2, 10_100, None);
+        }
     }
 
     /// A body stored a second time after its window must not be forgotten with its first entry.

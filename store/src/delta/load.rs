@@ -9,6 +9,7 @@ use futures::TryStreamExt;
 
 use super::{DeltaLog, action, bad};
 use crate::error::Error;
+use crate::fail::{Fail, FailPoint};
 use crate::place::Place;
 use crate::snapshot::DataFile;
 
@@ -63,10 +64,11 @@ impl DeltaLog {
 }
 
 /// Writes a checkpoint of the table's newest version, and deletes the log's entries that are old and covered by an earlier one.
-pub(crate) async fn checkpoint(place: &Place) -> Result<(), Error> {
+pub(crate) async fn checkpoint(place: &Place, fail: &Fail) -> Result<(), Error> {
     let table = place.delta_table().await?;
     let failed = |error: DeltaTableError| bad(place.dir(), &error.to_string());
     create_checkpoint(&table, None).await.map_err(failed)?;
+    fail.reach(FailPoint::CheckpointWritten)?;
     place.sync_checkpoint()?;
     cleanup_metadata(&table, None).await.map_err(failed)?;
     Ok(())

@@ -12,7 +12,7 @@ pub(super) fn checkpoint(inner: &Inner, state: &TableState) -> Result<(), Error>
     if state.log.blocking_lock().since_checkpoint < inner.config.checkpoint_commits.max(1) {
         return Ok(());
     }
-    tokio::runtime::Handle::current().block_on(delta::checkpoint(&state.place))?;
+    tokio::runtime::Handle::current().block_on(delta::checkpoint(&state.place, &inner.fail))?;
     state.log.blocking_lock().since_checkpoint = 0;
     inner.work.checkpointed();
     Ok(())

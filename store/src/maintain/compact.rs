@@ -3,6 +3,7 @@
 use crate::datafile::FileWriter;
 use crate::delta::{Operation, Rows};
 use crate::error::Error;
+use crate::fail::FailPoint;
 use crate::layout::Effort;
 use crate::maintain::merge::Merge;
 use crate::maintain::pick::Picked;
@@ -29,6 +30,7 @@ pub(super) fn compact(inner: &Inner, state: &TableState, picked: &Picked) -> Res
         state.place.discard(&written.file.path)?;
         return Err(Error::Table { path: state.root.clone(), reason });
     }
+    inner.fail.reach(FailPoint::CompactionWritten)?;
     let replacement = Replacement { operation: Operation::Compact, rows: Rows::Stay, removed: &picked.files, added: vec![written] };
     let swapped = replace(inner, state, replacement)?;
     if swapped {

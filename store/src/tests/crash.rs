@@ -117,7 +117,7 @@ async fn a_replay_keeps_to_the_memory_it_is_given() {
         send(&store, body(n)).await;
     }
     drop(store);
-    let small = StoreConfig { held_bytes_max: 100_000, flush_bytes: 20_000, pending_bytes_max: 1_000, ..config(dir.path()) };
+    let small = admitting(100_000, StoreConfig { flush_bytes: 20_000, ..config(dir.path()) });
     let store = open(small).await;
     check(&store, 0..200);
     assert!(store.status().tables.iter().all(|table| table.rows > 0), "{:?}", store.status());

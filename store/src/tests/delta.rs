@@ -42,7 +42,7 @@ async fn another_reader_finds_schema_statistics_and_position() {
     let names: Vec<String> = state.schema().fields().map(|field| field.name().clone()).collect();
     assert_eq!(names, Table::Spans.columns().iter().map(|column| column.name).collect::<Vec<_>>());
     assert_eq!(state.metadata().partition_columns(), &["date"]);
-    let id = crate::wal::read_id(&store.inner.wal_dir()).unwrap().unwrap().app_id();
+    let id = crate::wal::read_id(&crate::disk::OsDisk, &store.inner.wal_dir()).unwrap().unwrap().app_id();
     let position = state.transaction_version(table.log_store().as_ref(), id).await.unwrap();
     assert_eq!(position, Some(i64::try_from(receipt.seq).unwrap()));
 

@@ -6,6 +6,7 @@ mod disk_full;
 mod ingest;
 mod kill;
 mod maintain;
+mod outage;
 mod read_only;
 mod wal;
 
@@ -89,6 +90,11 @@ fn config(data: &Path) -> StoreConfig {
         compact_files: 1_000,
         ..StoreConfig::default()
     }
+}
+
+/// Leaves so many bytes for requests and rows.
+fn admitting(bytes: usize, config: StoreConfig) -> StoreConfig {
+    StoreConfig { ingest_bytes_max: config.overhead_bytes() + bytes, ..config }
 }
 
 fn clock() -> Clock {

@@ -1,10 +1,9 @@
 //! The thread that writes the log: it gathers what waits for a few milliseconds, writes it, syncs once, and answers all.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,13 +14,16 @@ use tokio::sync::oneshot;
 
 use crate::config::StoreConfig;
 use crate::decode::Signal;
+use crate::disk::Disk;
 use crate::error::Error;
-use crate::fail::{Fail, FailPoint};
+use crate::fail::Fail;
 use crate::lock::DirLock;
-use crate::wal::frame::{Frame, frame_bytes};
 use crate::wal::id::LogId;
 use crate::wal::scan::Scanned;
-use crate::wal::segment::{Closed, Segment};
+use crate::wal::writer::{Segments, Writer};
+
+/// How often a log that cannot be written is tried again while nothing comes.
+const PROBE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Is called once, on the log's thread, with the record's position when it is durable, or with why it is not.
 pub(crate) type Done = Box<dyn FnOnce(Result<u64, Error>) + Send>;
@@ -39,6 +41,7 @@ pub(crate) struct Entry {
 /// The log, open for writing.
 pub(crate) struct Log {
     shared: Arc<Shared>,
+    segments: Arc<Segments>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -48,7 +51,8 @@ struct Shared {
     wait: Duration,
     group_bytes: usize,
     durable: AtomicU64,
-    files: Mutex<Files>,
+    /// The last write failed, and no later one has gone well.
+    failing: AtomicBool,
 }
 
 #[derive(Default)]
@@ -60,10 +64,12 @@ struct Queue {
     rotating: Option<oneshot::Sender<()>>,
 }
 
-#[derive(Default)]
-struct Files {
-    closed: VecDeque<Closed>,
-    active_bytes: Option<u64>,
+/// What the thread does next.
+enum Next {
+    Group(Vec<Entry>),
+    /// Nothing waits, and the last write failed: it is time to see whether the disk has recovered.
+    Probe,
+    Rotate(oneshot::Sender<()>),
 }
 
 impl Log {
@@ -71,6 +77,7 @@ impl Log {
     ///
     /// The thread holds the directory's lock until it has ended.
     pub(crate) fn open(
+        disk: Arc<dyn Disk>,
         dir: PathBuf,
         id: LogId,
         scanned: Scanned,
@@ -84,13 +91,21 @@ impl Log {
             wait: Duration::from_millis(config.wal_group_wait_ms),
             group_bytes: config.wal_group_bytes,
             durable: AtomicU64::new(scanned.next_seq - 1),
-            files: Mutex::new(Files { closed: scanned.closed.into(), active_bytes: None }),
+            failing: AtomicBool::new(false),
         });
+        let segments = Arc::new(Segments::new(scanned.closed));
         let room = config.wal_segment_bytes as u64;
-        let writer = Writer { dir, id, room, shared: Arc::clone(&shared), active: None, next_seq: scanned.next_seq, fail, _lock: lock };
-        let thread = std::thread::Builder::new().name("karat-wal".to_owned()).spawn(move || writer.run());
+        let writer = Writer { disk, dir, id, room, segments: Arc::clone(&segments), active: None, next_seq: scanned.next_seq, fail };
+        let run = {
+            let shared = Arc::clone(&shared);
+            move || {
+                shared.run(writer);
+                drop(lock);
+            }
+        };
+        let thread = std::thread::Builder::new().name("karat-wal".to_owned()).spawn(run);
         let thread = thread.map_err(|error| Error::Task(error.to_string()))?;
-        Ok(Log { shared, thread: Mutex::new(Some(thread)) })
+        Ok(Log { shared, segments, thread: Mutex::new(Some(thread)) })
     }
 
     /// Hands a record to the thread; `done` hears of it in any case.
@@ -112,6 +127,11 @@ impl Log {
         self.shared.durable.load(Ordering::Acquire)
     }
 
+    /// Tells whether the log could not be written when it was last tried. It is tried every second, also when nothing comes.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.shared.failing.load(Ordering::Acquire)
+    }
+
     /// Tells the thread to end once nothing waits, and does not wait for it.
     pub(crate) fn stop(&self) {
         self.shared.queue.lock().closing = true;
@@ -128,16 +148,6 @@ impl Log {
         }
     }
 
-    /// Returns the oldest segment that is not written any more.
-    pub(crate) fn oldest(&self) -> Option<Closed> {
-        self.shared.files.lock().closed.front().cloned()
-    }
-
-    /// Forgets the oldest segment, whose file is gone.
-    pub(crate) fn forget_oldest(&self) {
-        self.shared.files.lock().closed.pop_front();
-    }
-
     /// Ends the segment that is being written, as soon as nothing waits, so that it can go once its rows are committed.
     pub(crate) async fn rotate(&self) {
         let (ended, told) = oneshot::channel();
@@ -147,17 +157,50 @@ impl Log {
         drop(told.await);
     }
 
-    /// Returns the number of segments and the bytes that they use.
-    pub(crate) fn size(&self) -> (usize, u64) {
-        let files = self.shared.files.lock();
-        let closed: u64 = files.closed.iter().map(|segment| segment.bytes).sum();
-        (files.closed.len() + usize::from(files.active_bytes.is_some()), closed + files.active_bytes.unwrap_or_default())
+    /// Returns the segments.
+    pub(crate) fn segments(&self) -> &Segments {
+        &self.segments
     }
 }
 
 impl Shared {
+    /// Writes what comes, until the log closes.
+    fn run(&self, mut writer: Writer) {
+        while let Some(next) = self.next() {
+            match next {
+                Next::Group(group) => self.write(&mut writer, group),
+                Next::Probe => self.failing.store(writer.probe().is_err(), Ordering::Release),
+                Next::Rotate(ended) => {
+                    writer.retire_active();
+                    // Whoever asked may have gone away.
+                    let _ = ended.send(());
+                }
+            }
+        }
+        writer.retire_active();
+    }
+
+    fn write(&self, writer: &mut Writer, group: Vec<Entry>) {
+        let appended = writer.append(&group);
+        self.failing.store(appended.is_err(), Ordering::Release);
+        match appended {
+            Ok(first) => self.answer(first, group),
+            Err(error) => {
+                tracing::warn!(%error, n_records = group.len(), "could not write the log; the senders were told to send again");
+                group.into_iter().for_each(|entry| (entry.done)(Err(error.again())));
+            }
+        }
+    }
+
+    fn answer(&self, first: u64, group: Vec<Entry>) {
+        self.durable.store(first + group.len() as u64 - 1, Ordering::Release);
+        for (seq, entry) in (first..).zip(group) {
+            (entry.done)(Ok(seq));
+        }
+    }
+
     /// Waits for records; gathers more for a moment, up to a number of bytes. Nothing when the log closes.
-    fn next_group(&self) -> Option<Next> {
+    fn next(&self) -> Option<Next> {
         let mut queue = self.queue.lock();
         while queue.entries.is_empty() {
             if let Some(ended) = queue.rotating.take() {
@@ -166,7 +209,11 @@ impl Shared {
             if queue.closing {
                 return None;
             }
-            self.ready.wait(&mut queue);
+            if !self.failing.load(Ordering::Acquire) {
+                self.ready.wait(&mut queue);
+            } else if self.ready.wait_for(&mut queue, PROBE_PAUSE).timed_out() {
+                return Some(Next::Probe);
+            }
         }
         let deadline = Instant::now() + self.wait;
         while queue.bytes < self.group_bytes && !queue.closing && !self.ready.wait_until(&mut queue, deadline).timed_out() {}
@@ -178,116 +225,5 @@ impl Shared {
             group.push(entry);
         }
         Some(Next::Group(group))
-    }
-}
-
-/// What the thread does next.
-enum Next {
-    Group(Vec<Entry>),
-    Rotate(oneshot::Sender<()>),
-}
-
-struct Writer {
-    dir: PathBuf,
-    id: LogId,
-    room: u64,
-    shared: Arc<Shared>,
-    active: Option<Segment>,
-    next_seq: u64,
-    fail: Fail,
-    _lock: Option<Arc<DirLock>>,
-}
-
-impl Writer {
-    fn run(mut self) {
-        while let Some(next) = self.shared.next_group() {
-            let group = match next {
-                Next::Group(group) => group,
-                Next::Rotate(ended) => {
-                    self.retire_active();
-                    // Whoever asked may have gone away.
-                    let _ = ended.send(());
-                    continue;
-                }
-            };
-            match self.append(&group) {
-                Ok(()) => self.answer(group),
-                Err(error) => {
-                    tracing::warn!(%error, n_records = group.len(), "could not write the log; the senders were told to send again");
-                    group.into_iter().for_each(|entry| (entry.done)(Err(error.again())));
-                }
-            }
-        }
-        self.retire_active();
-    }
-
-    fn answer(&mut self, group: Vec<Entry>) {
-        let first = self.next_seq;
-        self.next_seq += group.len() as u64;
-        self.shared.durable.store(self.next_seq - 1, Ordering::Release);
-        for (seq, entry) in (first..).zip(group) {
-            (entry.done)(Ok(seq));
-        }
-    }
-
-    /// Writes and syncs a group. After a failure the log is as it was before, or goes on in a new segment.
-    fn append(&mut self, group: &[Entry]) -> Result<(), Error> {
-        let bytes = group.iter().map(|entry| frame_bytes(&entry.tenant, &entry.body)).sum();
-        if self.active.as_ref().is_some_and(|segment| !segment.fits(bytes)) {
-            self.retire_active();
-        }
-        let (heads, ends) = self.heads(group);
-        let segment = match &mut self.active {
-            Some(segment) => segment,
-            empty => empty.insert(Segment::create(&self.dir, self.id, self.next_seq, self.room)?),
-        };
-        let starts = std::iter::once(0).chain(ends.iter().copied());
-        let mut slices: Vec<IoSlice<'_>> =
-            starts.zip(&ends).zip(group).flat_map(|((start, end), entry)| [IoSlice::new(&heads[start..*end]), IoSlice::new(&entry.body)]).collect();
-        if let Err(error) = segment.write(&mut slices) {
-            if segment.rewind().is_err() {
-                self.retire_active();
-            }
-            return Err(error);
-        }
-        if let Err(error) = self.fail.reach(FailPoint::LogWritten).and_then(|()| segment.sync(bytes)) {
-            // What the disk holds now is unknown, and a second sync would say nothing about it: go on in a new file. It begins
-            // with the same position, so that whatever lies here behind the last acked record does not count.
-            self.retire_active();
-            return Err(error);
-        }
-        self.shared.files.lock().active_bytes = Some(segment.bytes());
-        Ok(())
-    }
-
-    /// Writes the heads of all frames one behind the other, and tells where each ends.
-    fn heads(&self, group: &[Entry]) -> (Vec<u8>, Vec<usize>) {
-        let mut heads = Vec::with_capacity(group.len() * 64);
-        let ends = (self.next_seq..).zip(group).map(|(seq, entry)| {
-            let frame = Frame {
-                seq,
-                durable: self.next_seq - 1,
-                signal: entry.signal,
-                tenant: entry.tenant.clone(),
-                received_at: entry.received_at,
-                hash: entry.hash,
-                body: entry.body.clone(),
-            };
-            frame.write_head(self.id, &mut heads);
-            heads.len()
-        });
-        let ends = ends.collect();
-        (heads, ends)
-    }
-
-    fn retire_active(&mut self) {
-        let Some(segment) = self.active.take() else { return };
-        let empty = segment.is_empty();
-        let closed = segment.close(self.next_seq - 1);
-        let mut files = self.shared.files.lock();
-        files.active_bytes = None;
-        if !empty {
-            files.closed.push_back(closed);
-        }
     }
 }

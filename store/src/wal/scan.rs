@@ -1,11 +1,10 @@
 //! Reading a log again: every durable record in order, a torn tail cut, damage named.
 
-use std::fs::OpenOptions;
 use std::path::Path;
 
 use bytes::Bytes;
 
-use crate::disk;
+use crate::disk::Disk;
 use crate::error::Error;
 use crate::wal::frame::{Frame, Parsed};
 use crate::wal::id::LogId;
@@ -32,9 +31,16 @@ pub(crate) struct Scanned {
 /// Visits every durable record of the log in `dir`, in order.
 ///
 /// Records up to `applied` are in the tables, so damage among them is only told. A segment ends where the next one begins: what
-/// lies behind that was never acked.
-pub(crate) fn scan(dir: &Path, id: LogId, applied: u64, tail: Tail, mut visit: impl FnMut(Frame) -> Result<(), Error>) -> Result<Scanned, Error> {
-    let found = list(dir)?;
+/// lies behind that was refused. It is cut off, or it would count once the next one is gone.
+pub(crate) fn scan(
+    disk: &dyn Disk,
+    dir: &Path,
+    id: LogId,
+    applied: u64,
+    tail: Tail,
+    mut visit: impl FnMut(Frame) -> Result<(), Error>,
+) -> Result<Scanned, Error> {
+    let found = list(disk, dir)?;
     let mut scanned = Scanned { next_seq: found.first().map_or(1, |segment| segment.first_seq), closed: Vec::new() };
     for (index, segment) in found.iter().enumerate() {
         let limit = found.get(index + 1).map(|next| next.first_seq);
@@ -43,20 +49,26 @@ pub(crate) fn scan(dir: &Path, id: LogId, applied: u64, tail: Tail, mut visit: i
             scanned.next_seq = limit.unwrap_or(segment.first_seq).max(scanned.next_seq);
             continue;
         }
-        let end = read_segment(segment, id, limit, &mut visit)?;
+        let end = read_segment(disk, segment, id, limit, &mut visit)?;
         match limit {
             Some(limit) if end.next_seq < limit && limit - 1 > applied => return Err(end.corrupt(segment)),
             Some(limit) if end.next_seq < limit => tracing::warn!(
                 file = %segment.path.display(), offset = end.offset, reason = end.reason(),
                 "a log file is damaged; its records are in the tables already"
             ),
-            Some(_) => {}
-            None if end.damage.is_some() && end.damaged_after_ack => return Err(end.corrupt(segment)),
-            None => end_of_log(segment, &end, tail)?,
+            None if end.damaged_after_ack => return Err(end.corrupt(segment)),
+            _ => {
+                if let Some(reason) = end.damage {
+                    tracing::warn!(file = %segment.path.display(), offset = end.offset, reason, "the log's tail is torn; what was acked lies before it");
+                }
+                if tail == Tail::Cut && end.offset < end.bytes && end.next_seq > segment.first_seq {
+                    cut(disk, segment, end.offset)?;
+                }
+            }
         }
         scanned.next_seq = limit.unwrap_or(end.next_seq);
         match (end.next_seq == segment.first_seq, tail) {
-            (true, Tail::Cut) => disk::remove(&segment.path)?,
+            (true, Tail::Cut) => disk.forget(&segment.path)?,
             (true, Tail::Leave) => {}
             (false, _) => scanned.closed.push(end.closed(segment, scanned.next_seq - 1)),
         }
@@ -64,10 +76,17 @@ pub(crate) fn scan(dir: &Path, id: LogId, applied: u64, tail: Tail, mut visit: i
     Ok(scanned)
 }
 
+/// Returns how many bytes the records of a log take at most: what is reserved for records to come counts too.
+pub(crate) fn bytes_used(disk: &dyn Disk, dir: &Path) -> Result<u64, Error> {
+    list(disk, dir)?.iter().map(|segment| disk.len(&segment.path).map_err(|source| Error::io("read", &segment.path, source))).sum()
+}
+
 /// Where a segment's good records end.
 struct End {
     next_seq: u64,
     offset: u64,
+    /// The length of the file.
+    bytes: u64,
     damage: Option<&'static str>,
     /// A later record says that the damaged one was durable once.
     damaged_after_ack: bool,
@@ -87,9 +106,15 @@ impl End {
     }
 }
 
-fn read_segment(segment: &Found, id: LogId, limit: Option<u64>, visit: &mut impl FnMut(Frame) -> Result<(), Error>) -> Result<End, Error> {
-    let bytes = Bytes::from(std::fs::read(&segment.path).map_err(|source| Error::io("read", &segment.path, source))?);
-    let mut end = End { next_seq: segment.first_seq, offset: 0, damage: None, damaged_after_ack: false };
+fn read_segment(
+    disk: &dyn Disk,
+    segment: &Found,
+    id: LogId,
+    limit: Option<u64>,
+    visit: &mut impl FnMut(Frame) -> Result<(), Error>,
+) -> Result<End, Error> {
+    let bytes = Bytes::from(disk.read(&segment.path).map_err(|source| Error::io("read", &segment.path, source))?);
+    let mut end = End { next_seq: segment.first_seq, offset: 0, bytes: bytes.len() as u64, damage: None, damaged_after_ack: false };
     if let Err(reason) = check_header(&bytes, id, segment.first_seq) {
         // A crash while the file was made leaves a header that is not whole, but no record behind it.
         end.damage = Some(reason);
@@ -131,16 +156,10 @@ fn was_durable(id: LogId, bytes: &Bytes, from: usize, seq: u64) -> bool {
     })
 }
 
-/// Cuts what a crash left behind the last record.
-fn end_of_log(segment: &Found, end: &End, tail: Tail) -> Result<(), Error> {
-    if let Some(reason) = end.damage {
-        tracing::warn!(file = %segment.path.display(), offset = end.offset, reason, "the log's tail is torn; what was acked lies before it");
-    }
-    if tail == Tail::Leave || end.next_seq == segment.first_seq {
-        return Ok(());
-    }
-    let cut = OpenOptions::new().write(true).open(&segment.path).and_then(|file| {
-        file.set_len(end.offset)?;
+/// Cuts off what lies behind the last record that counts.
+fn cut(disk: &dyn Disk, segment: &Found, bytes: u64) -> Result<(), Error> {
+    let cut = disk.open(&segment.path).and_then(|file| {
+        file.cut(bytes)?;
         file.sync_all()
     });
     cut.map_err(|source| Error::io("truncate", &segment.path, source))

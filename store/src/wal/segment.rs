@@ -1,12 +1,9 @@
 //! One file of the log. Its name is the position of its first record, so that a file tells what it must hold.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, fallocate};
-
-use crate::disk;
+use crate::disk::{Disk, DiskFile};
 use crate::error::Error;
 use crate::wal::id::LogId;
 
@@ -14,8 +11,6 @@ const EXTENSION: &str = "wal";
 const SKIPPED: &str = "skip";
 const MAGIC: &[u8; 8] = b"karatwal";
 const VERSION: u32 = 1;
-/// Slices that one system call takes on Linux.
-const SLICES_MAX: usize = 1024;
 
 /// Bytes before the first frame.
 pub(crate) const HEADER: usize = 40;
@@ -23,7 +18,7 @@ pub(crate) const HEADER: usize = 40;
 /// The segment that is being written.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    file: File,
+    file: Box<dyn DiskFile>,
     path: PathBuf,
     first_seq: u64,
     /// End of the last durable frame.
@@ -35,21 +30,26 @@ impl Segment {
     /// Creates the file, reserves its room on disk and makes its name durable.
     ///
     /// A file of this name that exists holds no record that counts: its first one would have had this position.
-    pub(crate) fn create(dir: &Path, id: LogId, first_seq: u64, room: u64) -> Result<Segment, Error> {
+    pub(crate) fn create(disk: &dyn Disk, dir: &Path, id: LogId, first_seq: u64, room: u64) -> Result<Segment, Error> {
         let path = dir.join(format!("{first_seq:020}.{EXTENSION}"));
-        let made = Self::prepare(&path, id, first_seq, room).map_err(|source| Error::io("create", &path, source));
-        let file = made.inspect_err(|_| drop(disk::remove(&path)))?;
-        disk::sync_dir(dir)?;
+        let made = Self::prepare(disk, &path, id, first_seq, room).map_err(|source| Error::io("create", &path, source));
+        let file = made.inspect_err(|_| drop(disk.forget(&path)))?;
+        disk.sync_names(dir)?;
         Ok(Segment { file, path, first_seq, end: HEADER as u64, room })
     }
 
-    fn prepare(path: &Path, id: LogId, first_seq: u64, room: u64) -> io::Result<File> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-        reserve(&file, room)?;
-        let header = header(id, first_seq);
-        write_all_at(&file, &mut [IoSlice::new(&header)], 0)?;
+    fn prepare(disk: &dyn Disk, path: &Path, id: LogId, first_seq: u64, room: u64) -> io::Result<Box<dyn DiskFile>> {
+        let file = disk.create(path)?;
+        // So that later syncs write no file size, and a full disk is met early.
+        file.reserve(room)?;
+        file.write_at(&mut [IoSlice::new(&header(id, first_seq))], 0)?;
         file.sync_all()?;
         Ok(file)
+    }
+
+    /// Reserves the room again, which a full disk may have refused.
+    pub(crate) fn reserve(&self) -> Result<(), Error> {
+        self.file.reserve(self.room).map_err(|source| Error::io("reserve room in", &self.path, source))
     }
 
     /// Tells whether `bytes` more fit; an empty segment takes a record of any size.
@@ -64,7 +64,7 @@ impl Segment {
 
     /// Writes frames after the last durable one; they count once [`Segment::sync`] returns.
     pub(crate) fn write(&self, frames: &mut [IoSlice<'_>]) -> Result<(), Error> {
-        write_all_at(&self.file, frames, self.end).map_err(|source| Error::io("write", &self.path, source))
+        self.file.write_at(frames, self.end).map_err(|source| Error::io("write", &self.path, source))
     }
 
     /// Makes `bytes` that were written durable.
@@ -74,12 +74,13 @@ impl Segment {
         Ok(())
     }
 
-    /// Forgets what a failed write left behind the last durable frame.
+    /// Forgets what a failed write left behind the last durable frame, for good.
     pub(crate) fn rewind(&self) -> Result<(), Error> {
         let rewind = || -> io::Result<()> {
-            self.file.set_len(self.end)?;
+            self.file.cut(self.end)?;
+            self.file.sync_all()?;
             // On a full disk there is no room to reserve; the next write says so if that is still true.
-            let _ = reserve(&self.file, self.room);
+            let _ = self.file.reserve(self.room);
             Ok(())
         };
         rewind().map_err(|source| Error::io("truncate", &self.path, source))
@@ -87,7 +88,7 @@ impl Segment {
 
     /// Gives back the room that was not used. The frames are durable already, so a failure loses nothing.
     pub(crate) fn close(self, last_seq: u64) -> Closed {
-        if let Err(error) = self.file.set_len(self.end) {
+        if let Err(error) = self.file.cut(self.end) {
             tracing::warn!(%error, file = %self.path.display(), "could not cut a closed log segment to its length");
         }
         Closed { path: self.path, first_seq: self.first_seq, last_seq, bytes: self.end }
@@ -118,10 +119,9 @@ pub(crate) struct Found {
 }
 
 /// Lists the segments of a log in order.
-pub(crate) fn list(dir: &Path) -> Result<Vec<Found>, Error> {
+pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<Found>, Error> {
     let mut segments = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(|source| Error::io("read", dir, source))? {
-        let path = entry.map_err(|source| Error::io("read", dir, source))?.path();
+    for path in disk.names(dir)? {
         let skipped = match path.extension().and_then(|extension| extension.to_str()) {
             Some(EXTENSION) => false,
             Some(SKIPPED) => true,
@@ -153,29 +153,4 @@ fn header(id: LogId, first_seq: u64) -> [u8; HEADER] {
     let crc = crc32c::crc32c(&header[..36]);
     header[36..].copy_from_slice(&crc.to_le_bytes());
     header
-}
-
-/// Reserves room on disk, so that later syncs write no file size and a full disk is met early; not every file system can.
-fn reserve(file: &File, room: u64) -> io::Result<()> {
-    match fallocate(file, FallocateFlags::empty(), 0, room) {
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS | rustix::io::Errno::INVAL) | Ok(()) => Ok(()),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-fn write_all_at(file: &File, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
-    IoSlice::advance_slices(&mut slices, 0);
-    while !slices.is_empty() {
-        let count = slices.len().min(SLICES_MAX);
-        match rustix::io::pwritev(file, &slices[..count], offset) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => {
-                offset += written as u64;
-                IoSlice::advance_slices(&mut slices, written);
-            }
-            Err(rustix::io::Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Ok(())
 }

@@ -125,7 +125,7 @@ async fn shorten_log(inner: &Arc<Inner>) -> Result<(), Error> {
     blocking(move || {
         let applied = inner.tables.applied(inner.progress.watermark());
         let _retiring = inner.retired.lock();
-        wal::retire(&inner.wal_dir(), inner.check_open()?, &inner.window, applied)
+        wal::retire(inner.disk.as_ref(), &inner.wal_dir(), inner.check_open()?.segments(), &inner.window, applied)
     })
     .await
 }

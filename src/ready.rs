@@ -1,0 +1,73 @@
+//! Whether the process lives (`/health`), and whether it can take data and answer now (`/ready`).
+//!
+//! They differ while the log of the last run is read again, which may take minutes and is no reason to restart anything, and while
+//! the disk is full or memory is used up, when a load balancer should ask elsewhere. Until the store is open, this also stands in for
+//! the dashboard.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde_json::{Value, json};
+use store::{ReplayProgress, Store};
+use tower::ServiceExt as _;
+
+/// What is known of a server from its first moment on.
+#[derive(Default)]
+pub struct Readiness {
+    /// How far the log of the last run is read again.
+    pub replay: ReplayProgress,
+    opened: OnceLock<(Store, Router)>,
+}
+
+impl Readiness {
+    /// Says that the store is open, and which pages are over it.
+    pub fn opened(&self, store: Store, pages: Router) {
+        // A server opens once.
+        let _ = self.opened.set((store, pages));
+    }
+
+    /// Tells why the server cannot take data and answer now; nothing where it can.
+    fn reason(&self) -> Option<Value> {
+        let Some((store, _)) = self.opened.get() else {
+            let (done, all) = self.replay.bytes();
+            return Some(json!({"ready": false, "reason": "reading the log of the last run again", "bytes_read": done, "bytes": all}));
+        };
+        store.trouble().map(|reason| json!({"ready": false, "reason": reason}))
+    }
+}
+
+/// Every route of the dashboard's port: health and readiness, and whatever the dashboard has once it is there.
+pub fn router(readiness: Arc<Readiness>) -> Router {
+    Router::new().route("/health", get(async || "ok\n")).route("/ready", get(ready)).fallback(pages).with_state(readiness)
+}
+
+async fn ready(State(readiness): State<Arc<Readiness>>) -> Response {
+    match readiness.reason() {
+        None => answer(StatusCode::OK, &json!({"ready": true})),
+        Some(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, &reason),
+    }
+}
+
+async fn pages(State(readiness): State<Arc<Readiness>>, request: Request) -> Response {
+    match readiness.opened.get() {
+        Some((_, pages)) => pages.clone().oneshot(request).await.unwrap_or_else(|error| match error {}),
+        None if request.uri().path() == "/healthz" => Response::new(Body::from("ok\n")),
+        None => answer(StatusCode::SERVICE_UNAVAILABLE, &readiness.reason().unwrap_or_default()),
+    }
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    let mut response = Response::new(Body::from(format!("{body}\n")));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}

@@ -1,0 +1,109 @@
+//! Clients that send until they are told to stop, and the book of what they were answered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::request::{Request, SIGNALS};
+use crate::server::TENANTS;
+
+const CLIENTS: usize = 4;
+/// How long a client waits before it sends a request again.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// How a request ended, as its client knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// All of its rows must be there.
+    Acked,
+    /// It was refused whenever it was sent, and given up: none of its rows may be there.
+    Refused,
+}
+
+/// What was answered, by the number of the request.
+#[derive(Debug, Default)]
+pub struct Book {
+    next: AtomicU64,
+    fates: Mutex<BTreeMap<u64, Fate>>,
+}
+
+impl Book {
+    /// Returns what is known at this moment; whatever is not in it is under way, or was never sent.
+    pub fn fates(&self) -> BTreeMap<u64, Fate> {
+        self.fates.lock().clone()
+    }
+}
+
+/// The clients, wherever the server is at the moment.
+pub struct Clients {
+    book: Arc<Book>,
+    address: watch::Sender<String>,
+    finish: Arc<AtomicBool>,
+    tasks: JoinSet<()>,
+}
+
+impl Clients {
+    /// Starts clients that have no server yet.
+    pub fn start() -> Clients {
+        let (address, server) = watch::channel("127.0.0.1:1".to_owned());
+        let (book, finish) = (Arc::new(Book::default()), Arc::new(AtomicBool::new(false)));
+        let mut tasks = JoinSet::new();
+        for _ in 0..CLIENTS {
+            let (book, server, finish) = (Arc::clone(&book), server.clone(), Arc::clone(&finish));
+            tasks.spawn(async move {
+                let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+                while !finish.load(Ordering::Relaxed) {
+                    let request = Request { number: book.next.fetch_add(1, Ordering::Relaxed) };
+                    let fate = send(&client, &server, &request).await;
+                    book.fates.lock().insert(request.number, fate);
+                }
+            });
+        }
+        Clients { book, address, finish, tasks }
+    }
+
+    /// What the clients were answered so far.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// Tells the clients where the server is now.
+    pub fn announce(&self, address: &str) {
+        self.address.send_replace(address.to_owned());
+    }
+
+    /// Has every request that is under way answered, and returns what became of all of them.
+    pub async fn finish(mut self) -> BTreeMap<u64, Fate> {
+        self.finish.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.unwrap();
+        }
+        let fates = self.book.fates();
+        assert_eq!(fates.len() as u64, self.book.next.load(Ordering::Relaxed), "every request was answered");
+        fates
+    }
+}
+
+/// Sends a request, and again, byte for byte, until it is acked. Some are given up when they were refused, as long as no answer
+/// to them was lost: those were certainly not kept.
+async fn send(client: &reqwest::Client, server: &watch::Receiver<String>, request: &Request) -> Fate {
+    let (body, mut is_in_doubt) = (request.body(), false);
+    loop {
+        let url = format!("http://{}/v1/{}", server.borrow().clone(), SIGNALS[request.signal()].0);
+        let token = TENANTS[request.tenant()].0;
+        let sent = client.post(url).header("content-type", "application/x-protobuf").bearer_auth(token).body(body.clone()).send().await;
+        match sent.map(|response| response.status().as_u16()) {
+            Ok(200) => return Fate::Acked,
+            Ok(429 | 502 | 503 | 504) if !is_in_doubt && request.number % 3 == 1 => return Fate::Refused,
+            Ok(429 | 502 | 503 | 504) => {}
+            Ok(status) => panic!("{status}: a client would drop this request"),
+            Err(error) => is_in_doubt |= !error.is_connect(),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,146 @@
+//! Acked means kept: the server is killed again and again under load, and every acked row is found exactly once.
+//!
+//! `just crash` runs 500 cycles; `cargo test` runs [`CYCLES`]. A cycle starts the server on what the last one left, checks what is there,
+//! lets the clients go on, and ends with SIGKILL: at a random moment, in the middle of a start, or at a named moment between two steps,
+//! at which the server kills itself (`store/src/fail.rs`).
+
+mod check;
+mod clients;
+mod request;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+use self::check::{Expected, by_request};
+use self::clients::{Clients, Fate};
+use crate::server::{Server, settings_for_two_tenants};
+
+/// Kills in the normal tests; the promise is at least 50.
+const CYCLES: u32 = 50;
+/// Cycles on one data directory: what they have left is read at every start.
+const EPOCH: u32 = 25;
+const SEED: u64 = 0x6b61_7261_7421;
+
+/// Moments that come with every commit of rows.
+const QUICK: [&str; 7] = ["LogWritten", "LogSynced", "RowsSealed", "FilesWritten", "CommitLinked", "Committed", "Swapped"];
+/// Moments that come with maintenance, which looks at the tables every two seconds.
+const SLOW: [&str; 2] = ["CompactionWritten", "CheckpointWritten"];
+/// How long a server may live that is to kill itself.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How a server ends.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Death {
+    AtRandom,
+    WhileStarting,
+    At(&'static str),
+}
+
+impl Death {
+    /// Half of all deaths are at named moments; the slow ones among them are rare, so that a cycle takes a second.
+    fn pick(random: &mut ChaCha8Rng) -> Death {
+        match random.random_range(0..20) {
+            0..8 => Death::AtRandom,
+            8..10 => Death::WhileStarting,
+            10..18 => Death::At(*QUICK.choose(random).unwrap()),
+            _ => Death::At(*SLOW.choose(random).unwrap()),
+        }
+    }
+}
+
+/// What many cycles came to.
+#[derive(Debug, Default)]
+struct Tally {
+    deaths: BTreeMap<Death, u32>,
+    n_acked: usize,
+    n_refused: usize,
+    n_rows: usize,
+}
+
+#[test]
+fn every_acked_row_is_there_exactly_once_after_every_crash() {
+    let n_cycles = std::env::var("KARAT_CRASH_CYCLES").map_or(CYCLES, |cycles| cycles.parse().unwrap());
+    let seed = std::env::var("KARAT_CRASH_SEED").map_or(SEED, |seed| seed.parse().unwrap());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (mut random, mut tally, began) = (ChaCha8Rng::seed_from_u64(seed), Tally::default(), Instant::now());
+    let mut left = n_cycles;
+    while left > 0 {
+        let n = left.min(EPOCH);
+        left -= n;
+        runtime.block_on(epoch(n, &mut random, &mut tally));
+        eprintln!("{} cycles of {n_cycles} after {:.0} s: {tally:?}", n_cycles - left, began.elapsed().as_secs_f64());
+    }
+    assert!(tally.n_acked > 4 * n_cycles as usize, "the load was too light to say anything: {tally:?}");
+    if n_cycles >= 500 {
+        let missing: Vec<_> = QUICK.iter().chain(&SLOW).filter(|point| !tally.deaths.contains_key(&Death::At(**point))).collect();
+        assert!(missing.is_empty(), "no server died at {missing:?}");
+    }
+}
+
+/// Runs cycles on one data directory, and reads every row at the end, in every way there is.
+async fn epoch(n_cycles: u32, random: &mut ChaCha8Rng, tally: &mut Tally) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let settings = settings_for_two_tenants(dir.path(), HASTY);
+    let clients = Clients::start();
+    for _ in 0..n_cycles {
+        let death = cycle(&data, &settings, &clients, Death::pick(random), random).await;
+        *tally.deaths.entry(death).or_default() += 1;
+    }
+    let server = Server::start(&data, Some(&settings));
+    clients.announce(&server.otlp_http);
+    let fates = clients.finish().await;
+    by_request(&server, &fates).await;
+    let expected = Expected::of(&fates);
+    expected.on_server(&server).await;
+    server.kill();
+    expected.at_rest(&data, "at rest after a kill");
+    Server::start(&data, Some(&settings)).stop();
+    expected.at_rest(&data, "at rest after a stop");
+    expected.in_duckdb(&data);
+    tally.n_acked += fates.values().filter(|fate| **fate == Fate::Acked).count();
+    tally.n_refused += fates.values().filter(|fate| **fate == Fate::Refused).count();
+    tally.n_rows += expected.n_rows();
+}
+
+/// Commits, compactions and checkpoints at every opportunity, and little memory, so that some requests are refused.
+const HASTY: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second = 200\ncompact_files = 3\ncheckpoint_commits = 5\nwal_segment_bytes = 1000000\nflush_bytes = 1000000\ningest_bytes_max = 168000000\n";
+
+/// One life of the server; returns how it ended.
+async fn cycle(data: &Path, settings: &Path, clients: &Clients, death: Death, random: &mut ChaCha8Rng) -> Death {
+    let failpoint = match death {
+        Death::At(point) => Some(format!("{point}:{}", random.random_range(1..6))),
+        Death::AtRandom | Death::WhileStarting => None,
+    };
+    let mut child = Server::spawn(data, Some(settings), failpoint.as_deref());
+    if death == Death::WhileStarting {
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..150))).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        return death;
+    }
+    let Some(mut server) = tokio::task::spawn_blocking(move || Server::ready(child)).await.unwrap() else {
+        assert!(failpoint.is_some(), "the server did not come up after a crash");
+        return death;
+    };
+    if failpoint.is_none() {
+        by_request(&server, &clients.book().fates()).await;
+    }
+    clients.announce(&server.otlp_http);
+    let life = Duration::from_millis(random.random_range(20..500));
+    let (limit, began) = (if failpoint.is_some() { PATIENCE } else { life }, Instant::now());
+    while began.elapsed() < limit {
+        if server.has_ended() {
+            assert!(failpoint.is_some(), "the server ended by itself");
+            return death;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    server.kill();
+    Death::AtRandom
+}
