@@ -12,18 +12,26 @@ pub mod report;
 pub mod suite;
 
 mod baseline;
+mod budget;
+mod cases;
 mod chat;
 mod checks;
 mod cli;
 mod files;
 mod gate;
+mod js;
 mod judge;
 mod keys;
 mod lineage;
+mod metrics;
+mod promptfoo;
 mod run;
+mod runner;
+mod script;
 mod spec;
 mod target;
 mod template;
+mod trace;
 
 pub use checks::Outcome;
 pub use cli::{EvalArgs, EvalFormat, EvalOutcome, cli_eval};

@@ -17,7 +17,8 @@ use crate::gate::summary::{Facts, verdict};
 use crate::gate::values::{CaseValue, Cases, Key, value_of};
 use crate::report::{CaseOutcome, CaseReport, Changes, MetricReport, Report, SliceReport, Verdict};
 use crate::spec::Better;
-use crate::suite::{Metric, Suite};
+use crate::metrics::Metric;
+use crate::suite::Suite;
 
 /// What the gate says about a run.
 pub(crate) struct Decision {

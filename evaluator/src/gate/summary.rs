@@ -4,7 +4,7 @@ use crate::gate::decide::Ended;
 use crate::gate::phrase::{change, counted};
 use crate::report::{MetricReport, RunOutcome, SliceReport, Verdict};
 use crate::spec::OnInconclusive;
-use crate::suite::Metric;
+use crate::metrics::Metric;
 
 /// What the verdict rests on beside the metrics.
 pub(crate) struct Facts {
