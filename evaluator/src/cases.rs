@@ -70,11 +70,8 @@ impl Cases {
 
     fn of_tests(spec: &SuiteSpec, default: &TestSpec, files: &Files, connector: &Connector, env: Env<'_>) -> Result<Self, Error> {
         let tests = read_tests(&spec.tests, files)?;
-        let scenarios = spec
-            .scenarios
-            .iter()
-            .map(|scenario| Ok((scenario.clone(), read_tests(&scenario.tests, files)?)))
-            .collect::<Result<Vec<_>, Error>>()?;
+        let scenarios =
+            spec.scenarios.iter().map(|scenario| Ok((scenario.clone(), read_tests(&scenario.tests, files)?))).collect::<Result<Vec<_>, Error>>()?;
         if tests.is_empty() && scenarios.is_empty() && spec.checks.is_empty() && default.assert.is_empty() {
             return Err(Error::config("there is no case: add `dataset`, or `tests` in promptfoo's form"));
         }

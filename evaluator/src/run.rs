@@ -7,10 +7,12 @@ use futures::StreamExt;
 use schema::{Micros, Tenant};
 use store::Store;
 
+use crate::baseline::Baseline;
 use crate::config::EvaluatorConfig;
 use crate::error::Error;
 use crate::gate::{Ended, decide};
 use crate::git::Git;
+use crate::history;
 use crate::judge::Call;
 use crate::lineage;
 use crate::promptfoo::compare::max_score;
@@ -36,8 +38,22 @@ pub struct Options<'a> {
 
 /// Loads a suite, runs it and decides.
 pub async fn run(path: &Path, options: &Options<'_>, now: Micros) -> Result<Report, Error> {
-    let suite = load(path, &options.compare, &options.config, options.env)?;
+    let mut suite = load(path, &options.compare, &options.config, options.env)?;
+    read_kept_baseline(&mut suite, options).await?;
     run_suite(&suite, options, now).await
+}
+
+/// Reads the baseline out of the tables, where the suite names a run or a branch.
+pub async fn read_kept_baseline(suite: &mut Suite, options: &Options<'_>) -> Result<(), Error> {
+    let Some(spec) = suite.kept_baseline.take() else { return Ok(()) };
+    let Some((store, tenant)) = options.store else {
+        let what = "baseline: runs and branches are read from the tables; say with --data where they are, or name a file";
+        return Err(Error::config(format!("{}: {what}", suite.path.display())));
+    };
+    let report = history::read(store, tenant, &spec, &suite.path.display().to_string()).await?;
+    let name = spec.run.clone().or(spec.branch.clone()).unwrap_or_default();
+    suite.compare_with(Path::new(&name), report);
+    Ok(())
 }
 
 /// Runs a loaded suite and decides.
@@ -97,15 +113,20 @@ fn info(suite: &Suite, options: &Options<'_>, cases: &[CaseReport], id: String, 
         cost_usd: (!costs.is_empty()).then(|| costs.iter().sum()),
         n_cases: suite.dataset.cases.len(),
         n_repeats: suite.repeat,
-        baseline: suite.baseline.as_ref().map(|baseline| BaselineInfo {
-            // The name alone: reports are compared across machines.
-            file: baseline.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-            run: baseline.report.run.id.clone(),
-            started_at: baseline.report.run.started_at.clone(),
-            age_days: chrono::DateTime::parse_from_rfc3339(&baseline.report.run.started_at)
-                .ok()
-                .map(|begun| (now.to_datetime() - begun.to_utc()).num_days()),
-        }),
+        baseline: suite.baseline.as_ref().map(|baseline| baseline_info(baseline, now)),
+    }
+}
+
+/// What reports say about the baseline.
+pub(crate) fn baseline_info(baseline: &Baseline, now: Micros) -> BaselineInfo {
+    BaselineInfo {
+        // The name alone: reports are compared across machines.
+        file: baseline.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        run: baseline.report.run.id.clone(),
+        started_at: baseline.report.run.started_at.clone(),
+        age_days: chrono::DateTime::parse_from_rfc3339(&baseline.report.run.started_at)
+            .ok()
+            .map(|begun| (now.to_datetime() - begun.to_utc()).num_days()),
     }
 }
 

@@ -95,7 +95,8 @@ impl<'a> Runner<'a> {
                 jobs.push(Job { case, repeat, provider, prompt: None });
                 continue;
             }
-            let prompts = self.suite.prompts.iter().filter(|prompt| allowed(&provider.prompts, &[&prompt.label]) && allowed(&test.prompts, &[&prompt.label]));
+            let prompts =
+                self.suite.prompts.iter().filter(|prompt| allowed(&provider.prompts, &[&prompt.label]) && allowed(&test.prompts, &[&prompt.label]));
             jobs.extend(prompts.map(|prompt| Job { case, repeat, provider, prompt: Some(prompt) }));
         }
     }
@@ -115,7 +116,8 @@ impl<'a> Runner<'a> {
         };
         let (mut calls, mut verdicts, mut metrics) = (Vec::new(), Vec::new(), Vec::new());
         // Answers are compared with each other once all are there.
-        let nodes: Vec<_> = plan.nodes.iter().filter(|node| !node.assertions().iter().any(|assertion| assertion.comparing().is_some())).cloned().collect();
+        let nodes: Vec<_> =
+            plan.nodes.iter().filter(|node| !node.assertions().iter().any(|assertion| assertion.comparing().is_some())).cloned().collect();
         for assertion in nodes.iter().flat_map(|node| node.assertions()) {
             let verdict = match &asked {
                 Ok(asked) => self.verdict(assertion, asked, spans.as_deref(), &mut calls).await?,
@@ -224,7 +226,12 @@ impl<'a> Runner<'a> {
 
     /// Counts what the case cost, and returns it in dollars where a price is known.
     fn spend(&self, answer: Option<&Answer>, calls: &[Call]) -> Option<f64> {
-        let costs: Vec<i64> = answer.and_then(|answer| answer.usage.cost).into_iter().chain(calls.iter().filter_map(|call| call.usage.cost)).map(|cost| cost.0).collect();
+        let costs: Vec<i64> = answer
+            .and_then(|answer| answer.usage.cost)
+            .into_iter()
+            .chain(calls.iter().filter_map(|call| call.usage.cost))
+            .map(|cost| cost.0)
+            .collect();
         let total = costs.iter().sum();
         self.budget.spend(NanoUsd(total));
         (!costs.is_empty()).then(|| total as f64 / 1e9)

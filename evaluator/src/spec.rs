@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -56,19 +56,18 @@ pub(crate) struct SuiteSpec {
     #[serde(default)]
     pub env: BTreeMap<String, Value>,
     /// promptfoo's keys that change nothing here.
-    #[serde(default)]
-    #[expect(dead_code, reason = "accepted, and of no meaning here")]
-    pub tags: Option<Value>,
-    #[serde(default)]
-    pub metadata: Option<Value>,
-    #[serde(default)]
-    pub sharing: Option<Value>,
+    #[serde(default, rename = "tags")]
+    pub _tags: IgnoredAny,
+    #[serde(default, rename = "metadata")]
+    pub _metadata: IgnoredAny,
+    #[serde(default, rename = "sharing")]
+    pub _sharing: IgnoredAny,
     #[serde(default, rename = "outputPath")]
-    pub output_path: Option<Value>,
+    pub _output_path: IgnoredAny,
     #[serde(default, rename = "writeLatestResults")]
-    pub write_latest_results: Option<Value>,
+    pub _write_latest_results: IgnoredAny,
     #[serde(default, rename = "$schema")]
-    pub schema: Option<Value>,
+    pub _schema: IgnoredAny,
     /// promptfoo's keys that do not run here, and are refused.
     #[serde(default, rename = "nunjucksFilters")]
     pub nunjucks_filters: Option<Value>,
@@ -121,8 +120,8 @@ pub(crate) struct ProviderSpec {
     #[serde(default)]
     pub transform: Option<String>,
     /// promptfoo's pause between calls; karat's settings limit the calls at once instead.
-    #[serde(default)]
-    pub delay: Option<Value>,
+    #[serde(default, rename = "delay")]
+    pub _delay: IgnoredAny,
 }
 
 /// One thing, or a list of them; a text stands for a thing by its name.
@@ -257,14 +256,15 @@ pub(crate) struct TestOptions {
     pub repeat: Option<u32>,
     /// Name under which later tests find the answer; it does not run here.
     pub store_output_as: Option<String>,
-    /// Grader of model-graded assertions.
-    pub provider: Option<Value>,
-    /// Prompt of model-graded assertions.
-    pub rubric_prompt: Option<Value>,
-    /// Has no meaning without conversations.
-    pub disable_conversation_var: bool,
-    /// Has no meaning without conversations.
-    pub run_serially: bool,
+    /// Of no meaning here: graders of model-graded assertions, and conversations.
+    #[serde(rename = "provider")]
+    pub _provider: IgnoredAny,
+    #[serde(rename = "rubricPrompt")]
+    pub _rubric_prompt: IgnoredAny,
+    #[serde(rename = "disableConversationVar")]
+    pub _disable_conversation_var: IgnoredAny,
+    #[serde(rename = "runSerially")]
+    pub _run_serially: IgnoredAny,
 }
 
 /// Sets of variables, each with every test.
@@ -272,8 +272,8 @@ pub(crate) struct TestOptions {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScenarioSpec {
     /// What the scenario is about.
-    #[serde(default)]
-    pub description: Option<String>,
+    #[serde(default, rename = "description")]
+    pub _description: IgnoredAny,
     /// The sets.
     pub config: Vec<TestSpec>,
     /// The tests.
@@ -343,24 +343,47 @@ pub(crate) struct CheckSpec {
     /// Settings: of a judge's model and endpoint, or of promptfoo's assertion.
     #[serde(default)]
     pub config: Option<Value>,
+    /// Ranks that a measure of retrieval looks at.
+    #[serde(default)]
+    pub k: Option<usize>,
+    /// How much the arguments of tool calls count.
+    #[serde(default)]
+    pub arguments: Option<ArgumentRule>,
+    /// Tolerance of a number, in its unit.
+    #[serde(default)]
+    pub absolute: Option<f64>,
+    /// Tolerance of a number, as a share of the reference.
+    #[serde(default)]
+    pub relative: Option<f64>,
     /// The assertions of an `assert-set`.
     #[serde(default)]
     pub assert: Vec<CheckSpec>,
     /// What is made of the answer for this check alone.
     #[serde(default)]
     pub transform: Option<String>,
-    /// promptfoo's grader of a model-graded assertion.
-    #[serde(default)]
-    pub provider: Option<Value>,
-    /// promptfoo's prompt of a model-graded assertion.
+    /// promptfoo's keys of model-graded assertions, which are errors here.
+    #[serde(default, rename = "provider")]
+    pub _provider: IgnoredAny,
     #[serde(default, rename = "rubricPrompt")]
-    pub rubric_prompt: Option<Value>,
-    /// promptfoo's way to the context of a model-graded assertion.
+    pub _rubric_prompt: IgnoredAny,
     #[serde(default, rename = "contextTransform")]
-    pub context_transform: Option<String>,
+    pub _context_transform: IgnoredAny,
     /// How often the judge is asked.
     #[serde(default)]
     pub votes: Option<u32>,
+}
+
+/// How much the arguments of tool calls count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ArgumentRule {
+    /// Name and arguments have to agree.
+    #[default]
+    Exact,
+    /// The share of equal arguments counts.
+    Partial,
+    /// The name alone counts.
+    Ignore,
 }
 
 /// Which direction of a metric is better.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::baseline::Baseline;
-use crate::chat::Connector;
 use crate::cases::{Cases, Plan};
+use crate::chat::Connector;
 use crate::checks::Check;
 use crate::config::EvaluatorConfig;
 use crate::dataset::{Dataset, hex};
@@ -17,7 +17,8 @@ use crate::keys::explain;
 use crate::metrics::{Metric, metrics};
 use crate::promptfoo::transform::Transform;
 use crate::promptfoo::{read_default, read_prompts};
-use crate::spec::{BudgetSpec, DerivedSpec, GateSpec, ProviderSpec, SuiteSpec, TextOr};
+use crate::report::Report;
+use crate::spec::{BaselineSpec, BudgetSpec, DerivedSpec, GateSpec, ProviderSpec, SuiteSpec, TextOr};
 use crate::target::Target;
 use crate::template::{Env, Template};
 
@@ -48,6 +49,8 @@ pub struct Suite {
     pub(crate) gate: GateSpec,
     pub(crate) budget: Option<BudgetSpec>,
     pub(crate) baseline: Option<Baseline>,
+    /// The baseline that has to be read out of the tables first.
+    pub(crate) kept_baseline: Option<BaselineSpec>,
     /// Where the suite's baseline file is, or would be.
     pub(crate) baseline_path: Option<PathBuf>,
     pub(crate) hash: String,
@@ -63,7 +66,6 @@ pub(crate) struct Prompt {
     pub template: Template,
     pub hash: String,
 }
-
 
 /// Where answers come from, with what reports call it.
 #[derive(Debug, Clone)]
@@ -121,7 +123,7 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
     let overrides = overrides(&cases.plans, &dataset, &connector, env)?;
     let metrics = metrics(&dataset, &cases.plans, &spec.gate)?;
     check_gate(&spec.gate, &spec.slices)?;
-    let (baseline, baseline_path) = baseline(&spec, compare, &files)?;
+    let named = baseline(&spec, compare, &files)?;
     if spec.budget.is_some_and(|budget| budget.usd.is_some()) && !any_price(&spec) {
         return Err(Error::config("budget: dollars are only known where a provider's or judge's config holds `price: {input, output}`"));
     }
@@ -141,8 +143,9 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
         metrics,
         gate: spec.gate,
         budget: spec.budget,
-        baseline,
-        baseline_path,
+        baseline: named.read,
+        baseline_path: named.place,
+        kept_baseline: named.kept,
         hash: hex(&Sha256::digest(text))[..16].to_owned(),
     })
 }
@@ -225,13 +228,29 @@ fn check_gate(gate: &GateSpec, slices: &[String]) -> Result<(), Error> {
     }
 }
 
-fn baseline(spec: &SuiteSpec, compare: &Compare, files: &Files) -> Result<(Option<Baseline>, Option<PathBuf>), Error> {
+/// What a suite is compared with: a file that was read, where it lies or would lie, or runs that stand in the tables.
+struct Named {
+    read: Option<Baseline>,
+    place: Option<PathBuf>,
+    kept: Option<BaselineSpec>,
+}
+
+fn baseline(spec: &SuiteSpec, compare: &Compare, files: &Files) -> Result<Named, Error> {
+    let mut kept = None;
     let named = match &spec.baseline {
         None => None,
         Some(baseline) => match (&baseline.file, &baseline.run, &baseline.branch) {
             (Some(file), None, None) if baseline.last.is_none() => Some(file),
+            (None, Some(_), None) if baseline.last.is_none() => {
+                kept = Some(baseline.clone());
+                None
+            }
+            (None, None, Some(_)) => {
+                kept = Some(baseline.clone());
+                None
+            }
             (None, None, None) => return Err(Error::config("baseline is empty; write {file: baselines/<name>.json}")),
-            _ => return Err(Error::config("baseline: this version reads {file: <report>.json} alone; runs and branches are not read yet")),
+            _ => return Err(Error::config("baseline is {file: <report>.json}, {run: <id>} or {branch: <name>, last: 3}, one of the three")),
         },
     };
     let place = named.map(|file| files.find("baseline", file).unwrap_or_else(|_| files.place(file)));
@@ -245,7 +264,8 @@ fn baseline(spec: &SuiteSpec, compare: &Compare, files: &Files) -> Result<(Optio
         }
         _ => None,
     };
-    Ok((read, place))
+    let kept = kept.filter(|_| *compare == Compare::Suite);
+    Ok(Named { read, place, kept })
 }
 
 fn any_price(spec: &SuiteSpec) -> bool {
@@ -258,6 +278,11 @@ impl Suite {
     /// Returns where the suite's baseline file is, or would be.
     pub fn baseline_path(&self) -> Option<&Path> {
         self.baseline_path.as_deref()
+    }
+
+    /// Compares the suite's next run with this one.
+    pub(crate) fn compare_with(&mut self, path: &Path, report: Report) {
+        self.baseline = Some(Baseline { path: path.to_owned(), report });
     }
 
     /// The target of a test: its own, or the provider's.

@@ -133,9 +133,7 @@ fn printed(value: &Jinja) -> String {
 }
 
 fn dumped(value: &Jinja) -> Result<String, minijinja::Error> {
-    serde_json::to_value(value)
-        .map(|value| js::json(&value))
-        .map_err(|error| minijinja::Error::new(JinjaKind::BadSerialization, error.to_string()))
+    serde_json::to_value(value).map(|value| js::json(&value)).map_err(|error| minijinja::Error::new(JinjaKind::BadSerialization, error.to_string()))
 }
 
 /// The methods of JavaScript's strings that templates are seen to call.
@@ -168,7 +166,8 @@ mod tests {
 
     fn render(text: &str) -> String {
         let vars: Vars =
-            serde_json::from_value(json!({"name": "Ada", "n": 3.0, "none": null, "ticket": {"id": 7}, "list": ["a", 1], "rows": [{"x": 1}]})).unwrap();
+            serde_json::from_value(json!({"name": "Ada", "n": 3.0, "none": null, "ticket": {"id": 7}, "list": ["a", 1], "rows": [{"x": 1}]}))
+                .unwrap();
         Template::parse(text, &|name| (name == "HOST").then(|| "h".to_owned())).unwrap().render(&vars).unwrap()
     }
 

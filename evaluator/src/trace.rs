@@ -91,7 +91,9 @@ pub(crate) struct Step {
 /// The steps of a trace, in the order of their beginning.
 pub(crate) fn steps(spans: &[Span]) -> Vec<Step> {
     let mut sorted: Vec<&Span> = spans.iter().collect();
-    sorted.sort_by(|a, b| (a.start_ms, a.end_ms.unwrap_or(a.start_ms)).partial_cmp(&(b.start_ms, b.end_ms.unwrap_or(b.start_ms))).unwrap_or(std::cmp::Ordering::Equal));
+    sorted.sort_by(|a, b| {
+        (a.start_ms, a.end_ms.unwrap_or(a.start_ms)).partial_cmp(&(b.start_ms, b.end_ms.unwrap_or(b.start_ms))).unwrap_or(std::cmp::Ordering::Equal)
+    });
     sorted.into_iter().map(step).collect()
 }
 

@@ -16,10 +16,10 @@ function asserted(result) {
 function verdicts(suite) {
   const output = join(scratch, 'out.json');
   try {
-    execFileSync(promptfoo, ['eval', '-c', suite, '-o', output, '--no-cache', '-j', '1'], { cwd: folder, env, stdio: 'ignore' });
+    execFileSync(promptfoo, ['eval', '-c', suite, '-o', output, '--no-cache', '-j', '1'], { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] });
   } catch (error) {
     // 100: some case failed. Anything else did not start.
-    if (error.status !== 100) return { refused: true };
+    if (error.status !== 100) return { refused: String(error.stderr || error.message).slice(-500) };
   }
   const { results } = JSON.parse(readFileSync(output, 'utf8'));
   const sorted = results.results.sort((a, b) => a.testIdx - b.testIdx || a.promptIdx - b.promptIdx);

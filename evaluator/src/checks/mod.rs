@@ -6,9 +6,16 @@ mod groundedness;
 mod json;
 mod judged;
 mod latency;
+mod numeric;
+mod overlap;
+mod quotes;
+mod ranked;
+mod readability;
 mod regex;
+mod safety;
 mod spec;
 mod token_f1;
+mod tools;
 
 use std::borrow::Cow;
 
@@ -37,6 +44,13 @@ pub(crate) enum Check {
     TokenF1(token_f1::TokenF1),
     Groundedness(groundedness::Groundedness),
     Latency(latency::Latency),
+    Overlap(overlap::Overlap),
+    Numeric(numeric::Numeric),
+    Quotes(quotes::Quotes),
+    Readability(readability::Readability),
+    Ranked(ranked::Ranked),
+    Tools(tools::Tools),
+    Safety(safety::Safety),
     /// An assertion of promptfoo's, judged as promptfoo does.
     Promptfoo(Box<Assert>),
     /// Code in JavaScript or Python, run by the interpreter that is installed.
@@ -224,11 +238,22 @@ impl Check {
     /// What the check's values are.
     pub(crate) fn scale(&self) -> Scale {
         match self {
-            Check::Equals(_) | Check::Contains(_) | Check::Regex(_) | Check::Json(_) => Scale::Rate,
-            Check::TokenF1(_) | Check::Groundedness(_) | Check::Judge(_) => Scale::Score,
-            Check::Latency(_) => Scale::Unbounded,
+            Check::Equals(_) | Check::Contains(_) | Check::Regex(_) | Check::Json(_) | Check::Numeric(_) | Check::Safety(_) => Scale::Rate,
+            Check::TokenF1(_) | Check::Groundedness(_) | Check::Judge(_) | Check::Overlap(_) | Check::Quotes(_) | Check::Ranked(_) => Scale::Score,
+            Check::Tools(check) => check.scale(),
+            Check::Latency(_) | Check::Readability(_) => Scale::Unbounded,
             Check::Promptfoo(check) => check.scale(),
             Check::Script(_) => Scale::Score,
+        }
+    }
+
+    /// Which direction is better where the suite does not say.
+    pub(crate) fn better(&self) -> Better {
+        match self {
+            Check::Readability(check) => check.better(),
+            Check::Safety(check) if check.looks_for != safety::LooksFor::Refusal => Better::Lower,
+            _ if self.scale() == Scale::Unbounded => Better::Lower,
+            _ => Better::Higher,
         }
     }
 
@@ -242,6 +267,13 @@ impl Check {
             Check::TokenF1(_) => "token_f1 squad-v2".to_owned(),
             Check::Groundedness(_) => format!("groundedness {}", measure::text::groundedness::VERSION),
             Check::Latency(_) => "latency wall-clock ms".to_owned(),
+            Check::Overlap(check) => check.signature(),
+            Check::Numeric(check) => check.signature(),
+            Check::Quotes(check) => check.signature(),
+            Check::Readability(check) => check.signature(),
+            Check::Ranked(check) => check.signature(),
+            Check::Tools(check) => check.signature(),
+            Check::Safety(check) => check.signature(),
             Check::Promptfoo(check) => check.signature(),
             Check::Script(check) => check.signature(),
             Check::Judge(check) => check.signature(),
@@ -265,7 +297,11 @@ impl Assertion {
 
     /// Whether the check looks at the spans of the answer's trace.
     pub(crate) fn looks_at_spans(&self) -> bool {
-        matches!(&self.check, Check::Promptfoo(assert) if assert.kind().starts_with("trace-") || assert.kind().starts_with("trajectory:"))
+        match &self.check {
+            Check::Promptfoo(assert) => assert.kind().starts_with("trace-") || assert.kind().starts_with("trajectory:"),
+            Check::Tools(_) => true,
+            _ => false,
+        }
     }
 
     /// What the check says about an answer; a judge has to be asked first, and says it itself.
@@ -281,6 +317,13 @@ impl Assertion {
             Check::TokenF1(check) => check.verdict(subject),
             Check::Groundedness(check) => check.verdict(subject),
             Check::Latency(check) => check.verdict(subject),
+            Check::Overlap(check) => check.verdict(subject),
+            Check::Numeric(check) => check.verdict(subject),
+            Check::Quotes(check) => check.verdict(subject),
+            Check::Readability(check) => check.verdict(subject),
+            Check::Ranked(check) => check.verdict(subject),
+            Check::Tools(check) => check.verdict(subject),
+            Check::Safety(check) => check.verdict(subject),
             // promptfoo's assertions know their own `not-` and threshold.
             Check::Promptfoo(check) => return check.verdict(subject),
             Check::Script(_) => Verdict::failed("the script was not run"),

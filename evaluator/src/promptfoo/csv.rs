@@ -69,7 +69,8 @@ pub(super) fn test_of(row: &[(String, String)]) -> Result<TestSpec, String> {
 
 /// `type(threshold):value`; anything else is a text that the answer has to equal.
 fn assertion_of(cell: &str) -> Result<CheckSpec, String> {
-    let named = |kind: &str, value: &str| CheckSpec { kind: Some(kind.to_owned()), value: Some(Value::String(value.to_owned())), ..CheckSpec::default() };
+    let named =
+        |kind: &str, value: &str| CheckSpec { kind: Some(kind.to_owned()), value: Some(Value::String(value.to_owned())), ..CheckSpec::default() };
     for prefix in ["javascript:", "fn:", "eval:"] {
         if let Some(code) = cell.strip_prefix(prefix) {
             return Ok(named("javascript", code.trim()));

@@ -97,12 +97,14 @@ impl Assert {
         let value = self.value.as_ref().map(|value| self.filled_in(value, subject)).transpose()?;
         let changed = self.transform.as_ref().map(|transform| transform.apply(subject.value)).transpose()?;
         let output = changed.as_ref().map(js::coerce);
-        let subject = Subject {
-            value: changed.as_ref().unwrap_or(subject.value),
-            output: output.as_deref().unwrap_or(subject.output),
-            ..*subject
-        };
-        asserts::grade(&asserts::Question { kind: &self.kind, inverse: self.inverse, value: value.as_ref(), threshold: self.threshold, subject: &subject })
+        let subject = Subject { value: changed.as_ref().unwrap_or(subject.value), output: output.as_deref().unwrap_or(subject.output), ..*subject };
+        asserts::grade(&asserts::Question {
+            kind: &self.kind,
+            inverse: self.inverse,
+            value: value.as_ref(),
+            threshold: self.threshold,
+            subject: &subject,
+        })
     }
 
     /// promptfoo fills in texts and lists of texts, nothing deeper.
@@ -170,7 +172,8 @@ fn fault_of(kind: &str, spec: &CheckSpec) -> Option<String> {
         return Some(asserts::unknown(kind));
     }
     let script = spec.value.as_ref().and_then(Value::as_str).is_some_and(|value| value.starts_with("file://") || value.starts_with("package:"));
-    (script && matches!(kind, "javascript" | "python" | "ruby")).then(|| format!("{kind} from a file does not run here; write the code into the suite"))
+    (script && matches!(kind, "javascript" | "python" | "ruby"))
+        .then(|| format!("{kind} from a file does not run here; write the code into the suite"))
 }
 
 /// Loads `file://` values: JSON and YAML as what they hold, text without the white space around it.

@@ -108,7 +108,10 @@ mod tests {
     #[test]
     fn prompts_are_filled_in_as_promptfoo_does() {
         assert_eq!(rendered("{{a}}!", json!({"a": "x {{b}}\n", "b": "y"})), "x y!");
-        assert_eq!(rendered(r#"[{"role": "user", "content": "{{a}}"}]"#, json!({"a": "say \"x\""})), "[\n  {\n    \"role\": \"user\",\n    \"content\": \"say \\\"x\\\"\"\n  }\n]");
+        assert_eq!(
+            rendered(r#"[{"role": "user", "content": "{{a}}"}]"#, json!({"a": "say \"x\""})),
+            "[\n  {\n    \"role\": \"user\",\n    \"content\": \"say \\\"x\\\"\"\n  }\n]"
+        );
         assert_eq!(rendered("{{a}}", json!({"a": "{{nobody}}"})), "{{nobody}}");
         assert_eq!(rendered("open {{ bracket", json!({})), "open {{ bracket");
     }

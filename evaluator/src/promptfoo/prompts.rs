@@ -38,7 +38,8 @@ fn from_files(name: &str, label: Option<&str>, files: &Files) -> Result<Vec<Raw>
     let mut read = Vec::new();
     for path in found {
         // One file is called what the suite calls it; of several each by its own name.
-        let own = if name.contains('*') { path.file_name().map_or(name.to_owned(), |name| name.to_string_lossy().into_owned()) } else { name.to_owned() };
+        let own =
+            if name.contains('*') { path.file_name().map_or(name.to_owned(), |name| name.to_string_lossy().into_owned()) } else { name.to_owned() };
         read.extend(from_file(&path, label.unwrap_or(&own))?);
     }
     Ok(read)
@@ -47,7 +48,13 @@ fn from_files(name: &str, label: Option<&str>, files: &Files) -> Result<Vec<Raw>
 fn from_file(path: &Path, label: &str) -> Result<Vec<Raw>, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::File { action: "read", path: path.to_owned(), source })?;
     let texts: Vec<String> = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("txt") => text.replace("\r\n", "\n").split('\n').collect::<Vec<_>>().split(|line| line.trim() == "---").map(|lines| lines.join("\n").trim().to_owned()).collect(),
+        Some("txt") => text
+            .replace("\r\n", "\n")
+            .split('\n')
+            .collect::<Vec<_>>()
+            .split(|line| line.trim() == "---")
+            .map(|lines| lines.join("\n").trim().to_owned())
+            .collect(),
         Some("jsonl") => text.split('\n').map(str::to_owned).filter(|line| !line.trim().is_empty()).collect(),
         Some("yaml" | "yml") => {
             let value: Value = serde_yaml_ng::from_str(&text).map_err(|error| Error::config(format!("{}: {error}", path.display())))?;

@@ -1,6 +1,9 @@
 //! The report of a run: the verdict, every metric and every case. A baseline file is such a report.
 
+mod github;
+mod html;
 mod junit;
+mod markdown;
 mod text;
 
 use std::collections::BTreeMap;
@@ -10,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::checks::Outcome;
 use crate::spec::Better;
 
+pub use github::github;
+pub use html::html;
 pub use junit::junit;
+pub use markdown::markdown;
 pub use text::text;
 
 /// Name and version of the report's shape.

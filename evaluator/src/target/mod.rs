@@ -68,7 +68,8 @@ pub(crate) struct Ask<'a> {
 }
 
 /// Providers that promptfoo knows by their first word, beside its own.
-const ELSEWHERE: [&str; 12] = ["python", "file", "package", "anthropic", "azure", "bedrock", "ollama", "vertex", "mistral", "webhook", "promptfoo", "javascript"];
+const ELSEWHERE: [&str; 12] =
+    ["python", "file", "package", "anthropic", "azure", "bedrock", "ollama", "vertex", "mistral", "webhook", "promptfoo", "javascript"];
 
 const KINDS: [&str; 7] = ["dataset:<column>", "openai:chat:<model>", "http(s)://<address>", "http", "exec:<command>", "command:<command>", "echo"];
 

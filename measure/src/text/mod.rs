@@ -6,7 +6,7 @@ pub mod gleu;
 pub mod groundedness;
 pub mod jaro;
 pub mod levenshtein;
-mod ngrams;
+pub(crate) mod ngrams;
 pub mod numeric;
 pub mod porter;
 pub mod quantities;

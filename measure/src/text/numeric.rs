@@ -12,7 +12,8 @@ pub fn numbers_in(text: &str) -> Vec<f64> {
         }
         let end = end_of_number(bytes, at);
         let digits = text[at..end].replace(',', "");
-        let negative = at.checked_sub(1).is_some_and(|sign| bytes[sign] == b'-' && !sign.checked_sub(1).is_some_and(|c| bytes[c].is_ascii_alphanumeric()));
+        let negative =
+            at.checked_sub(1).is_some_and(|sign| bytes[sign] == b'-' && !sign.checked_sub(1).is_some_and(|c| bytes[c].is_ascii_alphanumeric()));
         if let Ok(number) = digits.parse::<f64>() {
             found.push(if negative { -number } else { number });
         }

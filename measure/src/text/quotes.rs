@@ -25,7 +25,8 @@ pub fn quoted_spans(text: &str, words_min: usize) -> Vec<&str> {
 
 /// Whether a span stands in a source, word by word: white space, case and the kind of quotation marks do not matter, nor a final dot or comma.
 pub fn is_quoted_from(span: &str, source: &str) -> bool {
-    let plain = |text: &str| text.to_lowercase().replace(['’', '‘'], "'").replace(['“', '”', '„'], "\"").split_whitespace().collect::<Vec<_>>().join(" ");
+    let plain =
+        |text: &str| text.to_lowercase().replace(['’', '‘'], "'").replace(['“', '”', '„'], "\"").split_whitespace().collect::<Vec<_>>().join(" ");
     let span = plain(span);
     plain(source).contains(span.trim_end_matches(['.', ',', ';', '…']))
 }

@@ -17,7 +17,8 @@ pub struct Counts {
 
 /// Counts a text; nothing where it has no word.
 pub fn count(text: &str) -> Option<Counts> {
-    let words: Vec<&str> = text.split(|c: char| !(c.is_alphanumeric() || c == '\'' || c == '’')).filter(|word| word.contains(char::is_alphanumeric)).collect();
+    let words: Vec<&str> =
+        text.split(|c: char| !(c.is_alphanumeric() || c == '\'' || c == '’')).filter(|word| word.contains(char::is_alphanumeric)).collect();
     let characters = words.iter().flat_map(|word| word.chars()).filter(|c| c.is_alphanumeric()).count();
     let syllables = words.iter().map(|word| n_syllables(word)).sum();
     (!words.is_empty()).then(|| Counts { sentences: sentences(text).len().max(1), words: words.len(), syllables, characters })

@@ -33,9 +33,10 @@ mod tests {
 
     #[test]
     fn numbers_stay_whole() {
-        assert_eq!(tokenize("It cost $1,234.5, in 2020-21 (&quot;cheap&quot;)."), [
-            "It", "cost", "$", "1,234.5", ",", "in", "2020", "-", "21", "(", "\"", "cheap", "\"", ")", "."
-        ]);
+        assert_eq!(
+            tokenize("It cost $1,234.5, in 2020-21 (&quot;cheap&quot;)."),
+            ["It", "cost", "$", "1,234.5", ",", "in", "2020", "-", "21", "(", "\"", "cheap", "\"", ")", "."]
+        );
         assert_eq!(tokenize("don't e.g. x"), ["don't", "e", ".", "g", ".", "x"]);
     }
 }

@@ -36,7 +36,11 @@ fn spaced_punctuation(text: &str) -> String {
             '.' => Some(at) == end,
             _ => false,
         };
-        if alone { out.extend([' ', c, ' ']) } else { out.push(c) }
+        if alone {
+            out.extend([' ', c, ' '])
+        } else {
+            out.push(c)
+        }
         at += 1;
     }
     out
@@ -46,7 +50,10 @@ fn spaced_punctuation(text: &str) -> String {
 fn sentence_end(chars: &[char]) -> Option<usize> {
     let last = chars.iter().rposition(|c| !matches!(c, ']' | ')' | '}' | '>' | '\'' | '"') && !c.is_whitespace())?;
     let before = chars.get(last.checked_sub(1)?)?;
-    let is_acronym = last >= 3 && before.is_ascii_alphabetic() && chars[last - 2] == '.' && chars[last - 3].is_ascii_alphabetic()
+    let is_acronym = last >= 3
+        && before.is_ascii_alphabetic()
+        && chars[last - 2] == '.'
+        && chars[last - 3].is_ascii_alphabetic()
         && !chars.get(last.wrapping_sub(4)).is_some_and(|c| c.is_alphanumeric());
     (chars[last] == '.' && *before != '.' && !is_acronym).then_some(last)
 }

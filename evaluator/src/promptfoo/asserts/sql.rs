@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use serde_json::Value;
-use sqlparser::ast::{Expr, Statement, Visit, Visitor, ObjectName};
+use sqlparser::ast::{Expr, ObjectName, Statement, Visit, Visitor};
 use sqlparser::dialect::{
     BigQueryDialect, Dialect, HiveDialect, MsSqlDialect, MySqlDialect, PostgreSqlDialect, RedshiftSqlDialect, SQLiteDialect, SnowflakeDialect,
 };
@@ -93,8 +93,11 @@ fn pattern(text: &str) -> Option<regex::Regex> {
 /// `select a b from t`: a comma was probably forgotten.
 fn comma_is_missing(sql: &str) -> bool {
     let words: Vec<String> = sql.split_whitespace().map(str::to_lowercase).collect();
-    let is_name = |word: &str| word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    words.windows(4).any(|w| w[0] == "select" && is_name(&w[1]) && !matches!(w[1].as_str(), "all" | "distinct") && is_name(&w[2]) && w[3] == "from" && w[2] != "as")
+    let is_name =
+        |word: &str| word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    words.windows(4).any(|w| {
+        w[0] == "select" && is_name(&w[1]) && !matches!(w[1].as_str(), "all" | "distinct") && is_name(&w[2]) && w[3] == "from" && w[2] != "as"
+    })
 }
 
 /// Tables and columns of statements, in node-sql-parser's form.
