@@ -119,7 +119,7 @@ pub async fn run(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
             let env = |name: &str| std::env::var(name).ok();
             let suite = suite.as_ref().map(|path| load(path, &Compare::Nothing, &config.evaluator, &env)).transpose()?;
             let before = read_report(baseline)?;
-            let report = compare::compare((baseline, before.clone()), read_report(candidate)?, suite, clock::now())?;
+            let report = compare::compare((baseline.as_path(), before.clone()), read_report(candidate)?, suite, clock::now())?;
             write!(std::io::stdout().lock(), "{}", write_as((*format).into(), &report, Some(&before))?)?;
             Ok(u8::try_from(report.verdict.exit_code).unwrap_or(1))
         }

@@ -36,7 +36,6 @@ struct ResultRow {
     latency_ms: Option<i64>,
     output: Option<String>,
     error: Option<String>,
-    case_hash: Option<String>,
     scores: Option<String>,
 }
 
@@ -94,7 +93,7 @@ async fn results(store: &Store, tenant: &Tenant, run: &str, first_repeat: u32) -
     rows.into_iter()
         .map(|row| {
             let outcome = serde_json::from_value::<CaseOutcome>(serde_json::Value::String(row.outcome))?;
-            Ok(CaseReport {
+            Ok::<_, Error>(CaseReport {
                 id: row.case_id,
                 repeat: first_repeat + u32::try_from(row.repeat).unwrap_or(0),
                 prompt: row.prompt,
@@ -106,7 +105,7 @@ async fn results(store: &Store, tenant: &Tenant, run: &str, first_repeat: u32) -
                 cost_usd: None,
                 output: row.output,
                 error: row.error,
-                hash: row.case_hash,
+                hash: None,
                 scores: row.scores.as_deref().map_or_else(|| Ok(Vec::new()), serde_json::from_str)?,
             })
         })

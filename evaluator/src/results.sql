@@ -9,7 +9,6 @@ select
   latency_ms,
   output,
   error,
-  cast(null as varchar) as case_hash,
   scores
 from results
 where run_id = $run

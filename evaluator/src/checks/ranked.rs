@@ -84,7 +84,7 @@ impl Ranked {
         let ranked: Vec<f64> = head
             .iter()
             .map(|id| {
-                let again = seen.contains(id);
+                let again = seen.contains(&id);
                 seen.push(id);
                 if again { 0.0 } else { grades.get(id.as_str()).copied().unwrap_or(0.0) }
             })

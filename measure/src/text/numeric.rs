@@ -5,7 +5,7 @@ pub fn numbers_in(text: &str) -> Vec<f64> {
     let bytes = text.as_bytes();
     let (mut found, mut at) = (Vec::new(), 0);
     while at < bytes.len() {
-        let begins = bytes[at].is_ascii_digit() && !at.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_alphabetic());
+        let begins = bytes[at].is_ascii_digit() && !at.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_alphanumeric());
         if !begins {
             at += 1;
             continue;
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn numbers_are_found_in_prose() {
-        assert_eq!(numbers_in("a1 cost $1,234.50, then -3 or 2.5e3; v2 2020-21"), [1234.5, -3.0, 2500.0, 2020.0, 21.0]);
+        assert_eq!(numbers_in("a12 cost $1,234.50, then -3 or 2.5e3; v2 2020-21"), [1234.5, -3.0, 2500.0, 2020.0, 21.0]);
         assert_eq!(final_number("so 3 + 4\n#### 1,007 apples"), Some(1007.0));
         assert_eq!(final_number("none"), None);
         assert!(is_close(99.0, 100.0, 0.0, 0.01) && !is_close(98.9, 100.0, 0.5, 0.01));
