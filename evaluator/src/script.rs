@@ -2,6 +2,7 @@
 //!
 //! A suite is as trusted as the commands that it names; what it is run on is handed over as data, on standard input.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::process::Command;
 
 use crate::checks::{Outcome, Subject, Verdict};
 use crate::dataset::Vars;
+use crate::template::render;
 
 /// An assertion in code, as promptfoo's `javascript` and `python` have it.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +52,11 @@ impl Script {
 
     /// Runs the code on an answer. What throws is a fail; what cannot be run is no verdict.
     pub(crate) async fn verdict(&self, subject: &Subject<'_>, limit: Duration) -> Verdict {
-        let task = json!({"kind": "assert", "code": self.code, "output": subject.value, "vars": subject.vars, "prompt": subject.prompt});
+        let code = match render(&self.code, subject.vars, &BTreeMap::new()) {
+            Ok(code) => code,
+            Err(error) => return Verdict::failed(error),
+        };
+        let task = json!({"kind": "assert", "code": code, "output": subject.value, "vars": subject.vars, "prompt": subject.prompt});
         match evaluate(self.language, &task, limit).await {
             Ok(result) => self.read(&result),
             Err(ScriptError::Threw(error)) => scored(false, 0.0, format!("the code threw: {error}")),

@@ -115,12 +115,13 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
         dataset.expect_column(key, column)?;
     }
     let has_tests = spec.dataset.is_none();
-    let providers = providers(&spec.providers.0, &dataset, &connector, env)?;
+    let directory = directory_of(&files);
+    let providers = providers(&spec.providers.0, &dataset, &connector, &directory, env)?;
     let prompts = prompts(&spec, &dataset, &files, env)?;
     if prompts.is_empty() && providers.iter().any(|provider| provider.target.needs_prompt()) {
         return Err(Error::config("a provider that is asked needs `prompts`"));
     }
-    let overrides = overrides(&cases.plans, &dataset, &connector, env)?;
+    let overrides = overrides(&cases.plans, &dataset, &connector, &directory, env)?;
     let metrics = metrics(&dataset, &cases.plans, &spec.gate)?;
     check_gate(&spec.gate, &spec.slices)?;
     let named = baseline(&spec, compare, &files)?;
@@ -150,6 +151,11 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
     })
 }
 
+/// Commands run in the directory of the suite, wherever karat is started.
+fn directory_of(files: &Files) -> PathBuf {
+    files.bases().first().cloned().unwrap_or_else(|| PathBuf::from("."))
+}
+
 /// What promptfoo would run as code while it loads a suite.
 fn refuse_code(spec: &SuiteSpec) -> Result<(), Error> {
     let given = [("extensions", &spec.extensions), ("nunjucksFilters", &spec.nunjucks_filters), ("redteam", &spec.redteam)];
@@ -167,7 +173,13 @@ fn repeat(spec: &SuiteSpec) -> Result<u32, Error> {
     if (1..=100).contains(&repeat) { Ok(repeat) } else { Err(Error::config("repeat is a number from 1 to 100")) }
 }
 
-fn providers(specs: &[TextOr<ProviderSpec>], dataset: &Dataset, connector: &Connector, env: Env<'_>) -> Result<Vec<Provider>, Error> {
+fn providers(
+    specs: &[TextOr<ProviderSpec>],
+    dataset: &Dataset,
+    connector: &Connector,
+    directory: &Path,
+    env: Env<'_>,
+) -> Result<Vec<Provider>, Error> {
     if specs.is_empty() {
         return Err(Error::config("providers is empty; name one, such as dataset:answer"));
     }
@@ -177,7 +189,7 @@ fn providers(specs: &[TextOr<ProviderSpec>], dataset: &Dataset, connector: &Conn
             TextOr::Text(id) => plain(id),
             TextOr::Map(spec) => spec.clone(),
         };
-        let target = Target::parse(&spec.id, spec.config.as_ref(), dataset, connector, env)?;
+        let target = Target::parse(&spec.id, spec.config.as_ref(), dataset, connector, directory, env)?;
         let transform = spec.transform.as_deref().map(Transform::parse).transpose().map_err(Error::config)?;
         Ok(Provider { label: spec.label.unwrap_or_else(|| spec.id.clone()), id: spec.id, target, prompts: spec.prompts, transform })
     };
@@ -185,13 +197,13 @@ fn providers(specs: &[TextOr<ProviderSpec>], dataset: &Dataset, connector: &Conn
 }
 
 /// Targets of tests that name a provider of their own.
-fn overrides(plans: &[Plan], dataset: &Dataset, connector: &Connector, env: Env<'_>) -> Result<BTreeMap<usize, Target>, Error> {
+fn overrides(plans: &[Plan], dataset: &Dataset, connector: &Connector, directory: &Path, env: Env<'_>) -> Result<BTreeMap<usize, Target>, Error> {
     let mut overrides = BTreeMap::new();
     for test in plans.iter().map(|plan| &plan.test) {
         let Some(provider) = test.provider.as_ref().filter(|_| !overrides.contains_key(&test.index)) else { continue };
         let id = provider.as_str().or_else(|| provider.get("id").and_then(serde_json::Value::as_str));
         let id = id.ok_or_else(|| Error::config(format!("tests[{}].provider needs an id", test.index)))?;
-        overrides.insert(test.index, Target::parse(id, provider.get("config"), dataset, connector, env)?);
+        overrides.insert(test.index, Target::parse(id, provider.get("config"), dataset, connector, directory, env)?);
     }
     Ok(overrides)
 }

@@ -33,9 +33,9 @@ impl Level {
                     self.weight += weight;
                 }
                 // promptfoo: weight 0 is looked at, and forgives.
-                if let Some(passed) = verdict.passed.filter(|_| weight > 0.0) {
+                if let Some(passed) = verdict.passed {
                     self.n_decided += 1;
-                    self.n_failed += usize::from(!passed);
+                    self.n_failed += usize::from(!passed && weight > 0.0);
                 }
             }
         }

@@ -3,6 +3,7 @@
 mod exec;
 mod http;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,7 +76,14 @@ const KINDS: [&str; 7] = ["dataset:<column>", "openai:chat:<model>", "http(s)://
 
 impl Target {
     /// Reads a provider's id and its settings.
-    pub(crate) fn parse(id: &str, config: Option<&Value>, dataset: &Dataset, connector: &Connector, env: Env<'_>) -> Result<Self, Error> {
+    pub(crate) fn parse(
+        id: &str,
+        config: Option<&Value>,
+        dataset: &Dataset,
+        connector: &Connector,
+        directory: &Path,
+        env: Env<'_>,
+    ) -> Result<Self, Error> {
         let place = format!("provider {id:?}");
         if id == "echo" {
             return Ok(Self::Echo);
@@ -88,10 +96,10 @@ impl Target {
             return Ok(Self::Chat(connector.chat(model, &settings::<ModelSpec>(&place, config)?, env)?));
         }
         if let Some(command) = id.strip_prefix("exec:") {
-            return Exec::with_arguments(&place, command).map(Self::Exec);
+            return Exec::with_arguments(&place, command, directory).map(Self::Exec);
         }
         if let Some(command) = id.strip_prefix("command:") {
-            return Exec::with_input(&place, command).map(Self::Exec);
+            return Exec::with_input(&place, command, directory).map(Self::Exec);
         }
         if id == "http" || id == "https" || id.starts_with("http://") || id.starts_with("https://") {
             return Http::new(&place, id, settings(&place, config)?, connector, env).map(|http| Self::Http(Arc::new(http)));
@@ -137,7 +145,7 @@ impl Target {
             }
             Target::Exec(command) => command.answer(ask, limits).await,
             Target::Http(app) => app.answer(ask, limits).await,
-            Target::Echo => Ok(Answer { output: Value::String(ask.prompt.to_owned()), ..Answer::default() }),
+            Target::Echo => Ok(Answer { output: Value::String(ask.prompt.to_owned()), latency_ms: Some(0.0), ..Answer::default() }),
             Target::Unknown(why) => Err(why.clone()),
         }
     }
