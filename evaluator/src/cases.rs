@@ -112,7 +112,7 @@ impl Maker<'_> {
 
     fn node(&self, spec: &CheckSpec, id: String, place: String) -> Result<Node, Error> {
         if spec.kind.as_deref() != Some("assert-set") {
-            return self.leaf(spec, id, place).map(Node::One);
+            return self.leaf(spec, id, place).map(|assertion| Node::One(Box::new(assertion)));
         }
         let member = |(index, spec): (usize, &CheckSpec)| self.leaf(spec, format!("{id}.{index}"), format!("{place}.assert[{index}]"));
         let asserts = spec.assert.iter().enumerate().map(member).collect::<Result<_, _>>()?;

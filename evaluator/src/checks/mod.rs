@@ -61,7 +61,7 @@ pub(crate) enum Check {
 /// What a case is checked by: one check, or several that count as one.
 #[derive(Debug, Clone)]
 pub(crate) enum Node {
-    One(Assertion),
+    One(Box<Assertion>),
     Set(AssertSet),
 }
 
@@ -79,7 +79,7 @@ impl Node {
     /// The checks in it.
     pub(crate) fn assertions(&self) -> &[Assertion] {
         match self {
-            Node::One(assertion) => std::slice::from_ref(assertion),
+            Node::One(assertion) => std::slice::from_ref(assertion.as_ref()),
             Node::Set(set) => &set.asserts,
         }
     }

@@ -77,10 +77,7 @@ fn element_from(text: &str, start: usize, whole: bool) -> Option<(Paths, usize)>
     loop {
         let at = usize::try_from(reader.buffer_position()).ok()?;
         match reader.read_event().ok()? {
-            Event::Start(tag) | Event::Empty(tag) if ended && whole => {
-                let _ = tag;
-                return None;
-            }
+            Event::Start(_) | Event::Empty(_) if ended && whole => return None,
             Event::Start(tag) => {
                 open.push(name_of(tag.name().as_ref())?);
                 check_attributes(&tag)?;
