@@ -189,7 +189,6 @@ fn quantile(rate: f64) -> f64 {
 /// What became of the simulated runs.
 #[derive(Default)]
 struct Tally {
-    runs: usize,
     regressed: usize,
     passed: usize,
     /// Runs in which the first metric ended as REGRESSED, and as PASS.
@@ -203,7 +202,7 @@ struct Tally {
 
 fn simulate(setting: &Setting, runs: usize) -> Tally {
     let mut suite = setting.suite();
-    let mut tally = Tally { runs, ..Tally::default() };
+    let mut tally = Tally::default();
     for number in 0..runs {
         let seed = Seed::of(["simulation", setting.name, &number.to_string()]).unit().to_bits();
         let baseline = setting.run(&suite, seed, 0, 0.0);
