@@ -1,19 +1,28 @@
-//! `karat eval`.
+//! `karat eval`, and with it `validate`, `compare` and `aa`.
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
-use evaluator::suite::Compare;
-use evaluator::{EvalFormat, cli_eval};
+use clap::{Args, Subcommand, ValueEnum};
+use collector::Decoder;
+use evaluator::git::Git;
+use evaluator::suite::{Compare, load};
+use evaluator::{EvalFormat, Options, aa, cli_eval, compare, read_report, validate, write_as};
+use schema::Tenant;
+use store::Store;
 
 use crate::clock;
 use crate::config::Config;
 
 /// Flags of `karat eval`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct EvalArgs {
-    /// Suites to run, such as suites/rag.yaml.
+    /// Something else than running suites.
+    #[command(subcommand)]
+    pub command: Option<EvalCommand>,
+    /// Suites to run, such as suites/rag.yaml; karat's form or promptfoo's.
     #[arg(required = true, value_name = "SUITE")]
     pub suites: Vec<PathBuf>,
     /// How to report.
@@ -31,6 +40,44 @@ pub struct EvalArgs {
     /// Write this run to the suite's baseline file instead of comparing with it.
     #[arg(long)]
     pub update_baseline: bool,
+    /// Data directory that the run is kept in, and that baselines named by run or branch are read from; no karat may be serving it.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Tenant whose tables are meant, with --data.
+    #[arg(long, default_value = "default")]
+    pub tenant: String,
+}
+
+/// Something else than running suites.
+#[derive(Debug, Subcommand)]
+pub enum EvalCommand {
+    /// Names everything that is wrong with suites, by file and line, without asking anybody: exit 0 or 2.
+    Validate {
+        /// Suites to look at.
+        #[arg(required = true, value_name = "SUITE")]
+        suites: Vec<PathBuf>,
+    },
+    /// Holds one run against another, both written with --format json; exit codes are those of a run.
+    Compare {
+        /// The run before.
+        baseline: PathBuf,
+        /// The run now.
+        candidate: PathBuf,
+        /// Suite whose clusters, slices and rules hold; without it cases are independent and every metric is guarded.
+        #[arg(long, value_name = "SUITE")]
+        suite: Option<PathBuf>,
+        /// How to report.
+        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+        format: ReportFormat,
+    },
+    /// Runs a suite against itself and reports how often its gate raises a false alarm, with an interval.
+    Aa {
+        /// The suite.
+        suite: PathBuf,
+        /// Pairs of runs; each costs two.
+        #[arg(long, default_value_t = 10)]
+        pairs: u32,
+    },
 }
 
 /// Forms of a report.
@@ -42,6 +89,12 @@ pub enum ReportFormat {
     Json,
     /// JUnit XML for CI.
     Junit,
+    /// Markdown for a comment under a pull request.
+    Markdown,
+    /// Annotations of GitHub's workflows.
+    Github,
+    /// One HTML file with the outputs side by side.
+    Html,
 }
 
 impl From<ReportFormat> for EvalFormat {
@@ -50,17 +103,73 @@ impl From<ReportFormat> for EvalFormat {
             ReportFormat::Text => EvalFormat::Text,
             ReportFormat::Json => EvalFormat::Json,
             ReportFormat::Junit => EvalFormat::Junit,
+            ReportFormat::Markdown => EvalFormat::Markdown,
+            ReportFormat::Github => EvalFormat::Github,
+            ReportFormat::Html => EvalFormat::Html,
         }
     }
 }
 
-/// Runs the suites one after the other, and returns the exit code of the worst.
+/// Does what was asked for, and returns the exit code.
 pub async fn run(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
+    match &args.command {
+        None => run_suites(config, args).await,
+        Some(EvalCommand::Validate { suites }) => validate_suites(config, suites),
+        Some(EvalCommand::Compare { baseline, candidate, suite, format }) => {
+            let env = |name: &str| std::env::var(name).ok();
+            let suite = suite.as_ref().map(|path| load(path, &Compare::Nothing, &config.evaluator, &env)).transpose()?;
+            let before = read_report(baseline)?;
+            let report = compare::compare((baseline.as_path(), before.clone()), read_report(candidate)?, suite, clock::now())?;
+            write!(std::io::stdout().lock(), "{}", write_as((*format).into(), &report, Some(&before))?)?;
+            Ok(u8::try_from(report.verdict.exit_code).unwrap_or(1))
+        }
+        Some(EvalCommand::Aa { suite, pairs }) => {
+            let env = |name: &str| std::env::var(name).ok();
+            let git = Git::of(suite.parent().unwrap_or(suite));
+            let options = Options { config: config.evaluator.clone(), env: &env, compare: Compare::Nothing, git, store: None };
+            let report = aa::aa(suite, *pairs, &options, clock::now()).await?;
+            write!(std::io::stdout().lock(), "{}", report.text())?;
+            Ok(0)
+        }
+    }
+}
+
+fn validate_suites(config: &Config, suites: &[PathBuf]) -> anyhow::Result<u8> {
+    let env = |name: &str| std::env::var(name).ok();
+    let mut out = std::io::stdout().lock();
+    let mut code = 0;
+    for suite in suites {
+        let found = validate::validate(suite, &config.evaluator, &env)?;
+        for fault in &found {
+            writeln!(out, "{fault}")?;
+        }
+        if found.is_empty() {
+            writeln!(out, "{}: valid", suite.display())?;
+        } else {
+            code = 2;
+        }
+    }
+    Ok(code)
+}
+
+/// Opens the tables that runs are kept in, where the command line names them.
+async fn open_store(config: &Config, args: &EvalArgs) -> anyhow::Result<Option<(Store, Tenant)>> {
+    let Some(data) = &args.data else { return Ok(None) };
+    let mut config = config.clone();
+    config.store.data.clone_from(data);
+    let decoder = Arc::new(Decoder::new(crate::serve::prices(&config)?, config.collector.decode.clone()));
+    let store = Store::open(config.store.clone(), decoder, clock::wall_clock()).await?;
+    Ok(Some((store, Tenant::new(&args.tenant)?)))
+}
+
+/// Runs the suites one after the other, and returns the exit code of the worst.
+async fn run_suites(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
     anyhow::ensure!(
         args.output.is_none() || args.suites.len() == 1,
         crate::cli::Usage("--output takes the report of one suite; run the suites one by one, or leave it out".to_owned())
     );
     let env = |name: &str| std::env::var(name).ok();
+    let kept = open_store(config, args).await?;
     let mut worst = 0;
     for suite in &args.suites {
         let compare = match (&args.baseline, args.no_baseline) {
@@ -77,13 +186,16 @@ pub async fn run(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
                 output: args.output.clone(),
                 config: config.evaluator.clone(),
                 env: &env,
-                store: None,
+                store: kept.as_ref().map(|(store, tenant)| (store, tenant)),
             },
             clock::now(),
         )
         .await;
         write!(std::io::stdout().lock(), "{}", outcome.text)?;
         worst = worse(worst, u8::try_from(outcome.exit_code).unwrap_or(1));
+    }
+    if let Some((store, _)) = kept {
+        store.close().await?;
     }
     Ok(worst)
 }

@@ -114,6 +114,11 @@ impl Connector {
         Ok(Self { http, config })
     }
 
+    /// The HTTP client, for targets that are no models.
+    pub(crate) fn client(&self) -> reqwest::Client {
+        self.http.clone()
+    }
+
     /// Makes a model out of `openai:chat:<model>` and its settings; nothing where no endpoint is configured.
     pub(crate) fn chat(&self, model: &str, settings: &ModelSpec, env: Env<'_>) -> Result<Option<Arc<Chat>>, Error> {
         let given = |setting: &Option<String>, name: &str| match setting {

@@ -1,15 +1,16 @@
 //! What `karat eval` calls: a suite in, text and an exit code out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schema::{Micros, Tenant};
 use store::Store;
 
+use crate::baseline::Baseline;
 use crate::config::EvaluatorConfig;
 use crate::error::{Error, ErrorKind};
 use crate::git::Git;
-use crate::report::{Report, junit, text};
-use crate::run::{Options, run_suite};
+use crate::report::{Report, github, html, junit, markdown, text};
+use crate::run::{Options, read_kept_baseline, run_suite};
 use crate::suite::{Compare, load};
 use crate::template::Env;
 
@@ -43,6 +44,29 @@ pub enum EvalFormat {
     Json,
     /// JUnit XML.
     Junit,
+    /// Markdown, for a comment under a pull request.
+    Markdown,
+    /// Annotations of GitHub's workflows.
+    Github,
+    /// One HTML file.
+    Html,
+}
+
+/// Writes a report in a form; `baseline` is what it was compared with, where that is at hand.
+pub fn write_as(format: EvalFormat, report: &Report, baseline: Option<&Report>) -> Result<String, Error> {
+    Ok(match format {
+        EvalFormat::Text => text(report),
+        EvalFormat::Json => serde_json::to_string_pretty(report)? + "\n",
+        EvalFormat::Junit => junit(report),
+        EvalFormat::Markdown => markdown(report),
+        EvalFormat::Github => github(report),
+        EvalFormat::Html => html(report, baseline),
+    })
+}
+
+/// Reads a report that was written in JSON.
+pub fn read_report(path: &Path) -> Result<Report, Error> {
+    Baseline::read(path).map(|baseline| baseline.report)
 }
 
 /// What `karat eval` prints and returns.
@@ -69,9 +93,10 @@ pub async fn cli_eval(args: &EvalArgs<'_>, now: Micros) -> EvalOutcome {
 
 async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
     let compare = if args.update_baseline { Compare::Nothing } else { args.compare.clone() };
-    let suite = load(&args.suite, &compare, &args.config, args.env)?;
+    let mut suite = load(&args.suite, &compare, &args.config, args.env)?;
     let git = Git::of(args.suite.parent().unwrap_or(&args.suite));
     let options = Options { config: args.config.clone(), env: args.env, compare, git, store: args.store };
+    read_kept_baseline(&mut suite, &options).await?;
     let report = run_suite(&suite, &options, now).await?;
     let json = || serde_json::to_string_pretty(&report).map(|text| text + "\n");
     let shown = text(&report);
@@ -79,11 +104,7 @@ async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
         return update(args, suite.baseline_path(), &report, &shown, &json()?);
     }
     let exit_code = report.verdict.exit_code;
-    let written = match args.format {
-        EvalFormat::Text => shown.clone(),
-        EvalFormat::Json => json()?,
-        EvalFormat::Junit => junit(&report),
-    };
+    let written = write_as(args.format, &report, suite.baseline.as_ref().map(|baseline| &baseline.report))?;
     let text = match &args.output {
         Some(path) => {
             write(path, &written)?;
@@ -95,7 +116,7 @@ async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
 }
 
 /// Writes the report as the suite's baseline, unless there is nothing in it to compare with.
-fn update(args: &EvalArgs<'_>, path: Option<&std::path::Path>, report: &Report, shown: &str, json: &str) -> Result<EvalOutcome, Error> {
+fn update(args: &EvalArgs<'_>, path: Option<&Path>, report: &Report, shown: &str, json: &str) -> Result<EvalOutcome, Error> {
     let named = || Error::config(format!("{}: the suite names no baseline; add `baseline: {{file: baselines/<name>.json}}`", args.suite.display()));
     let path = path.ok_or_else(named)?;
     // What failed without a baseline is what the baseline is for; what errored is no measurement.

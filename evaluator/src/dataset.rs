@@ -64,7 +64,8 @@ impl Dataset {
         Ok(Self::of(rows, hex(&Sha256::digest(bytes))))
     }
 
-    fn of(rows: Vec<Vars>, hash: String) -> Self {
+    /// Names the cases: by their own id, else by their content.
+    pub(crate) fn of(rows: Vec<Vars>, hash: String) -> Self {
         let columns = rows.iter().flat_map(|row| row.keys().cloned()).collect();
         let mut seen: HashMap<String, usize> = HashMap::new();
         let mut duplicates = Vec::new();

@@ -17,6 +17,11 @@ impl Files {
         Self { bases: absolute.ancestors().skip(1).take(8).map(Path::to_owned).collect() }
     }
 
+    /// The directories that are looked into, the suite's first.
+    pub(crate) fn bases(&self) -> &[PathBuf] {
+        &self.bases
+    }
+
     /// Returns the path of a named file, `file://` or not, or says where it was looked for.
     pub(crate) fn find(&self, used_by: &str, name: &str) -> Result<PathBuf, Error> {
         let name = name.strip_prefix("file://").unwrap_or(name);

@@ -24,9 +24,13 @@ pub(crate) fn unknown(what: &str, wrong: &str, known: &[&str]) -> String {
 
 /// Turns serde's message about an unknown key into one that names the nearest right key.
 pub(crate) fn explain(error: &serde_yaml_ng::Error) -> String {
-    let message = error.to_string();
+    explain_message(&error.to_string())
+}
+
+/// The same for the message of any of serde's formats.
+pub(crate) fn explain_message(message: &str) -> String {
     let place = message.rfind(" at line ").map_or("", |at| &message[at..]);
-    let told = message.strip_suffix(place).unwrap_or(&message);
+    let told = message.strip_suffix(place).unwrap_or(message);
     for (marker, what) in [("unknown field `", "key"), ("unknown variant `", "value")] {
         if let Some((path, rest)) = told.split_once(marker) {
             let mut names = rest.split('`').step_by(2);
@@ -36,7 +40,7 @@ pub(crate) fn explain(error: &serde_yaml_ng::Error) -> String {
             return format!("{path}{}{place}", unknown(what, wrong, &known));
         }
     }
-    message
+    message.to_owned()
 }
 
 #[cfg(test)]

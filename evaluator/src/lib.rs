@@ -3,6 +3,8 @@
 //! `karat eval` is [`cli_eval`]: a suite (`suite`, `dataset`) is answered by targets (`target`), checked (`checks`, `judge`) and
 //! decided (`gate`) into a report (`report`). The checks that every landing model call gets are [`online::score_new`].
 
+pub mod aa;
+pub mod compare;
 pub mod config;
 pub mod dataset;
 pub mod error;
@@ -10,23 +12,33 @@ pub mod git;
 pub mod online;
 pub mod report;
 pub mod suite;
+pub mod validate;
 
 mod baseline;
+mod budget;
+mod cases;
 mod chat;
 mod checks;
 mod cli;
 mod files;
 mod gate;
+mod history;
+mod js;
 mod judge;
 mod keys;
 mod lineage;
+mod metrics;
+mod promptfoo;
 mod run;
+mod runner;
+mod script;
 mod spec;
 mod target;
 mod template;
+mod trace;
 
 pub use checks::Outcome;
-pub use cli::{EvalArgs, EvalFormat, EvalOutcome, cli_eval};
+pub use cli::{EvalArgs, EvalFormat, EvalOutcome, cli_eval, read_report, write_as};
 pub use config::EvaluatorConfig;
 pub use error::{Error, ErrorKind};
 pub use report::Report;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,24 +17,64 @@ pub(crate) struct SuiteSpec {
     #[serde(default)]
     pub description: Option<String>,
     /// File of the cases.
-    pub dataset: String,
+    #[serde(default)]
+    pub dataset: Option<String>,
+    /// Cases in promptfoo's form: here, or in files.
+    #[serde(default)]
+    pub tests: Many<TestSpec>,
+    /// Sets of variables, each with every test of its scenario.
+    #[serde(default)]
+    pub scenarios: Vec<ScenarioSpec>,
     /// Prompt templates: text, or `file://` and a path.
     #[serde(default)]
-    pub prompts: Vec<TextOr<PromptSpec>>,
+    pub prompts: Many<PromptSpec>,
     /// Where answers come from.
-    pub providers: Vec<TextOr<ProviderSpec>>,
+    #[serde(default, alias = "targets")]
+    pub providers: Many<ProviderSpec>,
     /// How often each case is answered.
-    #[serde(default = "one")]
-    pub repeat: u32,
+    #[serde(default)]
+    pub repeat: Option<u32>,
     /// Column that names what cases belong together and are not independent.
     #[serde(default)]
     pub cluster: Option<String>,
     /// Columns to look into value by value.
     #[serde(default)]
     pub slices: Vec<String>,
-    /// Assertions that every case gets, in promptfoo's form.
+    /// What every test has, in promptfoo's form: here, or in a file.
     #[serde(default, rename = "defaultTest")]
-    pub default_test: DefaultTest,
+    pub default_test: Option<TextOr<TestSpec>>,
+    /// Figures that are computed out of the sums of the metrics.
+    #[serde(default, rename = "derivedMetrics")]
+    pub derived_metrics: Vec<DerivedSpec>,
+    /// promptfoo's settings of a run; `repeat` is looked at.
+    #[serde(default, rename = "evaluateOptions")]
+    pub evaluate_options: Option<Value>,
+    /// promptfoo's settings of its command line; `repeat` is looked at.
+    #[serde(default, rename = "commandLineOptions")]
+    pub command_line_options: Option<Value>,
+    /// Values of environment variables that the suite names.
+    #[serde(default)]
+    pub env: BTreeMap<String, Value>,
+    /// promptfoo's keys that change nothing here.
+    #[serde(default, rename = "tags")]
+    pub _tags: IgnoredAny,
+    #[serde(default, rename = "metadata")]
+    pub _metadata: IgnoredAny,
+    #[serde(default, rename = "sharing")]
+    pub _sharing: IgnoredAny,
+    #[serde(default, rename = "outputPath")]
+    pub _output_path: IgnoredAny,
+    #[serde(default, rename = "writeLatestResults")]
+    pub _write_latest_results: IgnoredAny,
+    #[serde(default, rename = "$schema")]
+    pub _schema: IgnoredAny,
+    /// promptfoo's keys that do not run here, and are refused.
+    #[serde(default, rename = "nunjucksFilters")]
+    pub nunjucks_filters: Option<Value>,
+    #[serde(default)]
+    pub extensions: Option<Value>,
+    #[serde(default)]
+    pub redteam: Option<Value>,
     /// karat's own checks.
     #[serde(default)]
     pub checks: Vec<CheckSpec>,
@@ -47,10 +87,6 @@ pub(crate) struct SuiteSpec {
     /// Where the run stops.
     #[serde(default)]
     pub budget: Option<BudgetSpec>,
-}
-
-fn one() -> u32 {
-    1
 }
 
 /// A prompt with a label.
@@ -66,7 +102,7 @@ pub(crate) struct PromptSpec {
 }
 
 /// A provider with settings.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderSpec {
     /// `dataset:<column>`, `openai:chat:<model>`, `exec:<command>` or `echo`.
@@ -74,9 +110,62 @@ pub(crate) struct ProviderSpec {
     /// Name that the provider keeps when its id changes.
     #[serde(default)]
     pub label: Option<String>,
-    /// Settings of the model and its endpoint.
+    /// Settings of what answers, each kind its own.
     #[serde(default)]
-    pub config: ModelSpec,
+    pub config: Option<Value>,
+    /// Prompts that it is asked, by label; all where none is named.
+    #[serde(default)]
+    pub prompts: Option<Vec<String>>,
+    /// What is made of every answer.
+    #[serde(default)]
+    pub transform: Option<String>,
+    /// promptfoo's pause between calls; karat's settings limit the calls at once instead.
+    #[serde(default, rename = "delay")]
+    pub _delay: IgnoredAny,
+}
+
+/// One thing, or a list of them; a text stands for a thing by its name.
+#[derive(Debug, Clone)]
+pub(crate) struct Many<T>(pub Vec<TextOr<T>>);
+
+impl<T> Default for Many<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMore<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMore<T> {
+            type Value = Many<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, a mapping or a list of them")
+            }
+
+            fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+                Ok(Many::default())
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Many(vec![TextOr::Text(text.to_owned())]))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(|item| Many(vec![TextOr::Map(item)]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut list = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    list.push(item);
+                }
+                Ok(Many(list))
+            }
+        }
+        deserializer.deserialize_any(OneOrMore(PhantomData))
+    }
 }
 
 /// Settings of a model behind an endpoint.
@@ -116,13 +205,90 @@ pub(crate) struct PriceSpec {
     pub output: f64,
 }
 
-/// What every case gets.
+/// A test in promptfoo's form.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct DefaultTest {
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TestSpec {
+    /// What the test is about.
+    pub description: Option<String>,
+    /// Variables: here, or in files; in YAML's terms, which keep their order.
+    pub vars: Option<serde_yaml_ng::Value>,
+    /// Instead of the suite's provider.
+    pub provider: Option<Value>,
+    /// Providers that are asked, by id or label.
+    pub providers: Option<Vec<String>>,
+    /// Prompts that are asked, by label.
+    pub prompts: Option<Vec<String>>,
+    /// An answer that was recorded; nothing is asked.
+    #[serde(rename = "providerOutput")]
+    pub provider_output: Option<Value>,
     /// The assertions.
-    #[serde(default)]
     pub assert: Vec<CheckSpec>,
+    /// Code that computes the verdict; it does not run here.
+    #[serde(rename = "assertScoringFunction")]
+    pub assert_scoring_function: Option<Value>,
+    /// How the test is run.
+    pub options: TestOptions,
+    /// Weighted mean of the scores from which on the test passes, whatever single assertions say.
+    pub threshold: Option<f64>,
+    /// What is known about the test.
+    pub metadata: Option<Value>,
+}
+
+/// How a test is run.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub(crate) struct TestOptions {
+    /// Text before the prompt.
+    pub prefix: Option<String>,
+    /// Text after the prompt.
+    pub suffix: Option<String>,
+    /// What is made of the answer.
+    #[serde(alias = "postprocess")]
+    pub transform: Option<String>,
+    /// What is made of the variables.
+    pub transform_vars: Option<String>,
+    /// Lists of texts stay lists.
+    pub disable_var_expansion: bool,
+    /// The default test's assertions are left out.
+    pub disable_default_asserts: bool,
+    /// Instead of the suite's.
+    pub repeat: Option<u32>,
+    /// Name under which later tests find the answer; it does not run here.
+    pub store_output_as: Option<String>,
+    /// Of no meaning here: graders of model-graded assertions, and conversations.
+    #[serde(rename = "provider")]
+    pub _provider: IgnoredAny,
+    #[serde(rename = "rubricPrompt")]
+    pub _rubric_prompt: IgnoredAny,
+    #[serde(rename = "disableConversationVar")]
+    pub _disable_conversation_var: IgnoredAny,
+    #[serde(rename = "runSerially")]
+    pub _run_serially: IgnoredAny,
+}
+
+/// Sets of variables, each with every test.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScenarioSpec {
+    /// What the scenario is about.
+    #[serde(default, rename = "description")]
+    pub _description: IgnoredAny,
+    /// The sets.
+    pub config: Vec<TestSpec>,
+    /// The tests.
+    #[serde(default)]
+    pub tests: Many<TestSpec>,
+}
+
+/// A figure out of the sums of the metrics.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DerivedSpec {
+    /// Its name.
+    pub name: String,
+    /// An expression over names of metrics and `__count`.
+    pub value: Value,
 }
 
 /// A check or an assertion: the keys of all kinds; a kind refuses those that mean nothing to it.
@@ -174,12 +340,50 @@ pub(crate) struct CheckSpec {
     /// Model of the judge, such as `openai:chat:qwen3-32b`.
     #[serde(default)]
     pub model: Option<String>,
-    /// Settings of the judge's model and endpoint.
+    /// Settings: of a judge's model and endpoint, or of promptfoo's assertion.
     #[serde(default)]
-    pub config: Option<ModelSpec>,
+    pub config: Option<Value>,
+    /// Ranks that a measure of retrieval looks at.
+    #[serde(default)]
+    pub k: Option<usize>,
+    /// How much the arguments of tool calls count.
+    #[serde(default)]
+    pub arguments: Option<ArgumentRule>,
+    /// Tolerance of a number, in its unit.
+    #[serde(default)]
+    pub absolute: Option<f64>,
+    /// Tolerance of a number, as a share of the reference.
+    #[serde(default)]
+    pub relative: Option<f64>,
+    /// The assertions of an `assert-set`.
+    #[serde(default)]
+    pub assert: Vec<CheckSpec>,
+    /// What is made of the answer for this check alone.
+    #[serde(default)]
+    pub transform: Option<String>,
+    /// promptfoo's keys of model-graded assertions, which are errors here.
+    #[serde(default, rename = "provider")]
+    pub _provider: IgnoredAny,
+    #[serde(default, rename = "rubricPrompt")]
+    pub _rubric_prompt: IgnoredAny,
+    #[serde(default, rename = "contextTransform")]
+    pub _context_transform: IgnoredAny,
     /// How often the judge is asked.
     #[serde(default)]
     pub votes: Option<u32>,
+}
+
+/// How much the arguments of tool calls count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ArgumentRule {
+    /// Name and arguments have to agree.
+    #[default]
+    Exact,
+    /// The share of equal arguments counts.
+    Partial,
+    /// The name alone counts.
+    Ignore,
 }
 
 /// Which direction of a metric is better.

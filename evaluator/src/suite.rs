@@ -6,14 +6,19 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::baseline::Baseline;
+use crate::cases::{Cases, Plan};
 use crate::chat::Connector;
-use crate::checks::{Assertion, Check, Context, Scale, parse};
+use crate::checks::Check;
 use crate::config::EvaluatorConfig;
 use crate::dataset::{Dataset, hex};
 use crate::error::Error;
 use crate::files::Files;
-use crate::keys::{explain, unknown};
-use crate::spec::{Better, BudgetSpec, GateSpec, MetricSpec, ModelSpec, ProviderSpec, SuiteSpec, TextOr};
+use crate::keys::explain;
+use crate::metrics::{Metric, metrics};
+use crate::promptfoo::transform::Transform;
+use crate::promptfoo::{read_default, read_prompts};
+use crate::report::Report;
+use crate::spec::{BaselineSpec, BudgetSpec, DerivedSpec, GateSpec, ProviderSpec, SuiteSpec, TextOr};
 use crate::target::Target;
 use crate::template::{Env, Template};
 
@@ -33,11 +38,19 @@ pub struct Suite {
     pub(crate) repeat: u32,
     pub(crate) cluster: Option<String>,
     pub(crate) slices: Vec<String>,
-    pub(crate) assertions: Vec<Assertion>,
+    /// How each case is asked and checked, in the dataset's order.
+    pub(crate) plans: Vec<Plan>,
+    /// Whether variables are promptfoo's, which may name each other, and not rows of data.
+    pub(crate) has_tests: bool,
+    pub(crate) derived: Vec<DerivedSpec>,
+    /// Targets of tests that name a provider of their own, by the test's place.
+    pub(crate) overrides: BTreeMap<usize, Target>,
     pub(crate) metrics: Vec<Metric>,
     pub(crate) gate: GateSpec,
     pub(crate) budget: Option<BudgetSpec>,
     pub(crate) baseline: Option<Baseline>,
+    /// The baseline that has to be read out of the tables first.
+    pub(crate) kept_baseline: Option<BaselineSpec>,
     /// Where the suite's baseline file is, or would be.
     pub(crate) baseline_path: Option<PathBuf>,
     pub(crate) hash: String,
@@ -48,6 +61,8 @@ pub struct Suite {
 pub(crate) struct Prompt {
     /// Its label, file or text; what reports show.
     pub label: String,
+    /// The prompt before it is filled in.
+    pub text: String,
     pub template: Template,
     pub hash: String,
 }
@@ -55,17 +70,12 @@ pub(crate) struct Prompt {
 /// Where answers come from, with what reports call it.
 #[derive(Debug, Clone)]
 pub(crate) struct Provider {
+    pub id: String,
     pub label: String,
     pub target: Target,
-}
-
-/// What checks of one name count for together.
-#[derive(Debug, Clone)]
-pub(crate) struct Metric {
-    pub name: String,
-    pub scale: Scale,
-    pub better: Better,
-    pub spec: MetricSpec,
+    /// Labels of the prompts that it is asked; all where none is named.
+    pub prompts: Option<Vec<String>>,
+    pub transform: Option<Transform>,
 }
 
 /// What a suite is compared with.
@@ -93,122 +103,127 @@ pub fn load(path: &Path, compare: &Compare, config: &EvaluatorConfig, env: Env<'
 }
 
 fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: &EvaluatorConfig, env: Env<'_>) -> Result<Suite, Error> {
+    refuse_code(&spec)?;
+    let own: BTreeMap<String, String> = spec.env.iter().map(|(name, value)| (name.clone(), crate::js::text(value))).collect();
+    let env = &|name: &str| own.get(name).cloned().or_else(|| env(name));
     let files = Files::beside(path);
-    let dataset = Dataset::read(&files.find("dataset", &spec.dataset)?, config.dataset_bytes_max)?;
     let connector = Connector::new(config.clone())?;
+    let default = read_default(spec.default_test.as_ref(), &files)?;
+    let cases = Cases::read(&spec, &default, &files, &connector, config, env)?;
+    let dataset = cases.dataset;
     for (key, column) in spec.cluster.iter().map(|column| ("cluster", column)).chain(spec.slices.iter().map(|column| ("slices", column))) {
         dataset.expect_column(key, column)?;
     }
-    if !(1..=100).contains(&spec.repeat) {
-        return Err(Error::config("repeat is a number from 1 to 100"));
-    }
-    let providers = providers(&spec.providers, &dataset, &connector, env)?;
-    let prompts = spec.prompts.iter().map(|prompt| read_prompt(prompt, &dataset, &files, env)).collect::<Result<Vec<_>, _>>()?;
+    let has_tests = spec.dataset.is_none();
+    let directory = directory_of(&files);
+    let providers = providers(&spec.providers.0, &dataset, &connector, &directory, env)?;
+    let prompts = prompts(&spec, &dataset, &files, env)?;
     if prompts.is_empty() && providers.iter().any(|provider| provider.target.needs_prompt()) {
         return Err(Error::config("a provider that is asked needs `prompts`"));
     }
-    let assertions = assertions(&spec, &dataset, &files, &connector, env)?;
-    let metrics = metrics(&assertions, &spec.gate)?;
+    let overrides = overrides(&cases.plans, &dataset, &connector, &directory, env)?;
+    let metrics = metrics(&dataset, &cases.plans, &spec.gate)?;
     check_gate(&spec.gate, &spec.slices)?;
-    let (baseline, baseline_path) = baseline(&spec, compare, &files)?;
+    let named = baseline(&spec, compare, &files)?;
     if spec.budget.is_some_and(|budget| budget.usd.is_some()) && !any_price(&spec) {
         return Err(Error::config("budget: dollars are only known where a provider's or judge's config holds `price: {input, output}`"));
     }
     Ok(Suite {
         path: path.to_owned(),
+        repeat: repeat(&spec)?,
         description: spec.description,
         dataset,
         prompts,
         providers,
-        repeat: spec.repeat,
         cluster: spec.cluster,
         slices: spec.slices,
-        assertions,
+        plans: cases.plans,
+        has_tests,
+        derived: spec.derived_metrics,
+        overrides,
         metrics,
         gate: spec.gate,
         budget: spec.budget,
-        baseline,
-        baseline_path,
+        baseline: named.read,
+        baseline_path: named.place,
+        kept_baseline: named.kept,
         hash: hex(&Sha256::digest(text))[..16].to_owned(),
     })
 }
 
-fn providers(specs: &[TextOr<ProviderSpec>], dataset: &Dataset, connector: &Connector, env: Env<'_>) -> Result<Vec<Provider>, Error> {
+/// Commands run in the directory of the suite, wherever karat is started.
+fn directory_of(files: &Files) -> PathBuf {
+    files.bases().first().cloned().unwrap_or_else(|| PathBuf::from("."))
+}
+
+/// What promptfoo would run as code while it loads a suite.
+fn refuse_code(spec: &SuiteSpec) -> Result<(), Error> {
+    let given = [("extensions", &spec.extensions), ("nunjucksFilters", &spec.nunjucks_filters), ("redteam", &spec.redteam)];
+    match given.iter().find(|(_, value)| value.is_some()) {
+        Some((key, _)) => Err(Error::config(format!("{key}: code of promptfoo's does not run here; leave it out"))),
+        None => Ok(()),
+    }
+}
+
+/// How often each case is answered: the suite's own key, or promptfoo's.
+fn repeat(spec: &SuiteSpec) -> Result<u32, Error> {
+    let of = |options: &Option<serde_json::Value>| options.as_ref().and_then(|options| options.get("repeat")).and_then(serde_json::Value::as_u64);
+    let theirs = of(&spec.command_line_options).or_else(|| of(&spec.evaluate_options));
+    let repeat = spec.repeat.or_else(|| theirs.and_then(|repeat| u32::try_from(repeat).ok())).unwrap_or(1);
+    if (1..=100).contains(&repeat) { Ok(repeat) } else { Err(Error::config("repeat is a number from 1 to 100")) }
+}
+
+fn providers(
+    specs: &[TextOr<ProviderSpec>],
+    dataset: &Dataset,
+    connector: &Connector,
+    directory: &Path,
+    env: Env<'_>,
+) -> Result<Vec<Provider>, Error> {
     if specs.is_empty() {
         return Err(Error::config("providers is empty; name one, such as dataset:answer"));
     }
     let read = |spec: &TextOr<ProviderSpec>| {
-        let (id, label, settings) = match spec {
-            TextOr::Text(id) => (id, None, ModelSpec::default()),
-            TextOr::Map(spec) => (&spec.id, spec.label.clone(), spec.config.clone()),
+        let plain = |id: &String| ProviderSpec { id: id.clone(), ..ProviderSpec::default() };
+        let spec = match spec {
+            TextOr::Text(id) => plain(id),
+            TextOr::Map(spec) => spec.clone(),
         };
-        let target = Target::parse(id, &settings, dataset, connector, env)?;
-        Ok(Provider { label: label.unwrap_or_else(|| id.clone()), target })
+        let target = Target::parse(&spec.id, spec.config.as_ref(), dataset, connector, directory, env)?;
+        let transform = spec.transform.as_deref().map(Transform::parse).transpose().map_err(Error::config)?;
+        Ok(Provider { label: spec.label.unwrap_or_else(|| spec.id.clone()), id: spec.id, target, prompts: spec.prompts, transform })
     };
     specs.iter().map(read).collect()
 }
 
-fn read_prompt(spec: &TextOr<crate::spec::PromptSpec>, dataset: &Dataset, files: &Files, env: Env<'_>) -> Result<Prompt, Error> {
-    let (raw, label) = match spec {
-        TextOr::Text(raw) => (raw, None),
-        TextOr::Map(spec) => (&spec.raw, spec.label.clone()),
-    };
-    let (text, name) = match raw.strip_prefix("file://") {
-        Some(file) => (files.read("prompts", file)?, file.to_owned()),
-        None => (raw.clone(), raw.chars().take(80).collect()),
-    };
-    // promptfoo cuts one trailing newline from what it reads out of files.
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    let template = Template::parse(text, env)?;
-    for column in template.variables() {
-        dataset.expect_column(&format!("prompt {name:?}"), column)?;
+/// Targets of tests that name a provider of their own.
+fn overrides(plans: &[Plan], dataset: &Dataset, connector: &Connector, directory: &Path, env: Env<'_>) -> Result<BTreeMap<usize, Target>, Error> {
+    let mut overrides = BTreeMap::new();
+    for test in plans.iter().map(|plan| &plan.test) {
+        let Some(provider) = test.provider.as_ref().filter(|_| !overrides.contains_key(&test.index)) else { continue };
+        let id = provider.as_str().or_else(|| provider.get("id").and_then(serde_json::Value::as_str));
+        let id = id.ok_or_else(|| Error::config(format!("tests[{}].provider needs an id", test.index)))?;
+        overrides.insert(test.index, Target::parse(id, provider.get("config"), dataset, connector, directory, env)?);
     }
-    Ok(Prompt { label: label.unwrap_or(name), template, hash: hex(&Sha256::digest(text))[..16].to_owned() })
+    Ok(overrides)
 }
 
-fn assertions(spec: &SuiteSpec, dataset: &Dataset, files: &Files, connector: &Connector, env: Env<'_>) -> Result<Vec<Assertion>, Error> {
-    let defaults = spec.default_test.assert.iter().enumerate().map(|(index, check)| (format!("defaultTest.assert[{index}]"), check));
-    let own = spec.checks.iter().enumerate().map(|(index, check)| (format!("checks[{index}]"), check));
-    let all: Vec<_> = defaults.chain(own).collect();
-    if all.is_empty() {
-        return Err(Error::config("there is nothing to check: add `checks`"));
-    }
-    let make = |(index, (place, check)): (usize, (String, &crate::spec::CheckSpec))| {
-        parse(check, format!("a{index}"), &Context { dataset, files, env, connector, place })
+/// Reads the prompts; where the cases are rows of data, a variable that no row has is a mistake.
+fn prompts(spec: &SuiteSpec, dataset: &Dataset, files: &Files, env: Env<'_>) -> Result<Vec<Prompt>, Error> {
+    let read = |raw: crate::promptfoo::Raw| {
+        // A text that is no template is sent as it is, as in promptfoo.
+        let template = match Template::parse(&raw.text, env) {
+            Ok(template) => template,
+            Err(error) if spec.dataset.is_some() => return Err(error),
+            Err(_) => Template::verbatim(&raw.text),
+        };
+        for column in template.variables().filter(|_| spec.dataset.is_some()) {
+            dataset.expect_column(&format!("prompt {:?}", raw.label), column)?;
+        }
+        let hash = hex(&Sha256::digest(&raw.text))[..16].to_owned();
+        Ok(Prompt { label: raw.label, text: raw.text, template, hash })
     };
-    all.into_iter().enumerate().map(make).collect()
-}
-
-/// Gathers the metrics: one a name, with the widest scale of its checks.
-fn metrics(assertions: &[Assertion], gate: &GateSpec) -> Result<Vec<Metric>, Error> {
-    let mut metrics: Vec<Metric> = Vec::new();
-    for assertion in assertions {
-        // What a threshold makes pass or fail is still measured by its value; `not-` leaves only the pass.
-        let scale = if assertion.negated { Scale::Rate } else { assertion.check.scale() };
-        match metrics.iter_mut().find(|metric| metric.name == assertion.metric) {
-            Some(metric) if (metric.scale == Scale::Unbounded) != (scale == Scale::Unbounded) || metric.better != assertion.better => {
-                let what = format!("metric {:?} joins checks that cannot be averaged; give one of them another metric", metric.name);
-                return Err(Error::config(what));
-            }
-            Some(metric) => metric.scale = metric.scale.max(scale),
-            None => {
-                let spec = gate.metrics.get(&assertion.metric).cloned().flatten().unwrap_or_default();
-                metrics.push(Metric { name: assertion.metric.clone(), scale, better: assertion.better, spec });
-            }
-        }
-    }
-    let known: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
-    for (name, spec) in &gate.metrics {
-        if !known.contains(&name.as_str()) {
-            return Err(Error::config(format!("gate.metrics: {}", unknown("metric", name, &known))));
-        }
-        let decides = |assertion: &&Assertion| assertion.metric == *name && assertion.threshold.is_none() && assertion.check.scale() != Scale::Rate;
-        if spec.as_ref().is_some_and(|spec| spec.critical) && assertions.iter().any(|assertion| decides(&assertion)) {
-            let what = format!("gate.metrics: {name:?} is critical, but its checks neither pass nor fail; give them a threshold");
-            return Err(Error::config(what));
-        }
-    }
-    Ok(metrics)
+    read_prompts(&spec.prompts, files)?.into_iter().map(read).collect()
 }
 
 fn check_gate(gate: &GateSpec, slices: &[String]) -> Result<(), Error> {
@@ -225,13 +240,29 @@ fn check_gate(gate: &GateSpec, slices: &[String]) -> Result<(), Error> {
     }
 }
 
-fn baseline(spec: &SuiteSpec, compare: &Compare, files: &Files) -> Result<(Option<Baseline>, Option<PathBuf>), Error> {
+/// What a suite is compared with: a file that was read, where it lies or would lie, or runs that stand in the tables.
+struct Named {
+    read: Option<Baseline>,
+    place: Option<PathBuf>,
+    kept: Option<BaselineSpec>,
+}
+
+fn baseline(spec: &SuiteSpec, compare: &Compare, files: &Files) -> Result<Named, Error> {
+    let mut kept = None;
     let named = match &spec.baseline {
         None => None,
         Some(baseline) => match (&baseline.file, &baseline.run, &baseline.branch) {
             (Some(file), None, None) if baseline.last.is_none() => Some(file),
+            (None, Some(_), None) if baseline.last.is_none() => {
+                kept = Some(baseline.clone());
+                None
+            }
+            (None, None, Some(_)) => {
+                kept = Some(baseline.clone());
+                None
+            }
             (None, None, None) => return Err(Error::config("baseline is empty; write {file: baselines/<name>.json}")),
-            _ => return Err(Error::config("baseline: this version reads {file: <report>.json} alone; runs and branches are not read yet")),
+            _ => return Err(Error::config("baseline is {file: <report>.json}, {run: <id>} or {branch: <name>, last: 3}, one of the three")),
         },
     };
     let place = named.map(|file| files.find("baseline", file).unwrap_or_else(|_| files.place(file)));
@@ -245,13 +276,14 @@ fn baseline(spec: &SuiteSpec, compare: &Compare, files: &Files) -> Result<(Optio
         }
         _ => None,
     };
-    Ok((read, place))
+    let kept = kept.filter(|_| *compare == Compare::Suite);
+    Ok(Named { read, place, kept })
 }
 
 fn any_price(spec: &SuiteSpec) -> bool {
-    let priced = |settings: &ModelSpec| settings.price.is_some();
+    let priced = |settings: &Option<serde_json::Value>| settings.as_ref().is_some_and(|settings| settings.get("price").is_some());
     let provider = |provider: &TextOr<ProviderSpec>| matches!(provider, TextOr::Map(provider) if priced(&provider.config));
-    spec.providers.iter().any(provider) || spec.checks.iter().any(|check| check.config.as_ref().is_some_and(priced))
+    spec.providers.0.iter().any(provider) || spec.checks.iter().any(|check| priced(&check.config))
 }
 
 impl Suite {
@@ -260,12 +292,24 @@ impl Suite {
         self.baseline_path.as_deref()
     }
 
+    /// Compares the suite's next run with this one.
+    pub(crate) fn compare_with(&mut self, path: &Path, report: Report) {
+        self.baseline = Some(Baseline { path: path.to_owned(), report });
+    }
+
+    /// The target of a test: its own, or the provider's.
+    pub(crate) fn target_of<'a>(&'a self, test: usize, target: &'a Target) -> &'a Target {
+        self.overrides.get(&test).unwrap_or(target)
+    }
+
     /// Hash of model, rubric and prompt of every judge, by metric.
     pub(crate) fn judge_hashes(&self) -> BTreeMap<String, String> {
-        let judged = |assertion: &Assertion| match &assertion.check {
-            Check::Judge(judge) => Some((assertion.metric.clone(), judge.hash().to_owned())),
-            _ => None,
-        };
-        self.assertions.iter().filter_map(judged).collect()
+        let assertions = self.plans.iter().flat_map(|plan| plan.nodes.iter()).flat_map(|node| node.assertions());
+        assertions
+            .filter_map(|assertion| match &assertion.check {
+                Check::Judge(judge) => Some((assertion.metric.clone(), judge.hash().to_owned())),
+                _ => None,
+            })
+            .collect()
     }
 }

@@ -1,68 +1,83 @@
-//! Text with `{{variables}}` in it.
+//! Text with `{{variables}}`, `{% if %}` and filters in it, in nunjucks' language.
 
-use std::fmt::Write;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value as Jinja, ValueKind};
+use minijinja::{Environment, ErrorKind as JinjaKind, UndefinedBehavior};
 use serde_json::Value;
 
 use crate::dataset::Vars;
 use crate::error::Error;
+use crate::js;
 
 /// Where `{{env.NAME}}` comes from; the binary hands in the process's environment.
 pub type Env<'a> = &'a (dyn Fn(&str) -> Option<String> + Send + Sync);
 
-/// A text with variables, cut into its parts once.
+/// A text with variables, known to be one that can be rendered.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Template {
-    parts: Vec<Part>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Part {
-    Text(String),
-    /// A variable, and the keys into it: `{{ticket.priority}}`.
-    Variable(Vec<String>),
+    text: String,
+    /// Values of the environment variables that the text names.
+    env: BTreeMap<String, String>,
+    /// Variables that the text names, `env` aside.
+    variables: Vec<String>,
 }
 
 impl Template {
-    /// Cuts the text into parts and fills in `{{env.NAME}}` at once; a name that is not set is empty.
+    /// Reads the text and fills in `{{env.NAME}}` at once; a name that is not set is empty.
     pub(crate) fn parse(text: &str, env: Env<'_>) -> Result<Self, Error> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("{{") {
-            let Some((name, after)) = after.split_once("}}") else {
-                return Err(Error::config(format!("{{{{ without }}}} in {:?}", shorten(text))));
-            };
-            parts.push(Part::Text(before.to_owned()));
-            parts.push(variable(name.trim(), env)?);
-            rest = after;
+        if !is_template(text) {
+            return Ok(Self { text: text.to_owned(), env: BTreeMap::new(), variables: Vec::new() });
         }
-        parts.push(Part::Text(rest.to_owned()));
-        Ok(Self { parts })
+        let template = ENGINE.template_from_str(text).map_err(|error| Error::config(said(&error, text)))?;
+        let named = template.undeclared_variables(true);
+        let mut variables: Vec<String> = named.iter().map(|path| path.split('.').next().unwrap_or(path).to_owned()).collect();
+        variables.sort();
+        variables.dedup();
+        variables.retain(|name| name != "env" && name != "range" && name != "namespace" && name != "dict");
+        let value = |path: &String| path.strip_prefix("env.").map(|name| (name.to_owned(), env(name).unwrap_or_default()));
+        Ok(Self { text: text.to_owned(), env: named.iter().filter_map(value).collect(), variables })
+    }
+
+    /// A text that stays as it is, whatever brackets stand in it.
+    pub(crate) fn verbatim(text: &str) -> Self {
+        Self { text: format!("{{% raw %}}{text}{{% endraw %}}"), env: BTreeMap::new(), variables: Vec::new() }
     }
 
     /// Lists the variables that the text names.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Variable(path) => path.first().map(String::as_str),
-            Part::Text(_) => None,
-        })
+        self.variables.iter().map(String::as_str)
     }
 
-    /// Fills in the variables; one that is missing or null is empty, lists and objects are written as JSON.
-    pub(crate) fn render(&self, vars: &Vars) -> String {
-        let mut text = String::new();
-        for part in &self.parts {
-            match part {
-                Part::Text(plain) => text.push_str(plain),
-                Part::Variable(path) => {
-                    let value = path[1..].iter().fold(vars.get(&path[0]), |value, key| value.and_then(|value| value.get(key)));
-                    // Writing to a String does not fail.
-                    let _ = write!(text, "{}", value.map_or_else(String::new, show));
-                }
-            }
-        }
-        text
+    /// Values of the environment variables that the text names.
+    pub(crate) fn env(&self) -> &BTreeMap<String, String> {
+        &self.env
     }
+
+    /// The text with its variables.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Fills in the variables; one that is missing or null is empty, objects are written as JSON.
+    pub(crate) fn render(&self, vars: &Vars) -> Result<String, String> {
+        if !is_template(&self.text) {
+            return Ok(self.text.clone());
+        }
+        render(&self.text, vars, &self.env)
+    }
+}
+
+/// Renders a text that no template was made of before.
+pub(crate) fn render(text: &str, vars: &Vars, env: &BTreeMap<String, String>) -> Result<String, String> {
+    if !is_template(text) {
+        return Ok(text.to_owned());
+    }
+    let mut context: BTreeMap<&str, Jinja> = vars.iter().map(|(key, value)| (key.as_str(), Jinja::from(Serde(js::normal(value))))).collect();
+    context.insert("env", Jinja::from(Serde(env)));
+    ENGINE.render_str(text, Jinja::from(context)).map_err(|error| said(&error, text))
 }
 
 /// Writes a value the way a prompt shows it: text as it is, the rest as JSON, null as nothing.
@@ -80,23 +95,68 @@ pub(crate) fn expand_env(text: &str, env: Env<'_>) -> Result<String, Error> {
     if let Some(name) = template.variables().next() {
         return Err(Error::config(format!("{text:?} may hold {{{{env.NAME}}}} alone, not {{{{{name}}}}}")));
     }
-    Ok(template.render(&Vars::new()))
+    template.render(&Vars::new()).map_err(Error::config)
 }
 
-fn variable(name: &str, env: Env<'_>) -> Result<Part, Error> {
-    if let Some(name) = name.strip_prefix("env.") {
-        return Ok(Part::Text(env(name).unwrap_or_default()));
-    }
-    let fits = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
-    let path: Vec<String> = name.split('.').map(|key| key.trim().to_owned()).collect();
-    if path.iter().all(|key| fits(key)) {
-        return Ok(Part::Variable(path));
-    }
-    Err(Error::config(format!("{{{{{name}}}}} is no variable: write {{{{name}}}} or {{{{name.key}}}}; filters and code do not run here")))
+fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%") || text.contains("{#")
 }
 
-fn shorten(text: &str) -> String {
-    text.chars().take(60).collect()
+/// nunjucks as promptfoo sets it up: nothing is escaped, what is missing is empty, the last newline stays.
+static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut engine = Environment::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Chainable);
+    if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
+        engine.set_syntax(syntax);
+    }
+    engine.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    engine.set_formatter(|out, _, value| out.write_str(&printed(value)).map_err(minijinja::Error::from));
+    engine.add_filter("dump", |value: Jinja| dumped(&value));
+    engine.add_filter("load", |text: String| {
+        let value: Value = serde_json::from_str(&text).map_err(|error| minijinja::Error::new(JinjaKind::InvalidOperation, error.to_string()))?;
+        Ok::<_, minijinja::Error>(Jinja::from(Serde(value)))
+    });
+    engine.add_filter("wordcount", |text: String| text.split_whitespace().count());
+    engine.add_filter("nl2br", |text: String| text.replace('\n', "<br />\n"));
+    engine.add_filter("string", |value: Jinja| printed(&value));
+    engine.set_unknown_method_callback(|_, value, name, args| method(value, name, args));
+    engine
+});
+
+/// A value as JavaScript prints it into a text.
+fn printed(value: &Jinja) -> String {
+    match value.kind() {
+        ValueKind::Undefined | ValueKind::None => String::new(),
+        ValueKind::String => value.as_str().map(str::to_owned).unwrap_or_default(),
+        _ => serde_json::to_value(value).map_or_else(|_| value.to_string(), |value| js::text(&value)),
+    }
+}
+
+fn dumped(value: &Jinja) -> Result<String, minijinja::Error> {
+    serde_json::to_value(value).map(|value| js::json(&value)).map_err(|error| minijinja::Error::new(JinjaKind::BadSerialization, error.to_string()))
+}
+
+/// The methods of JavaScript's strings that templates are seen to call.
+fn method(value: &Jinja, name: &str, args: &[Jinja]) -> Result<Jinja, minijinja::Error> {
+    let unknown = || minijinja::Error::new(JinjaKind::UnknownMethod, format!("method {name} does not run here"));
+    let text = value.as_str().ok_or_else(unknown)?;
+    let argument = |index: usize| args.get(index).and_then(Jinja::as_str).ok_or_else(unknown);
+    Ok(match name {
+        "toUpperCase" => Jinja::from(text.to_uppercase()),
+        "toLowerCase" => Jinja::from(text.to_lowercase()),
+        "trim" => Jinja::from(text.trim()),
+        "includes" => Jinja::from(text.contains(argument(0)?)),
+        "startsWith" => Jinja::from(text.starts_with(argument(0)?)),
+        "endsWith" => Jinja::from(text.ends_with(argument(0)?)),
+        "split" => Jinja::from(text.split(argument(0)?).map(str::to_owned).collect::<Vec<_>>()),
+        "replace" => Jinja::from(text.replacen(argument(0)?, argument(1)?, 1)),
+        _ => return Err(unknown()),
+    })
+}
+
+fn said(error: &minijinja::Error, text: &str) -> String {
+    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    format!("the template {:?} cannot be rendered: {detail}", text.chars().take(60).collect::<String>())
 }
 
 #[cfg(test)]
@@ -105,20 +165,29 @@ mod tests {
     use serde_json::json;
 
     fn render(text: &str) -> String {
-        let vars: Vars = serde_json::from_value(json!({"name": "Ada", "n": 3, "none": null, "ticket": {"id": 7}, "list": ["a", 1]})).unwrap();
-        Template::parse(text, &|name| (name == "HOST").then(|| "h".to_owned())).unwrap().render(&vars)
+        let vars: Vars =
+            serde_json::from_value(json!({"name": "Ada", "n": 3.0, "none": null, "ticket": {"id": 7}, "list": ["a", 1], "rows": [{"x": 1}]}))
+                .unwrap();
+        Template::parse(text, &|name| (name == "HOST").then(|| "h".to_owned())).unwrap().render(&vars).unwrap()
     }
 
     #[test]
     fn variables_are_filled_in() {
-        assert_eq!(render("{{name}} {{ n }}{{none}}{{missing}} {{ticket.id}} {{list}}"), "Ada 3 7 [\"a\",1]");
+        assert_eq!(render("{{name}} {{ n }}{{none}}{{missing}}{{missing.deep}} {{ticket.id}} {{list}}\n"), "Ada 3 7 a,1\n");
         assert_eq!(render("http://{{env.HOST}}/{{env.UNSET}}"), "http://h/");
+        assert_eq!(render("{{rows}} {{ticket | dump}}"), r#"[{"x":1}] {"id":7}"#);
+    }
+
+    #[test]
+    fn filters_and_blocks_run() {
+        assert_eq!(render("{{name | upper}}{% if n > 2 %} many{% endif %}{% for x in list %} {{loop.index}}{{x}}{% endfor %}"), "ADA many 1a 21");
+        assert_eq!(render("{{name.toUpperCase()}}{# nothing #}"), "ADA");
     }
 
     #[test]
     fn what_cannot_run_is_refused() {
-        assert!(Template::parse("{{name | upper}}", &|_| None).is_err());
         assert!(Template::parse("{{name", &|_| None).is_err());
+        assert!(Template::parse("{{name.eval()}}", &|_| None).unwrap().render(&Vars::new()).is_err());
         assert!(expand_env("{{name}}", &|_| None).is_err());
     }
 }

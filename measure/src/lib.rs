@@ -4,9 +4,12 @@
 //! owns one measure and states its formula, its range, its errors and where it comes from; SQL functions, the gate of
 //! `karat eval`, the online checks and the monitors all call the same line.
 
+pub mod agents;
 pub mod drift;
 pub mod error;
 pub mod interval;
+pub mod retrieval;
+pub mod safety;
 pub mod seed;
 pub mod shift;
 pub mod test;

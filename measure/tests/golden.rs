@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use measure::drift::{Counts, bin_numbers, js_distance, js_distance_null_mean, psi, psi_null_mean};
-use measure::interval::{bonett_price, wilson};
+use measure::interval::{bonett_price, clopper_pearson, wilson};
 use measure::test::{Plan, bh, cluster_sign_flip, clustered_error, mcnemar, mde, paired_t};
-use measure::text::{levenshtein_similarity, stem};
+use measure::text::{Stemming, bleu, chrf, hamming_similarity, jaro, jaro_winkler, levenshtein_similarity, rouge_l, rouge_n, sentence_bleu, stem};
 use measure::{Seed, shift};
 use serde_json::Value;
 
@@ -57,6 +57,8 @@ fn shift_of_samples() {
 fn intervals() {
     let wilson = wilson(17, 20, 0.95).unwrap();
     check("wilson 17/20", &[wilson.low, wilson.high]);
+    let exact = clopper_pearson(17, 20, 0.95).unwrap();
+    check("clopper_pearson 17/20", &[exact.low, exact.high]);
     let paired = bonett_price(100.0, 12.0, 5.0, 0.95).unwrap();
     check("bonett_price n=100 b=12 c=5", &[paired.low, paired.high]);
 }
@@ -84,6 +86,19 @@ fn tests_of_differences() {
 fn text() {
     let similarity = levenshtein_similarity("A quick brown dog jumped over the lazy fox.", "The quick brown fox jumps over the lazy dog.");
     check("levenshtein norm sim", &[similarity]);
+    let (answer, reference) = ("A quick brown dog jumped over the lazy fox.", "The quick brown fox jumps over the lazy dog.");
+    for (stemming, name) in [(Stemming::Porter, "True"), (Stemming::Off, "False")] {
+        check(&format!("rouge1 F1 stem={name}"), &[rouge_n(answer, reference, 1, stemming).f1]);
+        check(&format!("rouge2 F1 stem={name}"), &[rouge_n(answer, reference, 2, stemming).f1]);
+        check(&format!("rougeL F1 stem={name}"), &[rouge_l(answer, reference, stemming).f1]);
+    }
+    check("sacrebleu sentence_bleu", &[sentence_bleu(answer, &[reference])]);
+    check("chrF", &[chrf(answer, &[reference])]);
+    check("nltk bleu method1", &[bleu::nltk_method1(answer, &[reference])]);
+    check("jaro", &[jaro(answer, reference)]);
+    check("jaro_winkler", &[jaro_winkler(answer, reference)]);
+    check("hamming norm sim", &[hamming_similarity(answer, reference)]);
+    check("jaro_winkler MARTHA/MARHTA, DIXON/DICKSONX", &[jaro_winkler("MARTHA", "MARHTA"), jaro_winkler("DIXON", "DICKSONX")]);
     // Where Snowball English and NLTK's Porter part ways, ROUGE changes.
     assert_eq!(stem("urls"), "url");
 }

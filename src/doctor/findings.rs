@@ -69,7 +69,7 @@ pub fn examine(status: &Status, counts: &BTreeMap<String, u64>, tenant: &str, co
         let (level, text) = layout(table, config);
         find(level, "table", text);
     }
-    let wal_max = (config.store.wal_segment_bytes as u64) * 4 + config.store.held_bytes_max as u64;
+    let wal_max = (config.store.wal_segment_bytes as u64) * 4 + config.store.ingest_bytes_max as u64;
     let level = if status.wal_bytes > wal_max { Level::Note } else { Level::Ok };
     find(level, "log", format!("{} in {} segments wait for commits", bytes(status.wal_bytes), status.wal_segments));
     if status.quarantined > 0 {

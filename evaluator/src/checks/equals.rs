@@ -50,7 +50,7 @@ impl Expected {
                 // A value made of a column that this case does not have would be another value, perhaps an empty one that anything matches.
                 let known = |name: &str| subject.vars.get(name).is_some_and(|value| !value.is_null());
                 let complete = templates.iter().all(|template| template.variables().all(known));
-                complete.then(|| templates.iter().map(|template| template.render(subject.vars)).collect())
+                complete.then(|| templates.iter().map(|template| template.render(subject.vars).ok()).collect()).flatten()
             }
         }
     }

@@ -30,7 +30,7 @@ impl Judged {
         let model = id.strip_prefix("openai:chat:").or_else(|| id.strip_prefix("openai:"));
         let model = model.ok_or_else(|| context.error(&format!("model {id:?} is unknown; a judge's model is openai:chat:<model>")))?;
         let rubric = Rubric::parse(file, &context.files.read(&context.place, file)?)?;
-        let chat = context.connector.chat(model, &spec.config.clone().unwrap_or_default(), context.env)?;
+        let chat = context.connector.chat(model, &crate::target::settings(&context.place, spec.config.as_ref())?, context.env)?;
         let votes = spec.votes.unwrap_or(1);
         if !(1..=25).contains(&votes) {
             return Err(context.error("votes is a number from 1 to 25"));

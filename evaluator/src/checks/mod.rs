@@ -6,9 +6,16 @@ mod groundedness;
 mod json;
 mod judged;
 mod latency;
+mod numeric;
+mod overlap;
+mod quotes;
+mod ranked;
+mod readability;
 mod regex;
+mod safety;
 mod spec;
 mod token_f1;
+mod tools;
 
 use std::borrow::Cow;
 
@@ -16,8 +23,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dataset::Vars;
+use crate::promptfoo::Assert;
+use crate::script::Script;
 use crate::spec::Better;
 use crate::template::show;
+use crate::trace::Span;
 
 pub(crate) use groundedness::grounded;
 pub(crate) use json::objects_in as json_objects_in;
@@ -34,7 +44,45 @@ pub(crate) enum Check {
     TokenF1(token_f1::TokenF1),
     Groundedness(groundedness::Groundedness),
     Latency(latency::Latency),
+    Overlap(overlap::Overlap),
+    Numeric(numeric::Numeric),
+    Quotes(quotes::Quotes),
+    Readability(readability::Readability),
+    Ranked(ranked::Ranked),
+    Tools(tools::Tools),
+    Safety(safety::Safety),
+    /// An assertion of promptfoo's, judged as promptfoo does.
+    Promptfoo(Box<Assert>),
+    /// Code in JavaScript or Python, run by the interpreter that is installed.
+    Script(Script),
     Judge(Judged),
+}
+
+/// What a case is checked by: one check, or several that count as one.
+#[derive(Debug, Clone)]
+pub(crate) enum Node {
+    One(Box<Assertion>),
+    Set(AssertSet),
+}
+
+/// promptfoo's `assert-set`.
+#[derive(Debug, Clone)]
+pub(crate) struct AssertSet {
+    pub id: String,
+    pub metric: Option<String>,
+    pub weight: f64,
+    pub threshold: Option<f64>,
+    pub asserts: Vec<Assertion>,
+}
+
+impl Node {
+    /// The checks in it.
+    pub(crate) fn assertions(&self) -> &[Assertion] {
+        match self {
+            Node::One(assertion) => std::slice::from_ref(assertion.as_ref()),
+            Node::Set(set) => &set.asserts,
+        }
+    }
 }
 
 /// One check of a suite, with how it counts.
@@ -94,6 +142,8 @@ pub(crate) struct Verdict {
     pub outcome: Outcome,
     pub value: Option<f64>,
     pub passed: Option<bool>,
+    /// What the case's mean counts; nothing where that is the value.
+    pub score: Option<f64>,
     pub label: Option<String>,
     pub reason: String,
 }
@@ -102,20 +152,20 @@ impl Verdict {
     /// A pass or a fail; the reason is kept for fails.
     pub(crate) fn pass(passed: bool, reason_of_fail: impl FnOnce() -> String) -> Self {
         let reason = if passed { String::new() } else { reason_of_fail() };
-        Self { outcome: Outcome::Value, value: Some(if passed { 1.0 } else { 0.0 }), passed: Some(passed), label: None, reason }
+        Self { outcome: Outcome::Value, value: Some(if passed { 1.0 } else { 0.0 }), passed: Some(passed), score: None, label: None, reason }
     }
 
     /// A value that passes or fails only where the suite gives a threshold.
     pub(crate) fn value(value: f64, reason: String) -> Self {
-        Self { outcome: Outcome::Value, value: Some(value), passed: None, label: None, reason }
+        Self { outcome: Outcome::Value, value: Some(value), passed: None, score: None, label: None, reason }
     }
 
     pub(crate) fn not_applicable(reason: impl Into<String>) -> Self {
-        Self { outcome: Outcome::NotApplicable, value: None, passed: None, label: None, reason: reason.into() }
+        Self { outcome: Outcome::NotApplicable, value: None, passed: None, score: None, label: None, reason: reason.into() }
     }
 
     pub(crate) fn failed(reason: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Failed, value: None, passed: None, label: None, reason: reason.into() }
+        Self { outcome: Outcome::Failed, value: None, passed: None, score: None, label: None, reason: reason.into() }
     }
 }
 
@@ -123,8 +173,18 @@ impl Verdict {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub vars: &'a Vars,
+    /// The answer as text.
     pub output: &'a str,
+    /// The answer as it is: text, or what a transform made of it.
+    pub value: &'a Value,
+    /// The prompt that was answered.
+    pub prompt: &'a str,
     pub latency_ms: Option<f64>,
+    pub cost_usd: Option<f64>,
+    pub finish_reason: Option<&'a str>,
+    pub log_probs: Option<&'a [f64]>,
+    /// The spans of the answer's trace, where it is known.
+    pub spans: Option<&'a [Span]>,
 }
 
 impl<'a> Subject<'a> {
@@ -178,9 +238,22 @@ impl Check {
     /// What the check's values are.
     pub(crate) fn scale(&self) -> Scale {
         match self {
-            Check::Equals(_) | Check::Contains(_) | Check::Regex(_) | Check::Json(_) => Scale::Rate,
-            Check::TokenF1(_) | Check::Groundedness(_) | Check::Judge(_) => Scale::Score,
-            Check::Latency(_) => Scale::Unbounded,
+            Check::Equals(_) | Check::Contains(_) | Check::Regex(_) | Check::Json(_) | Check::Numeric(_) | Check::Safety(_) => Scale::Rate,
+            Check::TokenF1(_) | Check::Groundedness(_) | Check::Judge(_) | Check::Overlap(_) | Check::Quotes(_) | Check::Ranked(_) => Scale::Score,
+            Check::Tools(check) => check.scale(),
+            Check::Latency(_) | Check::Readability(_) => Scale::Unbounded,
+            Check::Promptfoo(check) => check.scale(),
+            Check::Script(_) => Scale::Score,
+        }
+    }
+
+    /// Which direction is better where the suite does not say.
+    pub(crate) fn better(&self) -> Better {
+        match self {
+            Check::Readability(check) => check.better(),
+            Check::Safety(check) if check.looks_for != safety::LooksFor::Refusal => Better::Lower,
+            _ if self.scale() == Scale::Unbounded => Better::Lower,
+            _ => Better::Higher,
         }
     }
 
@@ -194,6 +267,15 @@ impl Check {
             Check::TokenF1(_) => "token_f1 squad-v2".to_owned(),
             Check::Groundedness(_) => format!("groundedness {}", measure::text::groundedness::VERSION),
             Check::Latency(_) => "latency wall-clock ms".to_owned(),
+            Check::Overlap(check) => check.signature(),
+            Check::Numeric(check) => check.signature(),
+            Check::Quotes(check) => check.signature(),
+            Check::Readability(check) => check.signature(),
+            Check::Ranked(check) => check.signature(),
+            Check::Tools(check) => check.signature(),
+            Check::Safety(check) => check.signature(),
+            Check::Promptfoo(check) => check.signature(),
+            Check::Script(check) => check.signature(),
             Check::Judge(check) => check.signature(),
         }
     }
@@ -203,6 +285,23 @@ impl Assertion {
     /// Whether the case is one that the check is about.
     pub(crate) fn applies(&self, vars: &Vars) -> bool {
         self.when.iter().all(|(column, wanted)| vars.get(column).is_some_and(|value| value == wanted || show(value) == show(wanted)))
+    }
+
+    /// promptfoo's `max-score`, which holds answers against each other and is no check of one.
+    pub(crate) fn comparing(&self) -> Option<&Assert> {
+        match &self.check {
+            Check::Promptfoo(assert) if assert.kind() == "max-score" => Some(assert),
+            _ => None,
+        }
+    }
+
+    /// Whether the check looks at the spans of the answer's trace.
+    pub(crate) fn looks_at_spans(&self) -> bool {
+        match &self.check {
+            Check::Promptfoo(assert) => assert.kind().starts_with("trace-") || assert.kind().starts_with("trajectory:"),
+            Check::Tools(_) => true,
+            _ => false,
+        }
     }
 
     /// What the check says about an answer; a judge has to be asked first, and says it itself.
@@ -218,6 +317,16 @@ impl Assertion {
             Check::TokenF1(check) => check.verdict(subject),
             Check::Groundedness(check) => check.verdict(subject),
             Check::Latency(check) => check.verdict(subject),
+            Check::Overlap(check) => check.verdict(subject),
+            Check::Numeric(check) => check.verdict(subject),
+            Check::Quotes(check) => check.verdict(subject),
+            Check::Readability(check) => check.verdict(subject),
+            Check::Ranked(check) => check.verdict(subject),
+            Check::Tools(check) => check.verdict(subject),
+            Check::Safety(check) => check.verdict(subject),
+            // promptfoo's assertions know their own `not-` and threshold.
+            Check::Promptfoo(check) => return check.verdict(subject),
+            Check::Script(_) => Verdict::failed("the script was not run"),
             Check::Judge(_) => Verdict::failed("the judge was not asked"),
         };
         self.settle(verdict)

@@ -26,7 +26,7 @@ impl Regex {
         if !self.pattern.variables().all(known) {
             return Verdict::not_applicable("no pattern for this case");
         }
-        let compile = || regex::Regex::new(&self.pattern.render(subject.vars)).map_err(|error| error.to_string());
+        let compile = || self.pattern.render(subject.vars).and_then(|pattern| regex::Regex::new(&pattern).map_err(|error| error.to_string()));
         let own;
         let compiled = if self.pattern.variables().next().is_none() {
             self.fixed.get_or_init(compile)

@@ -1,5 +1,7 @@
 //! From the keys of a suite to a check, or to what is wrong with them.
 
+use measure::agents::ToolMatch;
+use measure::safety::PiiKind;
 use serde_json::Value;
 
 use crate::chat::Connector;
@@ -9,14 +11,21 @@ use crate::checks::groundedness::Groundedness;
 use crate::checks::json::Json;
 use crate::checks::judged::Judged;
 use crate::checks::latency::Latency;
+use crate::checks::numeric::Numeric;
+use crate::checks::overlap::{self, Overlap};
+use crate::checks::quotes::{Cited, Quotes};
+use crate::checks::ranked::{self, Ranked};
+use crate::checks::readability::{Formula, Readability};
 use crate::checks::regex::Regex;
+use crate::checks::safety::{LooksFor, Safety};
 use crate::checks::token_f1::TokenF1;
+use crate::checks::tools::{self, Tools};
 use crate::checks::{Assertion, Check, OUTPUT, Scale};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::files::Files;
 use crate::keys::unknown;
-use crate::spec::{Better, CheckSpec};
+use crate::spec::{ArgumentRule, CheckSpec};
 use crate::template::{Env, Template};
 
 /// What a check may look at while it is made.
@@ -29,8 +38,8 @@ pub(crate) struct Context<'a> {
     pub place: String,
 }
 
-/// Every name of a kind: karat's, and promptfoo's.
-const NAMES: [&str; 18] = [
+/// Every name of a kind that is not one of a family's.
+const NAMES: [&str; 28] = [
     "exact",
     "equals",
     "exact_match",
@@ -49,7 +58,23 @@ const NAMES: [&str; 18] = [
     "groundedness",
     "latency",
     "judge",
+    "numeric",
+    "quotes",
+    "citations",
+    "reading_ease",
+    "reading_grade",
+    "reading_ari",
+    "pii",
+    "secrets",
+    "canary",
+    "refusal",
 ];
+
+/// Every name of a kind.
+fn names() -> Vec<&'static str> {
+    let families = overlap::Measure::NAMES.iter().map(|(name, _)| *name).chain(ranked::Measure::NAMES.iter().map(|(name, _)| *name));
+    NAMES.into_iter().chain(families).chain(tools::Rule::NAMES.iter().map(|(name, _)| *name)).collect()
+}
 
 /// Makes an assertion out of its keys.
 pub(crate) fn parse(spec: &CheckSpec, id: String, context: &Context<'_>) -> Result<Assertion, Error> {
@@ -76,7 +101,7 @@ pub(crate) fn parse(spec: &CheckSpec, id: String, context: &Context<'_>) -> Resu
     if negated && check.scale() != Scale::Rate && spec.threshold.is_none() {
         return Err(context.error(&format!("{name} needs a threshold: {kind} gives a value, and `not-` turns a pass around")));
     }
-    let better = spec.better.unwrap_or(if check.scale() == Scale::Unbounded { Better::Lower } else { Better::Higher });
+    let better = spec.better.unwrap_or_else(|| check.better());
     let metric = spec.metric.clone().unwrap_or_else(|| name.clone());
     let when = spec.when.clone().into_iter().collect();
     Ok(Assertion { id, name, check, negated, metric, weight, threshold: spec.threshold, when, better })
@@ -116,8 +141,62 @@ fn check_of(kind: &str, spec: &CheckSpec, context: &Context<'_>) -> Result<Check
         "groundedness" => Check::Groundedness(Groundedness { answer, sources: needed(spec.sources.as_ref(), "sources", kind, context)? }),
         "latency" => Check::Latency(Latency),
         "judge" => Check::Judge(Judged::new(answer, spec, context)?),
-        _ => return Err(context.error(&unknown("check", kind, &NAMES))),
+        "numeric" => Check::Numeric(Numeric {
+            answer,
+            reference: needed(spec.reference.as_ref(), "reference", kind, context)?,
+            absolute: spec.absolute.unwrap_or(1e-6),
+            relative: spec.relative.unwrap_or(0.0),
+        }),
+        "quotes" | "citations" => {
+            let what = if kind == "quotes" { Cited::Spans } else { Cited::Ids };
+            Check::Quotes(Quotes { answer, sources: needed(spec.sources.as_ref(), "sources", kind, context)?, what })
+        }
+        "reading_ease" => Check::Readability(Readability { answer, formula: Formula::Ease }),
+        "reading_grade" => Check::Readability(Readability { answer, formula: Formula::Grade }),
+        "reading_ari" => Check::Readability(Readability { answer, formula: Formula::Ari }),
+        "pii" => Check::Safety(Safety { answer, looks_for: LooksFor::Pii(pii_kinds(spec, context)?) }),
+        "secrets" => Check::Safety(Safety { answer, looks_for: LooksFor::Secrets }),
+        "canary" => Check::Safety(Safety { answer, looks_for: LooksFor::Canary(expected(spec, context)?) }),
+        "refusal" => Check::Safety(Safety { answer, looks_for: LooksFor::Refusal }),
+        _ => return of_family(kind, answer, spec, context),
     })
+}
+
+/// Kinds whose names are those of a family's measures.
+fn of_family(kind: &str, answer: String, spec: &CheckSpec, context: &Context<'_>) -> Result<Check, Error> {
+    if let Some(measure) = overlap::Measure::named(kind) {
+        return Ok(Check::Overlap(Overlap { measure, answer, reference: needed(spec.reference.as_ref(), "reference", kind, context)? }));
+    }
+    if let Some(measure) = ranked::Measure::named(kind) {
+        let column = |column: &Option<String>, default: &str| column.clone().unwrap_or_else(|| default.to_owned());
+        let (retrieved, relevant) = (column(&spec.sources, "documents"), column(&spec.reference, "relevant"));
+        for column in [&retrieved, &relevant] {
+            context.dataset.expect_column(&context.place, column)?;
+        }
+        return Ok(Check::Ranked(Ranked { measure, retrieved, relevant, k: spec.k }));
+    }
+    let rule = tools::Rule::named(kind).ok_or_else(|| context.error(&unknown("check", kind, &names())))?;
+    let expected = if rule.needs_expected() { Some(needed(spec.reference.as_ref(), "reference", kind, context)?) } else { None };
+    let arguments = match spec.arguments.unwrap_or_default() {
+        ArgumentRule::Exact => ToolMatch::Exact,
+        ArgumentRule::Partial => ToolMatch::Partial,
+        ArgumentRule::Ignore => ToolMatch::Ignore,
+    };
+    Ok(Check::Tools(Tools { rule, calls: answer, expected, arguments }))
+}
+
+/// The kinds of personal data that a check looks for: those of its value, or all.
+fn pii_kinds(spec: &CheckSpec, context: &Context<'_>) -> Result<Vec<PiiKind>, Error> {
+    let known: Vec<&str> = PiiKind::ALL.iter().map(|kind| kind.name()).collect();
+    let named = |value: &Value| {
+        let name = crate::template::show(value);
+        PiiKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| context.error(&unknown("kind of personal data", &name, &known)))
+    };
+    match &spec.value {
+        None => Ok(PiiKind::ALL.to_vec()),
+        Some(Value::Array(names)) => names.iter().map(named).collect(),
+        Some(name) => Ok(vec![named(name)?]),
+    }
 }
 
 /// What is expected: a column of references, or a value with variables.
@@ -181,18 +260,25 @@ pub(crate) fn needed(column: Option<&String>, key: &str, kind: &str, context: &C
 /// A key that a kind does not look at is a mistake, and a silent one would be a check that checks something else.
 fn refuse_useless_keys(kind: &str, check: &Check, spec: &CheckSpec, context: &Context<'_>) -> Result<(), Error> {
     let judge = matches!(check, Check::Judge(_));
-    let text = matches!(check, Check::Equals(_) | Check::Contains(_));
+    let text = matches!(check, Check::Equals(_) | Check::Contains(_)) || kind == "canary";
+    let compared = matches!(check, Check::Overlap(_) | Check::Numeric(_) | Check::Ranked(_) | Check::Tools(_));
     let given = [
-        ("value", spec.value.is_some(), text || matches!(check, Check::Regex(_) | Check::Json(_))),
-        ("answer", spec.answer.is_some(), !matches!(check, Check::Latency(_))),
-        ("reference", spec.reference.is_some(), text || judge || matches!(check, Check::TokenF1(_))),
-        ("sources", spec.sources.is_some(), judge || matches!(check, Check::Groundedness(_))),
+        ("value", spec.value.is_some(), text || kind == "pii" || matches!(check, Check::Regex(_) | Check::Json(_))),
+        ("answer", spec.answer.is_some(), !matches!(check, Check::Latency(_) | Check::Ranked(_))),
+        ("reference", spec.reference.is_some(), text || judge || compared || matches!(check, Check::TokenF1(_))),
+        ("sources", spec.sources.is_some(), judge || matches!(check, Check::Groundedness(_) | Check::Quotes(_) | Check::Ranked(_))),
         ("question", spec.question.is_some(), judge),
         ("schema", spec.schema.is_some(), matches!(check, Check::Json(_))),
         ("rubric", spec.rubric.is_some(), judge),
         ("model", spec.model.is_some(), judge),
         ("config", spec.config.is_some(), judge),
         ("votes", spec.votes.is_some(), judge),
+        ("k", spec.k.is_some(), matches!(check, Check::Ranked(_))),
+        ("arguments", spec.arguments.is_some(), matches!(check, Check::Tools(_))),
+        ("absolute", spec.absolute.is_some(), matches!(check, Check::Numeric(_))),
+        ("relative", spec.relative.is_some(), matches!(check, Check::Numeric(_))),
+        ("assert", !spec.assert.is_empty(), false),
+        ("transform", spec.transform.is_some(), false),
     ];
     match given.iter().find(|(_, is_given, is_used)| *is_given && !is_used) {
         Some((key, _, _)) => Err(context.error(&format!("key {key:?} means nothing to {kind}"))),

@@ -15,9 +15,10 @@ use crate::gate::phrase::counted;
 use crate::gate::slices::{Slice, slices};
 use crate::gate::summary::{Facts, verdict};
 use crate::gate::values::{CaseValue, Cases, Key, value_of};
+use crate::metrics::Metric;
 use crate::report::{CaseOutcome, CaseReport, Changes, MetricReport, Report, SliceReport, Verdict};
 use crate::spec::Better;
-use crate::suite::{Metric, Suite};
+use crate::suite::Suite;
 
 /// What the gate says about a run.
 pub(crate) struct Decision {
@@ -84,6 +85,7 @@ pub(crate) fn decide(suite: &Suite, cases: &[CaseReport], ended: Ended) -> Resul
         ended,
         on_inconclusive: suite.gate.on_inconclusive,
         q: suite.gate.q,
+        min_effect: suite.gate.min_effect,
         n_failed: count(CaseOutcome::Fail),
         n_errors: count(CaseOutcome::Error),
         n_cases: cases.len(),

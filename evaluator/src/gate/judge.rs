@@ -136,7 +136,8 @@ fn decided(
         && fall >= spec.min_effect.unwrap_or(rules.gate.min_effect)
     {
         let direction = if look.metric.better == Better::Higher { "fell" } else { "rose" };
-        return Ok((Some(RunOutcome::Regressed), format!("{direction} by {} (adjusted p {:.4})", change(fall, scale), tested.adjusted)));
+        let within = proven_all_the_same(report, look, comparison)?;
+        return Ok((Some(RunOutcome::Regressed), format!("{direction} by {} (adjusted p {:.4}){within}", change(fall, scale), tested.adjusted)));
     }
     let total = look.n_unscored + look.values.len();
     if look.n_unscored as f64 > rules.gate.max_unscored * total as f64 {
@@ -153,6 +154,22 @@ fn decided(
         return inconclusive(format!("nothing to test: {why}"));
     }
     seen_enough(report, look, comparison, rules)
+}
+
+/// With many cases a fall can be seen and be smaller than the margin; the report says both, and `min_effect` decides.
+fn proven_all_the_same(report: &mut MetricReport, look: &Look<'_>, comparison: &Comparison) -> Result<String, Error> {
+    let Some(margin) = look.metric.spec.margin.map(|margin| margin.of(comparison.baseline())) else { return Ok(String::new()) };
+    let found = bound(comparison, margin, 1.0 - LEVEL, unscored_share(look))?;
+    report.margin = Some(margin);
+    report.lower_bound = found.lower.is_finite().then_some(found.lower);
+    if !found.proven {
+        return Ok(String::new());
+    }
+    Ok(format!("; it is shown to be within the margin of {}: set min_effect if that is small enough", change(margin, look.metric.scale)))
+}
+
+fn unscored_share(look: &Look<'_>) -> f64 {
+    look.n_unscored as f64 / (look.n_unscored + look.values.len()).max(1) as f64
 }
 
 /// Whether a fall would have been seen, and whether the margin is proven.
@@ -176,9 +193,7 @@ fn seen_enough(
     let Some(margin) = spec.margin.map(|margin| margin.of(comparison.baseline())) else {
         return Ok((Some(RunOutcome::Pass), format!("no regression found; {visible}")));
     };
-    let total = look.n_unscored + look.values.len();
-    let unscored = look.n_unscored as f64 / total.max(1) as f64;
-    let found = bound(comparison, margin, 1.0 - LEVEL, unscored)?;
+    let found = bound(comparison, margin, 1.0 - LEVEL, unscored_share(look))?;
     report.margin = Some(margin);
     report.lower_bound = found.lower.is_finite().then_some(found.lower);
     let lower = report.lower_bound.map_or("open".to_owned(), |lower| change(lower, scale));

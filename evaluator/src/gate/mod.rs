@@ -12,6 +12,8 @@ mod decide;
 mod judge;
 mod pairing;
 mod phrase;
+#[cfg(test)]
+mod simulation;
 mod slices;
 mod summary;
 mod values;

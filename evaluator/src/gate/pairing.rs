@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::gate::changes::is_edited;
 use crate::gate::compare::{Comparison, Pairs};
 use crate::gate::values::{CaseValue, Cases, Key};
-use crate::suite::{Metric, Suite};
+use crate::metrics::Metric;
+use crate::suite::Suite;
 use crate::template::show;
 
 /// A case that both runs have, with what a metric says in each.

@@ -6,7 +6,8 @@ use crate::error::Error;
 use crate::gate::compare::Comparison;
 use crate::gate::pairing::{Columns, Shared, shared};
 use crate::gate::values::Cases;
-use crate::suite::{Metric, Suite};
+use crate::metrics::Metric;
+use crate::suite::Suite;
 
 /// One metric in one slice.
 pub(crate) struct Slice<'a> {

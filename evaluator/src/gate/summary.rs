@@ -2,9 +2,9 @@
 
 use crate::gate::decide::Ended;
 use crate::gate::phrase::{change, counted};
+use crate::metrics::Metric;
 use crate::report::{MetricReport, RunOutcome, SliceReport, Verdict};
-use crate::spec::OnInconclusive;
-use crate::suite::Metric;
+use crate::spec::{Better, OnInconclusive};
 
 /// What the verdict rests on beside the metrics.
 pub(crate) struct Facts {
@@ -14,6 +14,7 @@ pub(crate) struct Facts {
     pub ended: Ended,
     pub on_inconclusive: OnInconclusive,
     pub q: f64,
+    pub min_effect: f64,
     pub n_failed: usize,
     pub n_errors: usize,
     pub n_cases: usize,
@@ -23,7 +24,12 @@ pub(crate) struct Facts {
 pub(crate) fn verdict(facts: &Facts, known: &[Metric], metrics: &[MetricReport], slices: &[SliceReport]) -> Verdict {
     let having = |outcome: RunOutcome| metrics.iter().filter(move |metric| metric.outcome == Some(outcome));
     let told = |outcome: RunOutcome| having(outcome).map(|metric| format!("{}: {}", metric.name, metric.reason)).collect::<Vec<_>>();
-    let fallen_slice = |slice: &&SliceReport| slice.gating && slice.p_adjusted.is_some_and(|p| p <= facts.q);
+    let fallen_slice = |slice: &&SliceReport| {
+        let metric = known.iter().find(|metric| metric.name == slice.metric);
+        let fall = if metric.is_some_and(|metric| metric.better == Better::Lower) { slice.difference } else { -slice.difference };
+        let least = metric.and_then(|metric| metric.spec.min_effect).unwrap_or(facts.min_effect);
+        slice.gating && slice.p_adjusted.is_some_and(|p| p <= facts.q) && fall > 0.0 && fall >= least
+    };
     let mut regressed = told(RunOutcome::Regressed);
     regressed.extend(slices.iter().filter(fallen_slice).map(|slice| format!("{} fell where {} is {}", slice.metric, slice.column, slice.value)));
     let end = |outcome, exit_code, summary: String| Verdict { outcome, exit_code, summary };

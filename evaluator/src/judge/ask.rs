@@ -83,7 +83,7 @@ fn settle(votes: &[Vote], lost: &str) -> Verdict {
     let count = |name: &str| votes.iter().filter(|(other, _, _)| other == name).count();
     // The first of the most frequent ones, so that the same votes give the same label.
     let label = votes.iter().rev().max_by_key(|(name, _, _)| count(name)).map(|(name, _, _)| name.clone());
-    Verdict { outcome: Outcome::Value, value: Some(value), passed: None, label, reason: reason.clone() }
+    Verdict { outcome: Outcome::Value, value: Some(value), passed: None, score: None, label, reason: reason.clone() }
 }
 
 /// Reads one answer: a JSON object with a known verdict, alone or inside of other words, and no second one.

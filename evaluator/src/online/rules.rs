@@ -63,7 +63,7 @@ impl Rule {
             // Every hex digit sorts before it.
             return "g".to_owned();
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 2^32, and not below 0")]
+        #[expect(clippy::cast_possible_truncation, reason = "below 2^32, and not below 0")]
         let limit = limit as u32;
         format!("{limit:08x}")
     }

@@ -1,6 +1,9 @@
 //! The report of a run: the verdict, every metric and every case. A baseline file is such a report.
 
+mod github;
+mod html;
 mod junit;
+mod markdown;
 mod text;
 
 use std::collections::BTreeMap;
@@ -10,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::checks::Outcome;
 use crate::spec::Better;
 
+pub use github::github;
+pub use html::html;
 pub use junit::junit;
+pub use markdown::markdown;
 pub use text::text;
 
 /// Name and version of the report's shape.
@@ -35,6 +41,20 @@ pub struct Report {
     /// What changed since the baseline.
     #[serde(default)]
     pub changes: Changes,
+    /// Sums of the named metrics, as promptfoo counts them, with what is derived from them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sums: Vec<NamedSums>,
+}
+
+/// Sums of the named metrics over the answers of one prompt and provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NamedSums {
+    /// The prompt's label.
+    pub prompt: String,
+    /// The provider's label.
+    pub provider: String,
+    /// The sums, by metric.
+    pub sums: BTreeMap<String, f64>,
 }
 
 /// What was run.
@@ -246,6 +266,9 @@ pub struct CaseReport {
     pub provider: String,
     /// How it went.
     pub outcome: CaseOutcome,
+    /// Weighted mean of the scores of its checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
     /// Trace of the call.
     pub trace_id: Option<String>,
     /// How long the call took.
@@ -300,6 +323,9 @@ pub struct ScoreReport {
     pub assertion: String,
     /// Its value.
     pub value: Option<f64>,
+    /// What it counts in the case's mean, where that is not the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
     /// Whether it passed, where it decides.
     pub passed: Option<bool>,
     /// Whether it could say something.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod checks;
+mod commands;
 mod endpoint;
 mod forms;
 mod gate;

@@ -46,7 +46,7 @@ fn what_cannot_be_is_refused() {
     check("f1: {}", "f1: {critical: true}", "is critical, but its checks neither pass nor fail");
     check("schema: suites/schemas/answer.json", "schema: suites/schemas/question.json", "there is no file");
     check("schema: suites/schemas/answer.json", "schema: {type: nonsense}", "not a JSON schema");
-    check("baseline: {file: baselines/rag.json}", "baseline: {branch: main, last: 3}", "baseline: this version reads {file:");
+    check("baseline: {file: baselines/rag.json}", "baseline: {branch: main, last: 3}", "baseline: runs and branches are read from the tables");
     check("baseline: {file: baselines/rag.json}", "baseline: {file: baselines/rug.json}", "--update-baseline");
     check("providers: [\"dataset:answer\"]", "providers: []", "providers is empty");
     check("providers: [\"dataset:answer\"]", "providers: [echo]", "needs `prompts`");
@@ -68,7 +68,7 @@ fn broken_files_are_named() {
     broken("datasets/rag/questions.jsonl", "{\"id\": 1}\nnot json\n", "questions.jsonl:2: this is not JSON");
     broken("baselines/rag.json", "{", "baseline ");
     broken("baselines/rag.json", "{\"schema\": \"karat.report/9\"}", "baseline ");
-    broken("suites/rag.yaml", "", "missing field `dataset`");
+    broken("suites/rag.yaml", "", "there is no case: add `dataset`");
 }
 
 #[tokio::test]

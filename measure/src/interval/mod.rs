@@ -1,9 +1,11 @@
 //! Confidence intervals.
 
 pub mod bonett_price;
+pub mod clopper_pearson;
 pub mod wilson;
 
 pub use bonett_price::{bonett_price, bonett_price_lower};
+pub use clopper_pearson::clopper_pearson;
 pub use wilson::wilson;
 
 /// The two ends of an interval.

@@ -4,13 +4,18 @@
 ///
 /// Source: Levenshtein, "Binary codes capable of correcting deletions, insertions and reversals" (1966). Time is the product of the lengths.
 pub fn levenshtein(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
+    let chars = |text: &str| text.chars().collect::<Vec<char>>();
+    distance(&chars(a), &chars(b))
+}
+
+/// The same over any symbols, such as UTF-16 units or words.
+pub fn distance<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
+    for (i, from) in a.iter().enumerate() {
         let mut diagonal = row[0];
         row[0] = i + 1;
         for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
+            let substituted = diagonal + usize::from(from != to);
             diagonal = row[j + 1];
             row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
         }

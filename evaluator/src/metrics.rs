@@ -1,0 +1,94 @@
+//! The metrics of a suite: what checks of one name count for together.
+
+use std::collections::BTreeMap;
+
+use crate::cases::Plan;
+use crate::checks::{Assertion, Check, Node, Scale};
+use crate::dataset::{Dataset, Vars};
+use crate::error::Error;
+use crate::keys::unknown;
+use crate::spec::{Better, GateSpec, MetricSpec};
+use crate::template::render;
+
+/// What checks of one name count for together.
+#[derive(Debug, Clone)]
+pub(crate) struct Metric {
+    pub name: String,
+    pub scale: Scale,
+    pub better: Better,
+    pub spec: MetricSpec,
+}
+
+/// The name of a check's metric in a case; promptfoo's may hold variables, and is taken as it is where they cannot be filled in.
+pub(crate) fn metric_name(metric: &str, vars: &Vars) -> String {
+    render(metric, vars, &BTreeMap::new()).unwrap_or_else(|_| metric.to_owned())
+}
+
+/// Gathers the metrics: one a name, with the widest scale of its checks.
+pub(crate) fn metrics(dataset: &Dataset, plans: &[Plan], gate: &GateSpec) -> Result<Vec<Metric>, Error> {
+    let mut metrics: Vec<Metric> = Vec::new();
+    let mut seen: Option<*const Vec<Node>> = None;
+    for (case, plan) in dataset.cases.iter().zip(plans) {
+        let place = std::sync::Arc::as_ptr(&plan.nodes);
+        let templated = plan.nodes.iter().flat_map(|node| node.assertions()).any(|assertion| assertion.metric.contains("{{"));
+        // Cases with the same checks have the same metrics, unless a name depends on the case.
+        if seen == Some(place) && !templated {
+            continue;
+        }
+        seen = Some(place);
+        for node in plan.nodes.iter() {
+            if let Node::Set(set) = node {
+                let name = set.metric.as_ref().map_or_else(|| "assert-set".to_owned(), |metric| metric_name(metric, &case.vars));
+                join(&mut metrics, name, Scale::Score, Better::Higher, true, gate)?;
+            }
+            for assertion in node.assertions() {
+                // What a threshold makes pass or fail is still measured by its value; `not-` leaves only the pass.
+                let scale = if assertion.negated && !is_promptfoo(assertion) { Scale::Rate } else { assertion.check.scale() };
+                join(&mut metrics, metric_name(&assertion.metric, &case.vars), scale, assertion.better, is_promptfoo(assertion), gate)?;
+            }
+        }
+    }
+    check_rules(&metrics, plans, gate)?;
+    Ok(metrics)
+}
+
+fn is_promptfoo(assertion: &Assertion) -> bool {
+    matches!(assertion.check, Check::Promptfoo(_) | Check::Script(_))
+}
+
+fn join(metrics: &mut Vec<Metric>, name: String, scale: Scale, better: Better, is_promptfoo: bool, gate: &GateSpec) -> Result<(), Error> {
+    let Some(metric) = metrics.iter_mut().find(|metric| metric.name == name) else {
+        let spec = gate.metrics.get(&name).cloned().flatten().unwrap_or_default();
+        metrics.push(Metric { name, scale, better, spec });
+        return Ok(());
+    };
+    if (metric.scale == Scale::Unbounded) == (scale == Scale::Unbounded) && metric.better == better {
+        metric.scale = metric.scale.max(scale);
+        return Ok(());
+    }
+    if is_promptfoo {
+        // promptfoo averages scores, whatever was measured: milliseconds count as passed or not.
+        (metric.scale, metric.better) = (Scale::Score, Better::Higher);
+        return Ok(());
+    }
+    Err(Error::config(format!("metric {name:?} joins checks that cannot be averaged; give one of them another metric")))
+}
+
+/// Holds the gate's rules against the metrics that there are.
+fn check_rules(metrics: &[Metric], plans: &[Plan], gate: &GateSpec) -> Result<(), Error> {
+    let known: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
+    for (name, spec) in &gate.metrics {
+        if !known.contains(&name.as_str()) {
+            return Err(Error::config(format!("gate.metrics: {}", unknown("metric", name, &known))));
+        }
+        let decides = |assertion: &Assertion| {
+            assertion.metric == *name && assertion.threshold.is_none() && assertion.check.scale() != Scale::Rate && !is_promptfoo(assertion)
+        };
+        let mut assertions = plans.iter().take(1).flat_map(|plan| plan.nodes.iter()).flat_map(|node| node.assertions());
+        if spec.as_ref().is_some_and(|spec| spec.critical) && assertions.any(decides) {
+            let what = format!("gate.metrics: {name:?} is critical, but its checks neither pass nor fail; give them a threshold");
+            return Err(Error::config(what));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! The report as Markdown, for a comment under a pull request.
+
+use std::fmt::Write;
+
+use crate::checks::Outcome;
+use crate::gate::number;
+use crate::report::{CaseOutcome, MetricReport, Report, RunOutcome};
+
+/// Cases that a list shows at most.
+const CASES_MAX: usize = 10;
+
+/// Writes the verdict in one line, a table of the metrics, and the cases that changed.
+pub fn markdown(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a String does not fail.
+    let _ = writeln!(out, "### {} {}: {}\n", sign(report.verdict.outcome), report.verdict.outcome.name(), escape(&report.verdict.summary));
+    let _ = writeln!(out, "{}\n", escape(&about(report)));
+    out.push_str("| metric | outcome | baseline | candidate | difference | 95 % interval | p (adjusted) | n |\n|---|---|--:|--:|--:|--:|--:|--:|\n");
+    for metric in &report.metrics {
+        let _ = writeln!(out, "{}", row(metric));
+    }
+    let reasons: Vec<&MetricReport> = report.metrics.iter().filter(|metric| metric.outcome.is_some() && !metric.reason.is_empty()).collect();
+    if !reasons.is_empty() {
+        out.push('\n');
+        for metric in reasons {
+            let _ = writeln!(out, "- **{}**: {}", escape(&metric.name), escape(&metric.reason));
+        }
+    }
+    out.push_str(&cases(report));
+    out
+}
+
+fn sign(outcome: RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Pass => "✅",
+        RunOutcome::Regressed | RunOutcome::Fail => "❌",
+        RunOutcome::Inconclusive => "❔",
+        RunOutcome::Error => "⚠️",
+    }
+}
+
+fn about(report: &Report) -> String {
+    let run = &report.run;
+    let mut text = format!("{}: {} cases", run.suite, run.n_cases);
+    if run.n_repeats > 1 {
+        let _ = write!(text, " × {}", run.n_repeats);
+    }
+    match &run.baseline {
+        Some(baseline) => {
+            let age = baseline.age_days.map_or(String::new(), |days| format!(", {days} days old"));
+            let _ = write!(text, "; baseline {} (run {}{age})", baseline.file, baseline.run);
+        }
+        None => text.push_str("; no baseline"),
+    }
+    if let Some(cost) = run.cost_usd {
+        let _ = write!(text, "; ${cost:.4}");
+    }
+    text
+}
+
+fn row(metric: &MetricReport) -> String {
+    let value = |value: Option<f64>| value.map_or("–".to_owned(), number);
+    let interval = metric
+        .interval
+        .map(|ends| ends.map(|end| end.map_or("..".to_owned(), number)))
+        .or_else(|| metric.candidate_interval.map(|ends| ends.map(number)));
+    format!(
+        "| {} | {} | {} | {} | {} | {} | {} | {} |",
+        escape(&metric.name),
+        metric.outcome.map_or("–", RunOutcome::name),
+        value(metric.baseline),
+        value(metric.candidate),
+        value(metric.difference),
+        interval.map_or("–".to_owned(), |[low, high]| format!("{low} to {high}")),
+        metric.p_adjusted.map_or("–".to_owned(), |p| format!("{p:.4}")),
+        metric.n
+    )
+}
+
+fn cases(report: &Report) -> String {
+    let changes = &report.changes;
+    let failing: Vec<String> = report.cases.iter().filter(|case| case.outcome == CaseOutcome::Fail).map(|case| case.id.clone()).collect();
+    let lists = [
+        ("newly failing", &changes.newly_failing),
+        ("failing", if report.run.baseline.is_none() { &failing } else { &changes.removed }),
+        ("fixed", &changes.fixed),
+        ("flaky", &changes.flaky),
+        ("could not be judged", &changes.errored),
+        ("edited", &changes.edited),
+    ];
+    let mut out = String::new();
+    for (name, ids) in lists.iter().filter(|(name, ids)| !ids.is_empty() && !(*name == "failing" && report.run.baseline.is_some())) {
+        let _ = writeln!(out, "\n<details><summary>{name}: {}</summary>\n", ids.len());
+        for id in ids.iter().take(CASES_MAX) {
+            let case = report.cases.iter().find(|case| case.id == *id);
+            let why = case.and_then(|case| case.error.clone().or_else(|| first_fault(case)));
+            let _ = writeln!(out, "- `{}` {}", id.replace('`', "'"), escape(&why.unwrap_or_default()));
+        }
+        if ids.len() > CASES_MAX {
+            let _ = writeln!(out, "- and {} more", ids.len() - CASES_MAX);
+        }
+        out.push_str("\n</details>\n");
+    }
+    out
+}
+
+fn first_fault(case: &crate::report::CaseReport) -> Option<String> {
+    let score = case.scores.iter().find(|score| score.passed == Some(false) || score.outcome == Outcome::Failed)?;
+    Some(format!("{}: {}", score.metric, score.reason))
+}
+
+/// Text from answers stays text: no markup, no links, no mentions, one line.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars().take(300) {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' | '~' => out.extend(['\\', c]),
+            // A word joiner keeps @name from calling somebody.
+            '@' => out.push_str("@\u{2060}"),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape;
+
+    #[test]
+    fn hostile_text_stays_text() {
+        assert_eq!(escape("<b>@you | [x](y)\n`"), "&lt;b&gt;@\u{2060}you \\| \\[x\\](y) \\`");
+    }
+}

@@ -1,0 +1,259 @@
+//! Asks for every answer, and checks it.
+
+use std::time::{Duration, Instant};
+
+use schema::{NanoUsd, Tenant};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use store::Store;
+
+use crate::budget::Budget;
+use crate::checks::{Assertion, Check, Scale, Subject, Verdict};
+use crate::config::EvaluatorConfig;
+use crate::dataset::{Case, Vars, hash_of, hex};
+use crate::error::Error;
+use crate::js;
+use crate::judge::Call;
+use crate::metrics::metric_name;
+use crate::promptfoo::{Test, render_prompt, tree};
+use crate::report::CaseReport;
+use crate::suite::{Prompt, Provider, Suite};
+use crate::target::{Answer, Ask, Limits};
+use crate::trace::{Span, load};
+
+/// One answer to be had.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'a> {
+    /// Place of the case in the dataset.
+    case: usize,
+    repeat: u32,
+    provider: &'a Provider,
+    prompt: Option<&'a Prompt>,
+}
+
+/// An answer that was had, with its verdicts.
+pub(crate) struct Done {
+    /// Place of the case in the dataset.
+    pub case: usize,
+    pub report: CaseReport,
+    /// What judges were asked for it.
+    pub calls: Vec<Call>,
+}
+
+/// What every case of a run is asked and checked with.
+pub(crate) struct Runner<'a> {
+    suite: &'a Suite,
+    budget: Budget,
+    limits: Limits,
+    store: Option<(&'a Store, &'a Tenant)>,
+    run_id: &'a str,
+}
+
+/// A question that was filled in, and its answer.
+struct Asked {
+    prompt: String,
+    vars: Vars,
+    answer: Answer,
+}
+
+impl<'a> Runner<'a> {
+    pub(crate) fn new(suite: &'a Suite, config: &EvaluatorConfig, store: Option<(&'a Store, &'a Tenant)>, run_id: &'a str, begun: Instant) -> Self {
+        let limits = Limits {
+            timeout: Duration::from_secs(config.call_timeout_s),
+            bytes_max: config.answer_bytes_max,
+            attempts_max: config.attempts_max,
+            backoff: Duration::from_millis(config.backoff_ms),
+        };
+        Self { suite, budget: Budget::of(suite, begun), limits, store, run_id }
+    }
+
+    /// Whether the budget was spent before the end.
+    pub(crate) fn was_cut_short(&self) -> bool {
+        self.budget.was_spent()
+    }
+
+    /// Every answer to be had, in promptfoo's order: test, repeat, variables, provider, prompt.
+    pub(crate) fn jobs(&self) -> Vec<Job<'a>> {
+        let mut jobs = Vec::new();
+        let places: Vec<usize> = (0..self.suite.plans.len()).collect();
+        let of_one_test = |a: &usize, b: &usize| self.suite.has_tests && self.suite.plans[*a].test.index == self.suite.plans[*b].test.index;
+        for group in places.chunk_by(of_one_test) {
+            let test = &self.suite.plans[group[0]].test;
+            for repeat in 0..test.repeat.unwrap_or(self.suite.repeat) {
+                for case in group {
+                    self.add_jobs(*case, repeat, test, &mut jobs);
+                }
+            }
+        }
+        jobs
+    }
+
+    fn add_jobs(&self, case: usize, repeat: u32, test: &Test, jobs: &mut Vec<Job<'a>>) {
+        let allowed = |list: &Option<Vec<String>>, names: &[&str]| list.as_ref().is_none_or(|list| list.iter().any(|name| is_meant(name, names)));
+        for provider in self.suite.providers.iter().filter(|provider| allowed(&test.providers, &[&provider.id, &provider.label])) {
+            if !provider.target.needs_prompt() {
+                jobs.push(Job { case, repeat, provider, prompt: None });
+                continue;
+            }
+            let prompts =
+                self.suite.prompts.iter().filter(|prompt| allowed(&provider.prompts, &[&prompt.label]) && allowed(&test.prompts, &[&prompt.label]));
+            jobs.extend(prompts.map(|prompt| Job { case, repeat, provider, prompt: Some(prompt) }));
+        }
+    }
+
+    /// Answers one case and checks the answer; what goes wrong with it stays with it.
+    pub(crate) async fn case(&self, job: Job<'a>) -> Result<Done, Error> {
+        let (case, plan) = (&self.suite.dataset.cases[job.case], &self.suite.plans[job.case]);
+        let traceparent = self.traceparent(&job, case);
+        let asked = if self.budget.is_spent() {
+            Err("not run: the budget is spent".to_owned())
+        } else {
+            self.ask(&job, case, &plan.test, &traceparent).await
+        };
+        let spans = match &asked {
+            Ok(asked) => self.spans(plan.nodes.iter().flat_map(|node| node.assertions()), &asked.answer).await?,
+            Err(_) => None,
+        };
+        let (mut calls, mut verdicts, mut metrics) = (Vec::new(), Vec::new(), Vec::new());
+        // Answers are compared with each other once all are there.
+        let nodes: Vec<_> =
+            plan.nodes.iter().filter(|node| !node.assertions().iter().any(|assertion| assertion.comparing().is_some())).cloned().collect();
+        for assertion in nodes.iter().flat_map(|node| node.assertions()) {
+            let verdict = match &asked {
+                Ok(asked) => self.verdict(assertion, asked, spans.as_deref(), &mut calls).await?,
+                Err(_) if !assertion.applies(&case.vars) => Verdict::not_applicable("the case is not one that `when` names"),
+                Err(error) => Verdict::failed(error.clone()),
+            };
+            let metric = metric_name(&assertion.metric, asked.as_ref().map_or(&case.vars, |asked| &asked.vars));
+            verdicts.push(self.as_averaged(verdict, assertion, &metric));
+            metrics.push(metric);
+        }
+        let graded = tree::grade(&nodes, verdicts, &metrics, plan.test.threshold);
+        let (error, asked) = match asked {
+            Ok(asked) => (None, Some(asked)),
+            Err(error) => (Some(error), None),
+        };
+        let answer = asked.map(|asked| asked.answer);
+        let report = CaseReport {
+            id: case.id.clone(),
+            repeat: job.repeat,
+            prompt: job.prompt.map(|prompt| prompt.label.clone()),
+            provider: job.provider.label.clone(),
+            outcome: if error.is_some() { crate::report::CaseOutcome::Error } else { graded.outcome },
+            score: graded.score.filter(|_| error.is_none()),
+            trace_id: answer.as_ref().and_then(|answer| answer.trace_id.clone()),
+            latency_ms: answer.as_ref().and_then(|answer| answer.latency_ms).map(|ms| (ms * 1e3).round() / 1e3),
+            cost_usd: self.spend(answer.as_ref(), &calls),
+            output: answer.map(|answer| js::coerce(&answer.output)),
+            error,
+            hash: Some(hash_of(&case.vars, &self.answer_columns())),
+            scores: graded.scores,
+        };
+        Ok(Done { case: job.case, report, calls })
+    }
+
+    /// Fills in the prompt, asks for the answer and makes of it what the suite says.
+    async fn ask(&self, job: &Job<'_>, case: &Case, test: &Test, traceparent: &str) -> Result<Asked, String> {
+        if let Some(fault) = &test.fault {
+            return Err(fault.clone());
+        }
+        let (prompt, vars) = self.prompt(job, case, test)?;
+        let ask = Ask { vars: &vars, prompt: &prompt, repeat: job.repeat, traceparent };
+        let mut answer = match &test.provider_output {
+            Some(output) => Answer { output: output.clone(), ..Answer::default() },
+            None => self.suite.target_of(test.index, &job.provider.target).answer(&ask, self.limits).await?,
+        };
+        for transform in [&job.provider.transform, &test.transform].into_iter().flatten() {
+            answer.output = transform.run("output", &answer.output, &vars, self.limits.timeout).await?;
+        }
+        Ok(Asked { prompt, vars, answer })
+    }
+
+    /// The prompt, and the variables as checks see them: promptfoo's may name each other, rows of data are never read as templates.
+    fn prompt(&self, job: &Job<'_>, case: &Case, test: &Test) -> Result<(String, Vars), String> {
+        let Some(prompt) = job.prompt else { return Ok((String::new(), case.vars.clone())) };
+        if !self.suite.has_tests {
+            return Ok((prompt.template.render(&case.vars)?, case.vars.clone()));
+        }
+        render_prompt(&format!("{}{}{}", test.prefix, prompt.text, test.suffix), &case.vars, prompt.template.env())
+    }
+
+    async fn verdict(&self, assertion: &Assertion, asked: &Asked, spans: Option<&[Span]>, calls: &mut Vec<Call>) -> Result<Verdict, Error> {
+        let output = match &asked.answer.output {
+            Value::Null => String::new(),
+            other => js::coerce(other),
+        };
+        let answer = &asked.answer;
+        let subject = Subject {
+            vars: &asked.vars,
+            output: &output,
+            value: &answer.output,
+            prompt: &asked.prompt,
+            latency_ms: answer.latency_ms,
+            cost_usd: answer.usage.cost.map(|cost| cost.0 as f64 / 1e9),
+            finish_reason: answer.finish_reason.as_deref(),
+            log_probs: answer.log_probs.as_deref(),
+            spans,
+        };
+        if !assertion.applies(&asked.vars) {
+            return Ok(assertion.verdict(&subject));
+        }
+        match &assertion.check {
+            Check::Script(script) => Ok(script.verdict(&subject, self.limits.timeout).await),
+            Check::Judge(_) if self.budget.is_spent() => Ok(Verdict::failed("not judged: the budget is spent")),
+            Check::Judge(judge) => {
+                let asked = judge.verdict(&subject).await?;
+                calls.extend(asked.calls.into_iter().map(|call| Call { purpose: assertion.metric.clone(), ..call }));
+                Ok(assertion.settle(asked.verdict))
+            }
+            _ => Ok(assertion.verdict(&subject)),
+        }
+    }
+
+    /// A metric that joins milliseconds with passes is one of scores.
+    fn as_averaged(&self, verdict: Verdict, assertion: &Assertion, metric: &str) -> Verdict {
+        let joined = self.suite.metrics.iter().find(|known| known.name == metric).is_some_and(|known| known.scale != Scale::Unbounded);
+        if joined && assertion.check.scale() == Scale::Unbounded { Verdict { value: verdict.score, ..verdict } } else { verdict }
+    }
+
+    /// The spans of the answer's trace, where a check looks at them and they are kept.
+    async fn spans(&self, mut assertions: impl Iterator<Item = &Assertion>, answer: &Answer) -> Result<Option<Vec<Span>>, Error> {
+        match (self.store, &answer.trace_id) {
+            (Some((store, tenant)), Some(trace_id)) if assertions.any(Assertion::looks_at_spans) => load(store, tenant, trace_id).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// Counts what the case cost, and returns it in dollars where a price is known.
+    fn spend(&self, answer: Option<&Answer>, calls: &[Call]) -> Option<f64> {
+        let costs: Vec<i64> = answer
+            .and_then(|answer| answer.usage.cost)
+            .into_iter()
+            .chain(calls.iter().filter_map(|call| call.usage.cost))
+            .map(|cost| cost.0)
+            .collect();
+        let total = costs.iter().sum();
+        self.budget.spend(NanoUsd(total));
+        (!costs.is_empty()).then(|| total as f64 / 1e9)
+    }
+
+    /// A trace of its own for every answer, the same when the same run is made again.
+    fn traceparent(&self, job: &Job<'_>, case: &Case) -> String {
+        let prompt = job.prompt.map_or("", |prompt| prompt.label.as_str());
+        let digest = hex(&Sha256::digest([self.run_id, &case.id, &job.repeat.to_string(), prompt, &job.provider.label].join("\u{0}")));
+        format!("00-{}-{}-01", &digest[..32], &digest[32..48])
+    }
+
+    /// Columns that hold recorded answers: what the candidate says is no part of the case.
+    fn answer_columns(&self) -> Vec<&str> {
+        self.suite.providers.iter().filter_map(|provider| provider.target.answer_column()).collect()
+    }
+}
+
+/// Whether a name of a test's list means one of these: the same, with a `*`, or the beginning of it up to a colon.
+fn is_meant(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|known| match name.strip_suffix('*') {
+        Some(start) => known.starts_with(start),
+        None => *known == name || known.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')),
+    })
+}

@@ -1,0 +1,63 @@
+//! `validate`, `compare`, `aa`, and the forms of a report.
+
+use evaluator::suite::Compare;
+use evaluator::{EvalFormat, Options, aa, compare, read_report, validate};
+
+use crate::workspace::{NOW, Workspace};
+
+#[track_caller]
+fn findings(suite: &str) -> Vec<String> {
+    let workspace = Workspace::new();
+    workspace.write("suite.yaml", suite);
+    let found = validate::validate(&workspace.path("suite.yaml"), &workspace.config, &|_| None).unwrap();
+    found.iter().map(|fault| fault.rsplit_once("suite.yaml:").map_or(fault.clone(), |(_, told)| told.to_owned())).collect()
+}
+
+#[test]
+fn validate_names_line_and_nearest_key() {
+    let head = "prompts: [\"{{t}}\"]\nproviders: [echo]\n";
+    assert_eq!(findings(&format!("{head}test:\n  - {{vars: {{t: a}}}}\n")), ["3: unknown key \"test\"; did you mean \"tests\"?"]);
+    let unknown = format!("{head}tests:\n  - vars: {{t: a}}\n    assert:\n      - {{type: contians, value: a}}\n");
+    assert_eq!(findings(&unknown), ["6: unknown assertion type \"contians\"; did you mean \"contains\"?"]);
+    assert!(findings(&format!("{head}tests:\n  - {{vars: {{t: a}}, assert: [{{type: equals, value: a}}]}}\n")).is_empty());
+}
+
+/// A run against itself has lost nothing; against worse answers it regressed.
+#[tokio::test]
+async fn two_reports_are_compared() {
+    let workspace = Workspace::of_rag();
+    workspace.write("before.json", &workspace.eval_as("suites/rag.yaml", Compare::Nothing, EvalFormat::Json).await);
+    let before = read_report(&workspace.path("before.json")).unwrap();
+    let path = workspace.path("before.json");
+    let same = compare::compare((&path, before.clone()), before.clone(), None, NOW).unwrap();
+    assert!([0, 101].contains(&same.verdict.exit_code), "{:?}", same.verdict);
+    let mut worse = before.clone();
+    for score in worse.cases.iter_mut().step_by(2).flat_map(|case| &mut case.scores).filter(|score| score.metric == "correct") {
+        (score.value, score.passed) = (Some(0.0), Some(false));
+    }
+    assert_eq!(compare::compare((&path, before), worse, None, NOW).unwrap().verdict.exit_code, 100);
+}
+
+#[tokio::test]
+async fn recorded_answers_raise_no_false_alarm() {
+    let workspace = Workspace::of_rag();
+    let options =
+        Options { config: workspace.config.clone(), env: &|_| None, compare: Compare::Nothing, git: evaluator::git::Git::default(), store: None };
+    let report = aa::aa(&workspace.path("suites/rag.yaml"), 3, &options, NOW).await.unwrap();
+    assert_eq!((report.n_pairs, report.n_alarms, report.is_deterministic), (3, 0, true));
+    assert!(report.text().contains("0 of 3 pairs"), "{}", report.text());
+}
+
+/// Answers are hostile text: in no form of a report do they become markup or commands.
+#[tokio::test]
+async fn every_form_keeps_text_as_text() {
+    let workspace = Workspace::new();
+    workspace.write("data.jsonl", "{\"id\": \"<img src=x>\", \"answer\": \"<script>alert(1)</script>\\n::error::x\", \"reference\": \"y\"}\n");
+    workspace
+        .write("suite.yaml", "dataset: data.jsonl\nproviders: [\"dataset:answer\"]\nchecks: [{check: exact, reference: reference, metric: m}]\n");
+    for format in [EvalFormat::Html, EvalFormat::Markdown, EvalFormat::Github, EvalFormat::Junit] {
+        let text = workspace.eval_as("suite.yaml", Compare::Nothing, format).await;
+        assert!(!text.contains("<script") && !text.contains("<img") && !text.contains("\n::error::x"), "{format:?}: {text}");
+        assert!(text.contains("FAIL"), "{format:?}: {text}");
+    }
+}

@@ -1,0 +1,12 @@
+//! Measures of agents: what tools were called, in what order, how often in vain, and how reliably.
+
+mod assignment;
+mod loops;
+mod pass_k;
+mod tools;
+mod trajectory;
+
+pub use loops::repeated_calls;
+pub use pass_k::{pass_at_k, pass_hat_k};
+pub use tools::{Call, ToolMatch, tool_match};
+pub use trajectory::{Order, follows, trajectory_similarity};

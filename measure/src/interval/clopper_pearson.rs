@@ -1,0 +1,34 @@
+//! Clopper and Pearson's interval for one rate.
+
+use statrs::distribution::{Beta, ContinuousCDF};
+
+use crate::error::{Error, at_least, open_unit};
+use crate::interval::Interval;
+
+/// The exact two-sided interval for `successes` of `n` at `level`: never covers less than it says.
+///
+/// `Beta⁻¹(α/2; k, n − k + 1)` and `Beta⁻¹(1 − α/2; k + 1, n − k)`, 0 and 1 at the ends. Errors if `n` is 0, there are more successes than
+/// trials, or the level is not between 0 and 1. Source: Clopper and Pearson (1934).
+pub fn clopper_pearson(successes: u64, n: u64, level: f64) -> Result<Interval, Error> {
+    at_least("clopper_pearson", "trials", 1, usize::from(n > 0))?;
+    open_unit("clopper_pearson", "level", level)?;
+    if successes > n {
+        return Err(Error::Range { measure: "clopper_pearson", parameter: "successes", wants: "at most the trials", value: successes as f64 });
+    }
+    let tail = (1.0 - level) / 2.0;
+    let (k, n) = (successes as f64, n as f64);
+    let quantile = |a: f64, b: f64, p: f64| Beta::new(a, b).map(|beta| bisected(&beta, p)).unwrap_or(f64::NAN);
+    let low = if successes == 0 { 0.0 } else { quantile(k, n - k + 1.0, tail) };
+    let high = if k == n { 1.0 } else { quantile(k + 1.0, n - k, 1.0 - tail) };
+    Ok(Interval { low, high })
+}
+
+/// The quantile by bisection of the distribution function, to the last digits of a double.
+fn bisected(beta: &Beta, p: f64) -> f64 {
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..200 {
+        let middle = f64::midpoint(low, high);
+        if beta.cdf(middle) < p { low = middle } else { high = middle }
+    }
+    f64::midpoint(low, high)
+}
