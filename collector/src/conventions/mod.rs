@@ -22,6 +22,7 @@ mod parts;
 mod payload;
 mod provider;
 mod python;
+mod run;
 mod score;
 mod settle;
 mod span;

@@ -13,7 +13,7 @@ use super::messages::{self, Message};
 use super::operation::{self, Role};
 use super::part::{self, Part};
 use super::usage::Usage;
-use super::{beside, documents, events, leftover, parts, payload, provider, tools, value};
+use super::{beside, documents, events, leftover, parts, payload, provider, run, tools, value};
 
 /// A span as it came, with what it belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +62,7 @@ pub(super) fn interpret(input: &SpanInput<'_>, disabled: Option<&str>, row: &mut
         row.events = Some(leftover::events(&input.span.events));
     }
     finish(&gathered, input, draft, &mut used, row);
+    run::of_one_request(&gathered, row);
     let scope = input.scope.map_or("", |scope| scope.name.as_str());
     dialects::refine(&Seen { input, gathered: &gathered, scope }, disabled, row);
     row.attributes = leftover::write(&input.span.attributes, &used, &beside);

@@ -20,8 +20,10 @@ use self::check::{Expected, by_request};
 use self::clients::{Clients, Fate};
 use crate::server::{Server, settings_for_two_tenants};
 
-/// Kills in the normal tests; the promise is at least 50.
-const CYCLES: u32 = 50;
+/// Cycles in the normal tests: enough for [`KILLS_MIN`].
+const CYCLES: u32 = 125;
+/// SIGKILLs that nobody timed, in the normal tests at least.
+const KILLS_MIN: u32 = 50;
 /// Cycles on one data directory: what they have left is read at every start.
 const EPOCH: u32 = 25;
 const SEED: u64 = 0x6b61_7261_7421;
@@ -76,6 +78,10 @@ fn every_acked_row_is_there_exactly_once_after_every_crash() {
         eprintln!("{} cycles of {n_cycles} after {:.0} s: {tally:?}", n_cycles - left, began.elapsed().as_secs_f64());
     }
     assert!(tally.n_acked > 4 * n_cycles as usize, "the load was too light to say anything: {tally:?}");
+    if n_cycles >= CYCLES {
+        let n_kills: u32 = tally.deaths.iter().filter(|(death, _)| matches!(death, Death::AtRandom | Death::WhileStarting)).map(|(_, n)| n).sum();
+        assert!(n_kills >= KILLS_MIN, "only {n_kills} of the deaths came at random: {tally:?}");
+    }
     if n_cycles >= 500 {
         let missing: Vec<_> = QUICK.iter().chain(&SLOW).filter(|point| !tally.deaths.contains_key(&Death::At(**point))).collect();
         assert!(missing.is_empty(), "no server died at {missing:?}");
