@@ -4,6 +4,7 @@
 //! servers and nothing else. Bodies are encoded before the clock starts; only the ids inside are changed between two sends.
 
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -2,6 +2,7 @@
 //!
 //! Stages do not know each other; here they are opened, looped and stopped. This is the only crate that reads the
 //! environment, the clock and signals, and the only one that prints.
+#![allow(clippy::disallowed_methods, reason = "here the clock and the environment are read, and handed on")]
 
 pub mod backup;
 pub mod cli;

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p karat-collector --example decode_rate -- [request.bin ...]`: each file is a protobuf trace export request; without
 //! any, 100 chat spans of about 2 KB are made. One thread, no network, no disk: an upper bound for what the pipeline can ingest a core.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for people at a terminal")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stdout, reason = "a program for people at a terminal")]
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 //!
 //! A request comes by `grpc` or `http` through the `door` into the `intake`, which reads it with [`otlp`], has the store make its
 //! bytes durable, and answers. [`decode`] turns the same request into rows afterwards; after a crash it does so from the bytes.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests have clocks, tasks and environments of their own"))]
 
 mod answer;
 mod compression;

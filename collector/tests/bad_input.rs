@@ -1,5 +1,5 @@
 //! Everything that a hostile or broken sender may send, and the exact answer to each, over real sockets and a real store.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "bad_input/corpus.rs"]
 mod corpus;

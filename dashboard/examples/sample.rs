@@ -1,6 +1,7 @@
 //! Serves the dashboard over sample data, for whoever works on it: `cargo run -p karat-dashboard --example sample [port] [empty|TOKEN]`.
 
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -3,6 +3,7 @@
 //! `router` names every route on one screen. A page is one file in `pages/`, which runs `queries/*.sql` and fills a struct
 //! that `templates/` render; an API route is one file in `api/`. Whatever a trace says is hostile: askama escapes it, the
 //! scripts in `assets/` never make markup of it, and the content policy in `guard` lets nothing inline run.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests have clocks, tasks and environments of their own"))]
 
 mod api;
 mod app;

@@ -1,6 +1,6 @@
 //! The router over a real store: what the pages say, who may read them, and what the API answers.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says where")]
 
 mod api;
 mod guard;

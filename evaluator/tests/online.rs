@@ -1,6 +1,6 @@
 //! The checks on landing spans, over a real store.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 

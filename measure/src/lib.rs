@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no runtime. Randomness is a [`Seed`], so the same data always gives the same number. A file
 //! owns one measure and states its formula, its range, its errors and where it comes from; SQL functions, the gate of
 //! `karat eval`, the online checks and the monitors all call the same line.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests have clocks, tasks and environments of their own"))]
 
 pub mod agents;
 pub mod drift;

@@ -1,6 +1,6 @@
 //! Every measure against the golden values of its reference implementation (`golden.json`, whose inputs are closed forms).
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use measure::drift::{Counts, bin_numbers, js_distance, js_distance_null_mean, psi, psi_null_mean};
 use measure::interval::{bonett_price, clopper_pearson, wilson};

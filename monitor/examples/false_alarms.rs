@@ -3,7 +3,14 @@
 //!
 //! `cargo run -p karat-monitor --example false_alarms -- [months] [first seed]`
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic, clippy::cast_possible_truncation, reason = "a measurement for the terminal")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a measurement for the terminal"
+)]
 
 #[path = "../tests/monitor/traffic/mod.rs"]
 mod traffic;

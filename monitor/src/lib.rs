@@ -4,6 +4,7 @@
 //! `now` that the schedule would have had. A look reads the window and its baseline ([`series`]), measures the whole and each
 //! slice (`detectors`), corrects for having looked at many (`findings`), and moves the alert of the monitor along
 //! (`lifecycle`). Rows go to `monitor_states` and `alerts`, people are told by [`notify`].
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests have clocks, tasks and environments of their own"))]
 
 mod baseline;
 mod detectors;

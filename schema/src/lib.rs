@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock, no runtime. A table is declared once, as a Rust struct whose doc comments are the
 //! column descriptions that `karat schema` prints; the Arrow schema, the encoder and the decoder follow from it.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests have clocks, tasks and environments of their own"))]
 
 pub mod alert;
 pub mod id;

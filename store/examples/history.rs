@@ -2,7 +2,12 @@
 //!
 //! `cargo run --release -p karat-store --example history -- [--commits 10000] [--no-compaction] [--data DIR]` prints one
 //! JSON line at 10, 100, 1,000 and 10,000 commits; `--data` keeps the tables. The clock is the example's own, so that 30 days take minutes.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "an example ends where it fails, and prints what it measured")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "an example ends where it fails, and prints what it measured"
+)]
 
 use std::path::PathBuf;
 use std::sync::Arc;

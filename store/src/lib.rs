@@ -3,6 +3,7 @@
 //! A body is durable in the log before it is acked (`wal`), its rows are visible at once (`snapshot`), and every few
 //! seconds they are committed to Delta tables together with the log position that they reach, so that a crash at any
 //! moment neither loses nor doubles a row.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests have clocks, tasks and environments of their own"))]
 
 mod answer;
 mod appender;

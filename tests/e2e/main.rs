@@ -1,6 +1,7 @@
 //! End-to-end tests over the real binary: one test program, since each links all of DataFusion.
 
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

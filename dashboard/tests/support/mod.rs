@@ -1,7 +1,14 @@
 //! What the tests and the example share: sample data, and a store to put it in.
 
 #![allow(dead_code, reason = "the tests and the example each use a part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "test support")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "test support"
+)]
 
 pub mod hostile;
 pub mod sample;

@@ -3,7 +3,13 @@
 //! `expected.json` is what promptfoo 0.123.1 said (`tests/services/promptfoo.sh verdicts`), so no npm is needed; where there is one, promptfoo
 //! is run again. What differs on purpose stands in `oddities.txt`, each with its reason, and never makes karat pass where promptfoo does not.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking, and says what it skips")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it skips"
+)]
 
 mod app;
 

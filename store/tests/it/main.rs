@@ -1,6 +1,7 @@
 //! The store from outside: rows in, SQL out. One binary, because each links the whole engine.
 
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
