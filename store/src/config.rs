@@ -121,7 +121,8 @@ impl StoreConfig {
         at_least("body_bytes_max", self.body_bytes_max, 1)?;
         at_least("compact_files", self.compact_files, 2)?;
         at_least("row_group_bytes", self.row_group_bytes, 4096)?;
-        at_least("ingest_bytes_max", self.ingest_bytes_max, self.overhead_bytes().saturating_add(1))?;
+        // Or the largest body would be asked to come back for ever.
+        at_least("ingest_bytes_max", self.ingest_bytes_max, self.overhead_bytes().saturating_add(self.body_bytes_max))?;
         if u32::try_from(self.body_bytes_max).is_err() {
             let value = self.body_bytes_max as u64;
             return Err(Error::Setting { setting: "body_bytes_max", value, reason: "the log takes bodies below 4 GiB" });

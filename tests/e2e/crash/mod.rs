@@ -109,7 +109,7 @@ async fn epoch(n_cycles: u32, random: &mut ChaCha8Rng, tally: &mut Tally) {
 }
 
 /// Commits, compactions and checkpoints at every opportunity, and little memory, so that some requests are refused.
-const HASTY: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second = 200\ncompact_files = 3\ncheckpoint_commits = 5\nwal_segment_bytes = 1000000\nflush_bytes = 1000000\ningest_bytes_max = 168000000\n";
+const HASTY: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second = 200\ncompact_files = 3\ncheckpoint_commits = 5\nwal_segment_bytes = 1000000\nflush_bytes = 1000000\ningest_bytes_max = 168000000\nbody_bytes_max = 4000000\n";
 
 /// One life of the server; returns how it ended.
 async fn cycle(data: &Path, settings: &Path, clients: &Clients, death: Death, random: &mut ChaCha8Rng) -> Death {
