@@ -47,8 +47,8 @@ impl Death {
         match random.random_range(0..20) {
             0..8 => Death::AtRandom,
             8..10 => Death::WhileStarting,
-            10..18 => Death::At(*QUICK.choose(random).unwrap()),
-            _ => Death::At(*SLOW.choose(random).unwrap()),
+            10..18 => Death::At(QUICK.choose(random).unwrap()),
+            _ => Death::At(SLOW.choose(random).unwrap()),
         }
     }
 }
@@ -77,7 +77,7 @@ fn every_acked_row_is_there_exactly_once_after_every_crash() {
     }
     assert!(tally.n_acked > 4 * n_cycles as usize, "the load was too light to say anything: {tally:?}");
     if n_cycles >= 500 {
-        let missing: Vec<_> = QUICK.iter().chain(&SLOW).filter(|point| !tally.deaths.contains_key(&Death::At(**point))).collect();
+        let missing: Vec<_> = QUICK.iter().chain(&SLOW).filter(|point| !tally.deaths.contains_key(&Death::At(point))).collect();
         assert!(missing.is_empty(), "no server died at {missing:?}");
     }
 }
