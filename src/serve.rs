@@ -43,8 +43,10 @@ pub struct Addresses {
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut running = start(config).await?;
     running.start_stages()?;
+    // Whoever reads the line may ask for a stop at once.
+    let told_to_stop = told_to_stop();
     print_ready(&running.addresses)?;
-    running.until_signal().await
+    running.until(told_to_stop).await
 }
 
 /// Opens the store and starts the three servers; the stages are not looped yet.
@@ -166,9 +168,13 @@ impl Running {
     }
 
     /// Waits for SIGINT or SIGTERM, or for a server to fail, and then stops everything.
-    pub async fn until_signal(mut self) -> anyhow::Result<()> {
+    pub async fn until_signal(self) -> anyhow::Result<()> {
+        self.until(told_to_stop()).await
+    }
+
+    async fn until(mut self, told_to_stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let failed = tokio::select! {
-            () = signal() => None,
+            () = told_to_stop => None,
             Some(ended) = self.tasks.join_next() => Some(ended),
         };
         self.stop().await?;
@@ -191,13 +197,17 @@ impl Running {
     }
 }
 
-async fn signal() {
+/// Listens for SIGINT and SIGTERM from now on, and ends with the first of them.
+fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }

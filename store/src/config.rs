@@ -173,7 +173,8 @@ impl StoreConfig {
             return Err(Error::Setting { setting: "compact_zstd_level", value, reason: "zstd knows the levels 1 to 22" });
         }
         self.retention.iter().try_for_each(RetentionRule::check)?;
-        at_least("ingest_bytes_max", self.ingest_bytes_max, self.overhead_bytes().saturating_add(1))?;
+        // Or the largest body would be asked to come back for ever.
+        at_least("ingest_bytes_max", self.ingest_bytes_max, self.overhead_bytes().saturating_add(self.body_bytes_max))?;
         if u32::try_from(self.body_bytes_max).is_err() {
             let value = self.body_bytes_max as u64;
             return Err(Error::Setting { setting: "body_bytes_max", value, reason: "the log takes bodies below 4 GiB" });

@@ -4,6 +4,7 @@
 //! knew is kept in a file beside the log for as long as it matters (`file`). Age is counted by a clock of the window's own, which
 //! goes on when the clock of the machine is set back.
 
+mod clock;
 mod file;
 
 use std::collections::{HashMap, VecDeque};
@@ -13,6 +14,7 @@ use parking_lot::Mutex;
 use schema::{Micros, Tenant};
 use tokio::sync::oneshot;
 
+use self::clock::OwnClock;
 use crate::config::StoreConfig;
 use crate::decode::Signal;
 
@@ -38,14 +40,6 @@ struct Seen {
     order: VecDeque<(Key, Kept)>,
     tenants: Vec<Tenant>,
     clock: OwnClock,
-}
-
-/// A clock that is never set back, in microseconds.
-#[derive(Debug, Default)]
-struct OwnClock {
-    now: i64,
-    /// The latest time of the machine's clock.
-    wall: Option<i64>,
 }
 
 /// Where a body is in the log, and when it came.
@@ -135,20 +129,6 @@ impl Window {
         if matches!(seen.bodies.get(&key), Some(Body::Pending(_))) {
             seen.bodies.remove(&key);
         }
-    }
-}
-
-impl OwnClock {
-    /// Goes on with the machine's clock. That one is taken to have been set back when it shows a time more than `window` before the
-    /// latest; less than that are requests that overtook each other, or a small step that it will have caught up with in time.
-    fn advance(&mut self, wall: Micros, window: i64) -> i64 {
-        let latest = self.wall.unwrap_or(wall.0);
-        let step = wall.0.saturating_sub(latest);
-        if step >= 0 || step < -window {
-            self.wall = Some(wall.0);
-        }
-        self.now = self.now.saturating_add(step.max(0));
-        self.now
     }
 }
 

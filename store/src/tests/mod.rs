@@ -94,7 +94,7 @@ fn config(data: &Path) -> StoreConfig {
 
 /// Leaves so many bytes for requests and rows.
 fn admitting(bytes: usize, config: StoreConfig) -> StoreConfig {
-    StoreConfig { ingest_bytes_max: config.overhead_bytes() + bytes, ..config }
+    StoreConfig { ingest_bytes_max: config.overhead_bytes() + bytes, body_bytes_max: bytes, ..config }
 }
 
 fn clock() -> Clock {

@@ -49,8 +49,8 @@ impl Death {
         match random.random_range(0..20) {
             0..8 => Death::AtRandom,
             8..10 => Death::WhileStarting,
-            10..18 => Death::At(*QUICK.choose(random).unwrap()),
-            _ => Death::At(*SLOW.choose(random).unwrap()),
+            10..18 => Death::At(QUICK.choose(random).unwrap()),
+            _ => Death::At(SLOW.choose(random).unwrap()),
         }
     }
 }
@@ -83,7 +83,7 @@ fn every_acked_row_is_there_exactly_once_after_every_crash() {
         assert!(n_kills >= KILLS_MIN, "only {n_kills} of the deaths came at random: {tally:?}");
     }
     if n_cycles >= 500 {
-        let missing: Vec<_> = QUICK.iter().chain(&SLOW).filter(|point| !tally.deaths.contains_key(&Death::At(**point))).collect();
+        let missing: Vec<_> = QUICK.iter().chain(&SLOW).filter(|point| !tally.deaths.contains_key(&Death::At(point))).collect();
         assert!(missing.is_empty(), "no server died at {missing:?}");
     }
 }
@@ -115,7 +115,7 @@ async fn epoch(n_cycles: u32, random: &mut ChaCha8Rng, tally: &mut Tally) {
 }
 
 /// Commits, compactions and checkpoints at every opportunity, and little memory, so that some requests are refused.
-const HASTY: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second = 200\ncompact_files = 3\ncheckpoint_commits = 5\nwal_segment_bytes = 1000000\nflush_bytes = 1000000\ningest_bytes_max = 168000000\n";
+const HASTY: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second = 200\ncompact_files = 3\ncheckpoint_commits = 5\nwal_segment_bytes = 1000000\nflush_bytes = 1000000\ningest_bytes_max = 168000000\nbody_bytes_max = 4000000\n";
 
 /// One life of the server; returns how it ended.
 async fn cycle(data: &Path, settings: &Path, clients: &Clients, death: Death, random: &mut ChaCha8Rng) -> Death {

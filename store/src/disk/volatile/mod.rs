@@ -4,6 +4,8 @@
 //! sync loses what it was to write for good, though it can still be read: this is what Linux does, and the next sync says nothing
 //! about it. Whatever happens follows from a seed.
 
+mod contents;
+
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use parking_lot::Mutex;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use self::contents::{Change, File, Name};
 use super::{Disk, DiskFile};
 
 /// What a disk writes as a whole or not at all.
@@ -33,29 +36,6 @@ struct State {
     names: BTreeMap<PathBuf, usize>,
     durable_names: BTreeMap<PathBuf, usize>,
     renamed: Vec<Name>,
-}
-
-/// The bytes of a file: as a program sees them, and as they are for sure on the disk.
-#[derive(Debug, Default)]
-struct File {
-    seen: Vec<u8>,
-    durable: Vec<u8>,
-    /// What came since the last sync, oldest first.
-    pending: Vec<Change>,
-}
-
-#[derive(Debug, Clone)]
-enum Change {
-    Sector { at: usize, bytes: Vec<u8> },
-    Length(usize),
-}
-
-/// A change of a directory that is not synced.
-#[derive(Debug)]
-enum Name {
-    Given(PathBuf, usize),
-    Taken(PathBuf),
-    Moved { from: PathBuf, to: PathBuf, file: usize },
 }
 
 #[derive(Debug)]
@@ -97,55 +77,13 @@ impl VolatileDisk {
     pub(crate) fn restore(&self) {
         let state = &mut *self.0.lock();
         for file in &mut state.files {
-            file.durable = state.random.lands(&file.durable, &std::mem::take(&mut file.pending));
+            file.lose(&mut state.random);
             file.seen.clone_from(&file.durable);
         }
         let renamed: Vec<_> = std::mem::take(&mut state.renamed).into_iter().filter(|_| state.random.random()).collect();
         renamed.into_iter().for_each(|change| change.apply(&mut state.durable_names));
         state.names.clone_from(&state.durable_names);
         state.steps_left = u64::MAX;
-    }
-}
-
-/// What survives, by chance.
-trait Luck {
-    /// Applies some of the changes.
-    fn lands(&mut self, durable: &[u8], pending: &[Change]) -> Vec<u8>;
-}
-
-impl Luck for ChaCha8Rng {
-    fn lands(&mut self, durable: &[u8], pending: &[Change]) -> Vec<u8> {
-        // Between nothing and everything, as a disk that was early or late with all of it.
-        let share = [0.0, 0.1, 0.5, 0.9, 1.0][self.random_range(0..5)];
-        let mut bytes = durable.to_vec();
-        pending.iter().filter(|_| self.random_bool(share)).for_each(|change| change.apply(&mut bytes));
-        bytes
-    }
-}
-
-impl Change {
-    fn apply(&self, file: &mut Vec<u8>) {
-        match self {
-            Change::Length(len) => file.resize(*len, 0),
-            Change::Sector { at, bytes } => {
-                let end = at + bytes.len();
-                file.resize(file.len().max(end), 0);
-                file[*at..end].copy_from_slice(bytes);
-            }
-        }
-    }
-}
-
-impl Name {
-    fn apply(self, names: &mut BTreeMap<PathBuf, usize>) {
-        match self {
-            Name::Given(path, file) => drop(names.insert(path, file)),
-            Name::Taken(path) => drop(names.remove(&path)),
-            Name::Moved { from, to, file } => {
-                names.remove(&from);
-                names.insert(to, file);
-            }
-        }
     }
 }
 
@@ -167,22 +105,14 @@ impl State {
         self.names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn change(&mut self, file: usize, change: Change) {
-        let file = &mut self.files[file];
-        change.apply(&mut file.seen);
-        file.pending.push(change);
-    }
-
     fn sync(&mut self, file: usize) -> io::Result<()> {
         self.step()?;
         let fails = self.is_faulty();
-        let file = &mut self.files[file];
-        let pending = std::mem::take(&mut file.pending);
         if fails {
-            file.durable = self.random.lands(&file.durable, &pending);
+            self.files[file].lose(&mut self.random);
             return Err(io::Error::other("the disk failed"));
         }
-        pending.iter().for_each(|change| change.apply(&mut file.durable));
+        self.files[file].sync();
         Ok(())
     }
 }
@@ -193,7 +123,7 @@ impl Disk for VolatileDisk {
         state.step()?;
         let file = match state.names.get(path).copied() {
             Some(file) => {
-                state.change(file, Change::Length(0));
+                state.files[file].change(Change::Length(0));
                 file
             }
             None => {
@@ -262,7 +192,7 @@ impl DiskFile for Handle {
         state.step()?;
         let bytes = usize::try_from(bytes).unwrap();
         if state.files[self.file].seen.len() < bytes {
-            state.change(self.file, Change::Length(bytes));
+            state.files[self.file].change(Change::Length(bytes));
         }
         Ok(())
     }
@@ -278,7 +208,7 @@ impl DiskFile for Handle {
         let mut rest = &bytes[..end];
         while !rest.is_empty() {
             let (sector, next) = rest.split_at(rest.len().min(SECTOR - at % SECTOR));
-            state.change(self.file, Change::Sector { at, bytes: sector.to_vec() });
+            state.files[self.file].change(Change::Sector { at, bytes: sector.to_vec() });
             (rest, at) = (next, at + sector.len());
         }
         if fails { Err(io::Error::other("the disk failed")) } else { Ok(()) }
@@ -287,7 +217,7 @@ impl DiskFile for Handle {
     fn cut(&self, bytes: u64) -> io::Result<()> {
         let mut state = self.disk.0.lock();
         state.step()?;
-        state.change(self.file, Change::Length(usize::try_from(bytes).unwrap()));
+        state.files[self.file].change(Change::Length(usize::try_from(bytes).unwrap()));
         Ok(())
     }
 
