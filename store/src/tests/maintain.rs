@@ -149,12 +149,12 @@ async fn a_request_that_waits_is_carried_out() {
     Store::leave_forget_request(dir.path(), &tenant, Subject::Session("s1".to_owned()), NOW).unwrap();
     let store = open(config(dir.path())).await;
     let started = std::time::Instant::now();
-    while store.status().maintenance.forgotten_rows == 0 {
+    // The request names the session, so it goes, too.
+    while store.status().maintenance.forgotten_rows == 0 || !listing(&dir.path().join("_forget")).is_empty() {
         assert!(started.elapsed().as_secs() < 30);
         tokio::task::yield_now().await;
     }
     assert_eq!(count(&store), once([2]));
-    assert!(listing(&dir.path().join("_forget")).is_empty(), "the request names the session, so it goes, too");
 }
 
 /// Acked, visible and committed are counted apart, and come to the same in the end.
@@ -187,7 +187,7 @@ async fn an_answer_can_wait_for_the_commit() {
     let receipt = send(&store, "1 0").await;
     assert_eq!(store.status().committed_seq, receipt.seq);
     assert!(send(&store, "1 0").await.duplicate);
-    drop(store);
+    store.close().await.unwrap();
     std::fs::remove_dir_all(dir.path().join("_wal")).unwrap();
     assert_eq!(count(&open(config(dir.path())).await), once([1]));
 }
