@@ -148,17 +148,17 @@ async fn evaluate(language: Language, task: &Value, limit: Duration) -> Result<V
 mod tests {
     use super::*;
 
-    fn read(result: Value, inverse: bool, threshold: Option<f64>) -> (Option<bool>, Option<f64>) {
+    fn read(result: &Value, inverse: bool, threshold: Option<f64>) -> (Option<bool>, Option<f64>) {
         let script = Script { language: Language::JavaScript, code: String::new(), inverse, threshold };
-        let verdict = script.read(&result);
+        let verdict = script.read(result);
         (verdict.passed, verdict.score)
     }
 
     #[test]
     fn results_are_read_as_promptfoo_reads_them() {
-        assert_eq!(read(json!(true), true, None), (Some(false), Some(0.0)));
-        assert_eq!(read(json!(0.4), false, Some(0.5)), (Some(false), Some(0.4)));
-        assert_eq!(read(json!({"pass": true, "score": 0.2, "reason": "x"}), false, None), (Some(true), Some(0.2)));
-        assert_eq!(read(json!("yes"), false, None), (Some(false), Some(0.0)));
+        assert_eq!(read(&json!(true), true, None), (Some(false), Some(0.0)));
+        assert_eq!(read(&json!(0.4), false, Some(0.5)), (Some(false), Some(0.4)));
+        assert_eq!(read(&json!({"pass": true, "score": 0.2, "reason": "x"}), false, None), (Some(true), Some(0.2)));
+        assert_eq!(read(&json!("yes"), false, None), (Some(false), Some(0.0)));
     }
 }

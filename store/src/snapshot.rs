@@ -69,16 +69,16 @@ impl Bloom {
     /// Reads the filters out of a Parquet file; nothing where a row group lacks one, or where memory for them is used up.
     pub(crate) fn read(path: &Path, memory: &Arc<Budget>) -> Result<Option<Bloom>, Error> {
         let file = File::open(path).map_err(|source| Error::io("open", path, source))?;
-        Bloom::of_file(file, memory)
+        Bloom::of_file(&file, memory)
     }
 
     /// Reads the filters out of an open Parquet file.
-    pub(crate) fn of_file(file: impl ChunkReader, memory: &Arc<Budget>) -> Result<Option<Bloom>, Error> {
-        let footer = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+    pub(crate) fn of_file(file: &impl ChunkReader, memory: &Arc<Budget>) -> Result<Option<Bloom>, Error> {
+        let footer = ParquetMetaDataReader::new().parse_and_finish(file)?;
         let mut groups = Vec::with_capacity(footer.num_row_groups());
         for group in footer.row_groups() {
             let Some(column) = group.columns().iter().find(|column| column.column_path().string() == Self::COLUMN) else { return Ok(None) };
-            let Some(filter) = Sbbf::read_from_column_chunk(column, &file)? else { return Ok(None) };
+            let Some(filter) = Sbbf::read_from_column_chunk(column, file)? else { return Ok(None) };
             groups.push(filter);
         }
         Ok(Bloom::of(groups, memory))

@@ -257,7 +257,6 @@ fn share(count: usize, runs: usize) -> f64 {
 /// Prints the table of the bars; slow, so it is asked for.
 #[test]
 #[ignore = "takes minutes; run it with --ignored --nocapture for the table"]
-#[expect(clippy::print_stderr, reason = "the table is what it is run for")]
 fn bars() {
     let runs = std::env::var("KARAT_SIMULATIONS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(2_000);
     let mut table =

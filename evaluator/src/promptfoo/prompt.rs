@@ -101,18 +101,18 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn rendered(raw: &str, vars: Value) -> String {
+    fn rendered(raw: &str, vars: &Value) -> String {
         render_prompt(raw, vars.as_object().unwrap(), &BTreeMap::new()).unwrap().0
     }
 
     #[test]
     fn prompts_are_filled_in_as_promptfoo_does() {
-        assert_eq!(rendered("{{a}}!", json!({"a": "x {{b}}\n", "b": "y"})), "x y!");
+        assert_eq!(rendered("{{a}}!", &json!({"a": "x {{b}}\n", "b": "y"})), "x y!");
         assert_eq!(
-            rendered(r#"[{"role": "user", "content": "{{a}}"}]"#, json!({"a": "say \"x\""})),
+            rendered(r#"[{"role": "user", "content": "{{a}}"}]"#, &json!({"a": "say \"x\""})),
             "[\n  {\n    \"role\": \"user\",\n    \"content\": \"say \\\"x\\\"\"\n  }\n]"
         );
-        assert_eq!(rendered("{{a}}", json!({"a": "{{nobody}}"})), "{{nobody}}");
-        assert_eq!(rendered("open {{ bracket", json!({})), "open {{ bracket");
+        assert_eq!(rendered("{{a}}", &json!({"a": "{{nobody}}"})), "{{nobody}}");
+        assert_eq!(rendered("open {{ bracket", &json!({})), "open {{ bracket");
     }
 }

@@ -113,16 +113,16 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn apply(code: &str, output: Value) -> Result<Value, String> {
-        Transform::parse(code).unwrap().apply(&output)
+    fn apply(code: &str, output: &Value) -> Result<Value, String> {
+        Transform::parse(code).unwrap().apply(output)
     }
 
     #[test]
     fn paths_are_walked_without_code() {
-        assert_eq!(apply("JSON.parse(output).items[1]['name'].trim()", json!(r#"{"items": [0, {"name": " x "}]}"#)), Ok(json!("x")));
-        assert_eq!(apply("output.toUpperCase();", json!("a")), Ok(json!("A")));
-        assert_eq!(apply("output.length", json!("aé")), Ok(json!(2)));
-        assert!(apply("JSON.parse(output)", json!("no")).is_err() && apply("output.missing", json!({})).is_err());
+        assert_eq!(apply("JSON.parse(output).items[1]['name'].trim()", &json!(r#"{"items": [0, {"name": " x "}]}"#)), Ok(json!("x")));
+        assert_eq!(apply("output.toUpperCase();", &json!("a")), Ok(json!("A")));
+        assert_eq!(apply("output.length", &json!("aé")), Ok(json!(2)));
+        assert!(apply("JSON.parse(output)", &json!("no")).is_err() && apply("output.missing", &json!({})).is_err());
         assert!(matches!(Transform::parse("output.split(',')[0]"), Ok(Transform::Script(_))));
         assert!(Transform::parse("file://x.js").is_err());
     }

@@ -89,7 +89,7 @@ fn cases(report: &Report) -> String {
         ("edited", &changes.edited),
     ];
     let mut out = String::new();
-    for (name, ids) in lists.iter().filter(|(name, ids)| !ids.is_empty() && !(*name == "failing" && report.run.baseline.is_some())) {
+    for (name, ids) in lists.iter().filter(|(name, ids)| !(ids.is_empty() || *name == "failing" && report.run.baseline.is_some())) {
         let _ = writeln!(out, "\n<details><summary>{name}: {}</summary>\n", ids.len());
         for id in ids.iter().take(CASES_MAX) {
             let case = report.cases.iter().find(|case| case.id == *id);

@@ -45,12 +45,15 @@ pub struct Pii {
     pub end: usize,
 }
 
+/// Finds the spans of one kind, from byte to byte.
+type Finder = fn(&str) -> Vec<(usize, usize)>;
+
 /// Finds personal data; spans do not overlap, and the kind with the stronger check goes first.
 ///
 /// Names and addresses have no form and are not found. Sources: ISO/IEC 7812 (Luhn), ISO 13616 (mod 97), SSA's rules since 2011, E.164.
 pub fn find_pii(text: &str) -> Vec<Pii> {
     let mut found: Vec<Pii> = Vec::new();
-    let finders: [(PiiKind, fn(&str) -> Vec<(usize, usize)>); 6] = [
+    let finders: [(PiiKind, Finder); 6] = [
         (PiiKind::Email, emails),
         (PiiKind::Iban, ibans),
         (PiiKind::Card, cards),

@@ -117,7 +117,7 @@ impl Objects {
     /// Reads the filters over trace ids of a data file, and no more of it than that.
     pub(super) fn bloom(&self, path: &str, memory: &Arc<Budget>) -> Result<Option<Bloom>, Error> {
         let head = self.runtime.block_on(self.store.head(&self.path_of(path))).map_err(self.failed("read", path))?;
-        Bloom::of_file(Reading { objects: self, path: self.path_of(path), bytes: head.size }, memory)
+        Bloom::of_file(&Reading { objects: self, path: self.path_of(path), bytes: head.size }, memory)
     }
 
     /// Lists the objects in the partitions of the table.

@@ -94,11 +94,8 @@ fn element_from(text: &str, start: usize, whole: bool) -> Option<(Paths, usize)>
                 open.pop()?;
                 ended = open.is_empty();
             }
-            Event::Text(words) if open.is_empty() => {
-                if !whole || !words.iter().all(u8::is_ascii_whitespace) {
-                    return None;
-                }
-            }
+            Event::Text(words) if open.is_empty() && whole && words.iter().all(u8::is_ascii_whitespace) => {}
+            Event::Text(_) if open.is_empty() => return None,
             Event::Text(words) if !entities_are_known(std::str::from_utf8(&words).ok()?) => return None,
             Event::CData(_) | Event::GeneralRef(_) if open.is_empty() => return None,
             Event::GeneralRef(name) if !is_entity(std::str::from_utf8(&name).ok()?) => return None,
