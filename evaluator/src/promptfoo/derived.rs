@@ -8,7 +8,7 @@ use crate::spec::DerivedSpec;
 
 /// The sums of the named metrics over the answers of one prompt and provider, and what is derived from them.
 ///
-/// A metric is the weighted mean in a case and the sum over cases; assertions without a metric of their own have no name.
+/// Scores count as often as they weigh, as in promptfoo; assertions without a metric of their own have no name.
 pub(crate) fn named_sums(cases: &[(&CaseReport, &[Node])], derived: &[DerivedSpec]) -> Vec<NamedSums> {
     let mut columns: Vec<(NamedSums, usize)> = Vec::new();
     for (case, nodes) in cases {
@@ -19,8 +19,8 @@ pub(crate) fn named_sums(cases: &[(&CaseReport, &[Node])], derived: &[DerivedSpe
         });
         let (column, count) = &mut columns[place];
         *count += 1;
-        for (metric, mean) in means(case, nodes) {
-            *column.sums.entry(metric).or_default() += mean;
+        for (metric, sum) in contributions(case, nodes) {
+            *column.sums.entry(metric).or_default() += sum;
         }
     }
     let with_derived = |(mut column, count): (NamedSums, usize)| {
@@ -40,14 +40,13 @@ pub(crate) fn named_sums(cases: &[(&CaseReport, &[Node])], derived: &[DerivedSpe
     columns.into_iter().map(with_derived).collect()
 }
 
-/// Weighted means of the named metrics of one case; inside of a set an assertion weighs what the set does, too.
-fn means(case: &CaseReport, nodes: &[Node]) -> BTreeMap<String, f64> {
-    let mut sums: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+/// Weighted sums of the named metrics of one case; inside of a set an assertion weighs what the set does, too.
+fn contributions(case: &CaseReport, nodes: &[Node]) -> BTreeMap<String, f64> {
+    let mut sums: BTreeMap<String, f64> = BTreeMap::new();
     let score_of = |id: &str| case.scores.iter().find(|score| score.assertion == id);
     let mut add = |metric: Option<&str>, id: &str, weight: f64| {
         if let (Some(metric), Some(score)) = (metric, score_of(id).and_then(|score| score.score.or(score.value))) {
-            let entry = sums.entry(metric.to_owned()).or_default();
-            *entry = (entry.0 + weight * score, entry.1 + weight);
+            *sums.entry(metric.to_owned()).or_default() += weight * score;
         }
     };
     for node in nodes {
@@ -65,7 +64,7 @@ fn means(case: &CaseReport, nodes: &[Node]) -> BTreeMap<String, f64> {
             add(own, &set.id, set.weight);
         }
     }
-    sums.into_iter().map(|(metric, (sum, weight))| (metric, if weight > 0.0 { sum / weight } else { 0.0 })).collect()
+    sums
 }
 
 /// Computes an expression of numbers, names, `+ - * / % ^`, brackets and a few functions; nothing where it is none.
