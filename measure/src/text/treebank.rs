@@ -85,7 +85,8 @@ fn split_contraction(word: &str, words: &mut Vec<String>) {
         Some(2)
     } else {
         let endings = ["'ll", "'re", "'ve", "n't", "'s", "'m", "'d", "'"];
-        endings.iter().find(|ending| lower.ends_with(**ending) && lower.len() > ending.len()).map(|ending| word.len() - ending.len())
+        let splits = |ending: &&&str| lower.ends_with(**ending) && lower.len() > ending.len() && !lower.ends_with("''");
+        endings.iter().find(splits).map(|ending| word.len() - ending.len())
     };
     match cut {
         Some(at) => words.extend([word[..at].to_owned(), word[at..].to_owned()]),
