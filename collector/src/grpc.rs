@@ -32,7 +32,10 @@ pub async fn serve(intake: Arc<Intake>, request: Request<Body>) -> Result<Respon
         return Ok(not_grpc());
     }
     let taken = match signal_of(head.uri.path()) {
-        Ok(signal) => take(signal, &intake, &head, body).await.map(|taken| (signal, taken)),
+        Ok(signal) => {
+            let taken = take(signal, &intake, &head, body).await;
+            taken.map(|taken| (signal, taken)).inspect_err(|refusal| intake.refused(signal, refusal))
+        }
         Err(refusal) => Err(refusal),
     };
     Ok(match taken {

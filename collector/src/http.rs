@@ -43,7 +43,10 @@ async fn export(signal: Signal, intake: Arc<Intake>, request: Request) -> Respon
     let format = format_of(&head.headers).unwrap_or(Format::Json);
     match take(signal, &intake, &head, body).await {
         Ok(taken) => success(signal, format, &taken),
-        Err((refusal, rest)) => refuse(format, &refusal, Unread { rest, version: head.version, headers: &head.headers }).await,
+        Err((refusal, rest)) => {
+            intake.refused(signal, &refusal);
+            refuse(format, &refusal, Unread { rest, version: head.version, headers: &head.headers }).await
+        }
     }
 }
 

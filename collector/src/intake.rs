@@ -90,6 +90,13 @@ impl Intake {
         Bounds { bytes_max: self.config.body_bytes_max, timeout: self.config.body_timeout() }
     }
 
+    /// Counts a request that was turned away before it came to the store, which counts what it refuses itself.
+    pub fn refused(&self, signal: Signal, refusal: &Refusal) {
+        if !matches!(refusal, Refusal::Store(_)) {
+            self.store.refused(of_store(signal), refusal.reason());
+        }
+    }
+
     /// Finds the tenant that a request's headers stand for.
     fn tenant_of(&self, headers: &http::HeaderMap) -> Result<Tenant, Refusal> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

@@ -129,6 +129,23 @@ impl Refusal {
         }
     }
 
+    /// Names the kind of refusal in a word or two, for counters.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Refusal::Denied(_) | Refusal::Tenant(_) => "unauthorized",
+            Refusal::Malformed(Malformed::TooLarge { .. }) | Refusal::TooLarge { .. } => "too_large",
+            Refusal::Malformed(_) | Refusal::Compression { .. } | Refusal::Framing(_) => "malformed",
+            Refusal::Busy => "busy",
+            Refusal::Slow { .. } => "slow",
+            Refusal::Broken(_) => "broken_off",
+            Refusal::Store(_) => "not_stored",
+            Refusal::Starting => "starting",
+            Refusal::Stopping => "stopping",
+            Refusal::Coding(_) | Refusal::ContentType(_) => "unsupported",
+            Refusal::Path(_) | Refusal::Method(_) => "no_such_service",
+        }
+    }
+
     /// Returns what may be told to a stranger: the faults of the store name paths of this machine.
     pub fn message(&self) -> String {
         match self {

@@ -1,7 +1,7 @@
 //! The store's front door: what the other crates call.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::config::{Durability, StoreConfig};
 use crate::decode::{Prepared, Signal};
 use crate::dedup::{Known, Window};
 use crate::disk::{self, Disk};
-use crate::engine::Engine;
+use crate::engine::{Engine, Share};
 use crate::error::Error;
 use crate::fail::Fail;
 use crate::flow::{Flow, Kept};
@@ -52,6 +52,10 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     /// Where queries run, once there was one.
     pub(crate) engine: OnceLock<Engine>,
+    /// How queries are shared out, where they are.
+    pub(crate) share: OnceLock<Share>,
+    /// Tasks of queries that this node ran for a cluster.
+    pub(crate) cluster_tasks: Arc<AtomicU64>,
     pub(crate) tables: Arc<Tables>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) quarantine: Arc<Quarantine>,
@@ -185,8 +189,9 @@ impl Store {
                 ticket: None,
                 visible: Some(visible),
             };
-            self.inner.write(record).await?;
-            seen.await.map_err(|_| Error::Rows { table: table.name(), reason: "they are put aside in _wal/quarantine".to_owned() })
+            let seq = self.inner.write(record).await?;
+            seen.await.map_err(|_| Error::Rows { table: table.name(), reason: "they are put aside in _wal/quarantine".to_owned() })?;
+            self.inner.promised(seq).await
         })
     }
 
@@ -245,6 +250,11 @@ impl Store {
         }
     }
 
+    /// Counts a request that its receiver turned away before it came here.
+    pub fn refused(&self, signal: Signal, reason: &str) {
+        self.inner.flow.refused(signal, reason);
+    }
+
     /// Returns the memory of ingest, of which whoever receives requests takes a permit before it reads them.
     ///
     /// A body that is handed to [`Store::ingest`] is counted there, and the rows that come of it until they are committed.
@@ -272,6 +282,7 @@ impl Store {
             disk_free_bytes: disk::free_bytes(&inner.config.data),
             pending_bytes: inner.memory.used().saturating_sub(inner.tables.held_bytes()),
             quarantined: inner.quarantine.count(),
+            cluster_tasks: inner.cluster_tasks.load(Ordering::Relaxed),
             tables: inner.tables.all().iter().filter_map(|state| state.status()).collect(),
         }
     }
