@@ -11,6 +11,9 @@ mod backup;
 mod blocking;
 mod budget;
 mod catalog;
+#[cfg(feature = "cluster")]
+mod cluster;
+mod cluster_config;
 mod config;
 mod conform;
 mod datafile;
@@ -25,6 +28,7 @@ mod error;
 mod expand;
 mod fail;
 mod flow;
+mod follow;
 mod functions;
 mod held;
 mod ingest;
@@ -65,6 +69,9 @@ mod writer;
 pub use answer::{Answer, Format};
 pub use backup::{BackedUpTable, Manifest, backup, restore};
 pub use budget::{Budget, Permit};
+#[cfg(feature = "cluster")]
+pub use cluster::Secret;
+pub use cluster_config::ClusterConfig;
 pub use config::{Durability, StoreConfig};
 pub use decode::{Decode, DecodeError, Prepared, Record, Rows, Signal};
 pub use describe::{Described, DescribedColumn, DescribedKind, describe};

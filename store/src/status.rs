@@ -32,6 +32,8 @@ pub struct Status {
     pub pending_bytes: usize,
     /// Records that could not be decoded since the start; they are in `_wal/quarantine`.
     pub quarantined: u64,
+    /// Tasks of queries that this node ran for a cluster since the start.
+    pub cluster_tasks: u64,
     /// One entry a table that has rows.
     pub tables: Vec<TableStatus>,
 }

@@ -75,6 +75,11 @@ impl DeltaLog {
         DeltaLog { place, table, app_id, file_prefix, fail, version: None, outdated: None, since_checkpoint: 0, replaced: Vec::new() }
     }
 
+    /// Tells whether the table was found, so that only later commits are still to be read.
+    pub(crate) fn is_read(&self) -> bool {
+        self.version.is_some()
+    }
+
     /// Returns where the table's files are.
     pub(crate) fn place(&self) -> &Place {
         &self.place
