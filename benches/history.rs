@@ -1,6 +1,6 @@
 //! How commits, planning and the lookup of a trace hold up while history grows: 30 days of it in the end.
 //!
-//! `cargo run --release -p karat-store --example history -- [--commits 10000] [--no-compaction] [--data DIR]` prints one
+//! `cargo run --release --example history -- [--commits 10000] [--no-compaction] [--data DIR]` prints one
 //! JSON line at 10, 100, 1,000 and 10,000 commits; `--data` keeps the tables. The clock is the example's own, so that 30 days take minutes.
 #![allow(
     clippy::disallowed_methods,
