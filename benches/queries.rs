@@ -48,7 +48,7 @@ async fn main() {
 
 async fn ask(store: &Store, name: &str, sql: &str, times: usize, answers: &Path) {
     let options = QueryOptions { max_rows: 1_000_000, deadline: Duration::from_secs(600), ..store.query_options() };
-    let tenant: Tenant = "default".parse().unwrap();
+    let tenant = Tenant::default();
     let answer = store.query(&tenant, sql, &options).await.unwrap();
     answer.write(Format::Csv, &mut std::fs::File::create(answers.join(format!("{name}.csv"))).unwrap()).unwrap();
     let mut taken = Vec::new();

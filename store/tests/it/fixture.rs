@@ -18,6 +18,7 @@ pub const DAY: i64 = 24 * HOUR;
 pub struct Fixture {
     pub store: Store,
     pub tenant: Tenant,
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "it is only held"))]
     directory: TempDir,
 }
 
