@@ -9,6 +9,8 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dataset::DatasetSpec;
+
 /// A suite, as its file has it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,9 +18,9 @@ pub(crate) struct SuiteSpec {
     /// What the suite is about.
     #[serde(default)]
     pub description: Option<String>,
-    /// File of the cases.
+    /// File of the cases, or a part of it.
     #[serde(default)]
-    pub dataset: Option<String>,
+    pub dataset: Option<DatasetSpec>,
     /// Cases in promptfoo's form: here, or in files.
     #[serde(default)]
     pub tests: Many<TestSpec>,
