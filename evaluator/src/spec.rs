@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dataset::DatasetSpec;
+use crate::fairness::FairnessSpec;
 
 /// A suite, as its file has it.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,6 +43,9 @@ pub(crate) struct SuiteSpec {
     /// Columns to look into value by value.
     #[serde(default)]
     pub slices: Vec<String>,
+    /// Groups that are to be treated alike.
+    #[serde(default)]
+    pub fairness: Option<FairnessSpec>,
     /// What every test has, in promptfoo's form: here, or in a file.
     #[serde(default, rename = "defaultTest")]
     pub default_test: Option<TextOr<TestSpec>>,

@@ -3,6 +3,7 @@
 mod columnar;
 mod export;
 mod pick;
+mod swap;
 mod text;
 
 use std::collections::{BTreeSet, HashMap};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::swap::swapped;
 use super::{Dataset, Vars};
 use crate::error::Error;
 use crate::spec::TextOr;
@@ -23,6 +24,9 @@ pub(crate) struct Picked {
     /// What each of these columns must hold in every case.
     #[serde(default)]
     columns: BTreeMap<String, Kind>,
+    /// Groups, each with what stands for each `{placeholder}`: a case that has one of them becomes a case a group.
+    #[serde(default)]
+    swap: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// What a column holds; null is none of these.
@@ -61,7 +65,7 @@ impl DatasetSpec {
 
     /// Takes the cases of the split, and refuses the first one whose columns are not as they should be.
     pub(crate) fn pick(&self, dataset: Dataset) -> Result<Dataset, Error> {
-        let DatasetSpec::Map(Picked { file, split, columns }) = self else { return Ok(dataset) };
+        let DatasetSpec::Map(Picked { file, split, columns, swap }) = self else { return Ok(dataset) };
         for column in columns.keys().map(String::as_str).chain(split.as_ref().map(|_| "split")) {
             dataset.expect_column(&format!("dataset {file}"), column)?;
         }
@@ -78,7 +82,9 @@ impl DatasetSpec {
             }
         }
         let hash = split.as_ref().map_or_else(|| dataset.hash.clone(), |split| format!("{}#{split}", dataset.hash));
-        Ok(Dataset { cases: rows, hash, ..dataset })
+        let rows = if swap.is_empty() { rows } else { swapped(rows, swap) };
+        let columns = rows.iter().flat_map(|case| case.vars.keys().cloned()).collect();
+        Ok(Dataset { cases: rows, hash, columns, ..dataset })
     }
 }
 
