@@ -55,11 +55,11 @@ async fn a_run_is_kept_with_everything_in_it() {
     let expected = Kept {
         outcome: "PASS".to_owned(),
         git_branch: "main".to_owned(),
-        n_results: 72,
-        n_scores: 72,
-        n_judged: 72,
-        n_calls: 72,
-        input_tokens: 72 * 120,
+        n_results: 80,
+        n_scores: 80,
+        n_judged: 80,
+        n_calls: 80,
+        input_tokens: 80 * 120,
     };
     assert_eq!(kept, [expected]);
 }

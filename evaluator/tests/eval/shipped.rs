@@ -72,6 +72,6 @@ async fn the_planted_mistakes_are_found() {
 #[tokio::test]
 async fn the_judged_suite_says_that_it_has_no_judge() {
     let outcome = Workspace::of_rag().eval("suites/rag-judge.yaml").await;
-    assert!(outcome.text.contains("not run: all 72 cases went unscored") && outcome.text.contains("OPENAI_BASE_URL"), "{}", outcome.text);
+    assert!(outcome.text.contains("not run: all 80 cases went unscored") && outcome.text.contains("OPENAI_BASE_URL"), "{}", outcome.text);
     Workspace::expect(outcome, 3);
 }
