@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// What this process is for: `all`, or with Kafka between several machines `gateway` or `ingester`. Default `all`.
+    pub role: Role,
     /// Where the three servers listen.
     pub listen: Listen,
     /// Bearer tokens; none means that everybody who reaches the ports may write and read.
@@ -25,6 +27,8 @@ pub struct Config {
     pub store: store::StoreConfig,
     /// The OTLP servers.
     pub collector: collector::CollectorConfig,
+    /// Kafka, for the roles `gateway` and `ingester`.
+    pub kafka: collector::kafka::KafkaConfig,
     /// Scoring of landing spans.
     pub evaluator: evaluator::EvaluatorConfig,
     /// Monitors and alerts.
@@ -36,6 +40,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            role: Role::All,
             listen: Listen::default(),
             keys: Vec::new(),
             log: Log::default(),
@@ -43,11 +48,25 @@ impl Default for Config {
             prices: PathBuf::new(),
             store: store::StoreConfig::default(),
             collector: collector::CollectorConfig::default(),
+            kafka: collector::kafka::KafkaConfig::default(),
             evaluator: evaluator::EvaluatorConfig::default(),
             monitor: monitor::MonitorConfig::default(),
             dashboard: dashboard::DashboardConfig::default(),
         }
     }
+}
+
+/// What a process is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Everything on one machine, without Kafka.
+    #[default]
+    All,
+    /// Takes OTLP and writes it to Kafka; has no tables.
+    Gateway,
+    /// Reads Kafka into the tables, beside everything that `all` does.
+    Ingester,
 }
 
 /// Where the servers listen. Loopback by default: nothing of karat's is reachable from outside unless told so.
@@ -141,6 +160,11 @@ impl Config {
     /// Returns the directory of the tables and of the log.
     pub fn data(&self) -> &Path {
         &self.store.data
+    }
+
+    /// Resolves the password for Kafka from the environment.
+    pub fn kafka_password(&self, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+        Some(&self.kafka.password_env).filter(|name| !name.is_empty()).and_then(|name| variable(name)).filter(|password| !password.is_empty())
     }
 
     /// Resolves the bearer tokens from the environment.

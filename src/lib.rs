@@ -13,6 +13,7 @@ pub mod demo;
 pub mod doctor;
 pub mod eval;
 pub mod forget;
+mod gateway;
 pub mod ready;
 pub mod serve;
 pub mod sql;

@@ -22,6 +22,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("object_store", &["karat-store"]),
     ("parquet", &["karat-store"]),
     ("tonic", &["karat-collector", "karat"]),
+    ("rdkafka", &["karat-collector"]),
     ("reqwest", &["karat-evaluator", "karat-monitor", "karat"]),
     ("anyhow", &["karat"]),
     ("clap", &["karat"]),

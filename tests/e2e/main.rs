@@ -17,6 +17,8 @@ mod demo;
 mod eval;
 mod faults;
 mod floors;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod lake;
 mod objects;
 mod operations;

@@ -63,7 +63,7 @@ async fn a_replay_is_not_mistaken_for_death() {
 }
 
 /// Ports that nobody listens on at this moment.
-fn free_ports() -> [u16; 3] {
+pub fn free_ports() -> [u16; 3] {
     let listeners: [_; 3] = std::array::from_fn(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }

@@ -86,6 +86,11 @@ impl Server {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
+    /// Returns the id of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Tells whether the process has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
@@ -121,7 +126,8 @@ impl Server {
     }
 }
 
-fn spawn(mut command: Command, data: &Path, settings: Option<&Path>, ports: &[u16; 3]) -> Child {
+/// Starts the process of a command with `serve` and its flags.
+pub fn spawn(mut command: Command, data: &Path, settings: Option<&Path>, ports: &[u16; 3]) -> Child {
     if let Some(settings) = settings {
         command.arg("--config").arg(settings);
     }
