@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// What this process is for: `all`, or with Kafka between several machines `gateway` or `ingester`. Default `all`.
+    /// What this process is for: `all`, `query` to read tables that other nodes write, or with Kafka between several machines `gateway` or
+    /// `ingester`. Default `all`.
     pub role: Role,
     /// Where the three servers listen.
     pub listen: Listen,
@@ -29,6 +30,8 @@ pub struct Config {
     pub collector: collector::CollectorConfig,
     /// Kafka, for the roles `gateway` and `ingester`.
     pub kafka: collector::kafka::KafkaConfig,
+    /// Query nodes that share the work of a query, for the role `query`.
+    pub cluster: Cluster,
     /// Scoring of landing spans.
     pub evaluator: evaluator::EvaluatorConfig,
     /// Monitors and alerts.
@@ -49,6 +52,7 @@ impl Default for Config {
             store: store::StoreConfig::default(),
             collector: collector::CollectorConfig::default(),
             kafka: collector::kafka::KafkaConfig::default(),
+            cluster: Cluster::default(),
             evaluator: evaluator::EvaluatorConfig::default(),
             monitor: monitor::MonitorConfig::default(),
             dashboard: dashboard::DashboardConfig::default(),
@@ -67,6 +71,8 @@ pub enum Role {
     Gateway,
     /// Reads Kafka into the tables, beside everything that `all` does.
     Ingester,
+    /// Answers queries over tables that other nodes write; takes nothing in.
+    Query,
 }
 
 /// Where the servers listen. Loopback by default: nothing of karat's is reachable from outside unless told so.
@@ -79,12 +85,33 @@ pub struct Listen {
     pub otlp_http: SocketAddr,
     /// Dashboard and API.
     pub http: SocketAddr,
+    /// Tasks of other query nodes, for the role `query`.
+    pub cluster: SocketAddr,
 }
 
 impl Default for Listen {
     fn default() -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { otlp_grpc: loopback(4317), otlp_http: loopback(4318), http: loopback(4319) }
+        Self { otlp_grpc: loopback(4317), otlp_http: loopback(4318), http: loopback(4319), cluster: loopback(4320) }
+    }
+}
+
+/// Query nodes that share the work of a query.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cluster {
+    /// Addresses of all query nodes, this one among them, such as `http://10.0.0.5:4320`; empty where each node answers alone.
+    pub nodes: Vec<String>,
+    /// Bytes of files that are worth a task of their own: less network against more hands. Default 16 MiB.
+    pub task_bytes: usize,
+    /// Name of the environment variable that holds the secret which all nodes share.
+    pub secret_env: String,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        let store::ClusterConfig { nodes, task_bytes } = store::ClusterConfig::default();
+        Self { nodes, task_bytes, secret_env: "KARAT_CLUSTER_SECRET".to_owned() }
     }
 }
 
@@ -182,6 +209,7 @@ impl Config {
 
 /// Variables that mean something else than a setting.
 const RESERVED: &[&str] = &[
+    "KARAT_CLUSTER_SECRET",
     "KARAT_CONFIG",
     "KARAT_FAILPOINT",
     "KARAT_URL",

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod eval;
 pub mod forget;
 mod gateway;
+mod query_node;
 pub mod ready;
 pub mod serve;
 pub mod sql;

@@ -59,7 +59,7 @@ impl Readiness {
     /// Adds to an answer what this process is for, and how far it has come with it.
     fn with_role(&self, mut answer: Value) -> Value {
         answer["role"] = json!(self.role);
-        if self.role != Role::All {
+        if matches!(self.role, Role::Gateway | Role::Ingester) {
             answer["kafka"] = json!(self.kafka.status());
         }
         answer

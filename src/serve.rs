@@ -42,8 +42,10 @@ pub struct Addresses {
 
 /// Runs the server until SIGINT or SIGTERM.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    if config.role == Role::Gateway {
-        return crate::gateway::run(config).await;
+    match config.role {
+        Role::Gateway => return crate::gateway::run(config).await,
+        Role::Query => return crate::query_node::run(config).await,
+        Role::All | Role::Ingester => {}
     }
     let mut running = start(config).await?;
     running.start_stages()?;
@@ -154,7 +156,7 @@ impl Addresses {
     }
 }
 
-async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+pub(crate) async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     let flag = key.replace('_', "-");
     TcpListener::bind(address)
         .await
@@ -162,8 +164,9 @@ async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpLis
 }
 
 /// Prints one JSON line with the bound addresses, for people and programs that wait for it.
-pub(crate) fn print_ready(addresses: &Addresses) -> anyhow::Result<()> {
-    let line = serde_json::json!({"ready": true, "otlp_grpc": addresses.otlp_grpc, "otlp_http": addresses.otlp_http, "http": addresses.http});
+pub(crate) fn print_ready(addresses: &impl Serialize) -> anyhow::Result<()> {
+    let mut line = serde_json::to_value(addresses)?;
+    line["ready"] = true.into();
     writeln!(std::io::stdout().lock(), "{line}")?;
     Ok(())
 }

@@ -27,7 +27,7 @@ pub fn examine(standing: &Standing) -> Vec<Finding> {
     };
     let text = match standing.role {
         Role::Gateway => format!("role gateway: {brokers}; {} messages delivered", status.delivered),
-        Role::Ingester | Role::All => format!("role ingester: {brokers}; {} partitions are read here", status.partitions.len()),
+        Role::Ingester | Role::All | Role::Query => format!("role ingester: {brokers}; {} partitions are read here", status.partitions.len()),
     };
     let mut findings = vec![Finding { level, what: "kafka", text }];
     findings.extend(status.partitions.iter().map(of_partition));

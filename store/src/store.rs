@@ -247,6 +247,7 @@ impl Store {
     pub fn trouble(&self) -> Option<&'static str> {
         let log = match self.inner.check_open() {
             Ok(log) => log,
+            Err(Error::ReadOnly) => return None,
             Err(_) => return Some("the store is closed"),
         };
         match () {

@@ -12,6 +12,8 @@
 )]
 
 mod browser;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod crash;
 mod demo;
 mod eval;

@@ -21,7 +21,7 @@ impl Collector {
             eprintln!("SKIPPED: needs tests/services/otelcol.sh and go; run with KARAT_SERVICE_TESTS=all (the Collector takes minutes to build)");
             return None;
         }
-        let [grpc, http, _] = free_ports();
+        let [grpc, http] = free_ports();
         let ports = [grpc, http].map(|port| port.to_string());
         // The script reads where to export to from the environment.
         let words = [format!("{exports}={to}")];
