@@ -13,6 +13,8 @@ pub mod demo;
 pub mod doctor;
 pub mod eval;
 pub mod forget;
+pub mod metrics;
+pub mod monitors;
 pub mod ready;
 pub mod serve;
 pub mod sql;

@@ -12,29 +12,31 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use store::{ReplayProgress, Store};
 use tower::ServiceExt as _;
+
+use crate::metrics::Metrics;
 
 /// What is known of a server from its first moment on.
 #[derive(Default)]
 pub struct Readiness {
     /// How far the log of the last run is read again.
     pub replay: ReplayProgress,
-    opened: OnceLock<(Store, Router)>,
+    opened: OnceLock<(Store, Router, Metrics)>,
 }
 
 impl Readiness {
-    /// Says that the store is open, and which pages are over it.
-    pub fn opened(&self, store: Store, pages: Router) {
+    /// Says that the store is open, and which pages and metrics are over it.
+    pub fn opened(&self, store: Store, pages: Router, metrics: Metrics) {
         // A server opens once.
-        let _ = self.opened.set((store, pages));
+        let _ = self.opened.set((store, pages, metrics));
     }
 
     /// Tells why the server cannot take data and answer now; nothing where it can.
     fn reason(&self) -> Option<Value> {
-        let Some((store, _)) = self.opened.get() else {
+        let Some((store, ..)) = self.opened.get() else {
             let (done, all) = self.replay.bytes();
             return Some(json!({"ready": false, "reason": "reading the log of the last run again", "bytes_read": done, "bytes": all}));
         };
@@ -42,9 +44,14 @@ impl Readiness {
     }
 }
 
-/// Every route of the dashboard's port: health and readiness, and whatever the dashboard has once it is there.
+/// Every route of the dashboard's port: health, readiness and metrics, and whatever the dashboard has once it is there.
 pub fn router(readiness: Arc<Readiness>) -> Router {
-    Router::new().route("/health", get(async || "ok\n")).route("/ready", get(ready)).fallback(pages).with_state(readiness)
+    Router::new()
+        .route("/health", get(async || "ok\n"))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(pages)
+        .with_state(readiness)
 }
 
 async fn ready(State(readiness): State<Arc<Readiness>>) -> Response {
@@ -54,9 +61,16 @@ async fn ready(State(readiness): State<Arc<Readiness>>) -> Response {
     }
 }
 
+async fn metrics(State(readiness): State<Arc<Readiness>>, headers: HeaderMap) -> Response {
+    match readiness.opened.get() {
+        Some((.., metrics)) => metrics.answer(&headers).await,
+        None => answer(StatusCode::SERVICE_UNAVAILABLE, &readiness.reason().unwrap_or_default()),
+    }
+}
+
 async fn pages(State(readiness): State<Arc<Readiness>>, request: Request) -> Response {
     match readiness.opened.get() {
-        Some((_, pages)) => pages.clone().oneshot(request).await.unwrap_or_else(|error| match error {}),
+        Some((_, pages, _)) => pages.clone().oneshot(request).await.unwrap_or_else(|error| match error {}),
         None if request.uri().path() == "/healthz" => Response::new(Body::from("ok\n")),
         None => answer(StatusCode::SERVICE_UNAVAILABLE, &readiness.reason().unwrap_or_default()),
     }

@@ -7,12 +7,14 @@ use schema::{AlertTransition, Micros, MonitorState, Tenant};
 use store::Store;
 
 use crate::Monitor;
+use crate::cause;
 use crate::error::Error;
+use crate::lifecycle::Shade;
 use crate::memory::{Memory, Replay};
-use crate::notify::{Delivered, Notifier, deliver};
+use crate::notify::{Delivered, Notifier, Round, deliver};
 use crate::rule::{Duration, Rule};
 use crate::series::{Series, SeriesError};
-use crate::watcher::Written;
+use crate::watcher::{Look, Written};
 
 /// How much of a walk is read, looked at and written at a time: memory, and what a crash costs.
 const STRIDE: i64 = Duration::WEEK.0;
@@ -48,8 +50,10 @@ pub fn inspect<'a>(
     Box::pin(async move {
         let turns = |rule: &Rule| vec![turn_at(rule, now)];
         let earliest = monitors.iter().map(|monitor| turn_at(&monitor.rule, now)).min().unwrap_or(now);
-        let mut inspected = look_and_write(store, tenant, monitors, turns, (earliest, now)).await?;
-        tell(store, tenant, monitors, notifiers, Micros(now.0 - OWED_FOR), now, &mut inspected).await?;
+        let pass = Pass { store, tenant, monitors, from: earliest, to: now, made: Made::Now };
+        let mut inspected = pass.look_and_write(turns).await?;
+        let round = Round { store, tenant, monitors, notifiers, since: Micros(now.0 - OWED_FOR), now };
+        tell(round, &mut inspected).await?;
         Ok(inspected)
     })
 }
@@ -68,11 +72,12 @@ pub fn walk<'a>(
         let mut start = from;
         while start <= to {
             let end = Micros(to.0.min(start.0 + STRIDE - 1));
-            let walked = look_and_write(store, tenant, monitors, |rule| moments(rule, start, end).collect(), (start, end)).await?;
+            let pass = Pass { store, tenant, monitors, from: start, to: end, made: Made::InTime };
+            let walked = pass.look_and_write(|rule| moments(rule, start, end).collect()).await?;
             all.states.extend(walked.states);
             all.transitions.extend(walked.transitions);
             all.failed = 0;
-            tell(store, tenant, monitors, notifiers, Micros(from.0 - OWED_FOR), end, &mut all).await?;
+            tell(Round { store, tenant, monitors, notifiers, since: Micros(from.0 - OWED_FOR), now: end }, &mut all).await?;
             start = Micros(end.0 + 1);
         }
         Ok(all)
@@ -90,84 +95,108 @@ fn turn_at(rule: &Rule, now: Micros) -> Micros {
     Micros(now.0.div_euclid(rule.every.0) * rule.every.0)
 }
 
-async fn look_and_write(
-    store: &Store,
-    tenant: &Tenant,
-    monitors: &[Monitor],
-    turns: impl Fn(&Rule) -> Vec<Micros>,
-    (from, to): (Micros, Micros),
-) -> Result<Inspected, Error> {
-    let memory = Arc::new(Memory::read(store, tenant, monitors, from, to).await?);
-    let mut found = Inspected::default();
-    for monitor in monitors {
-        let open = memory.open(&monitor.rule.name, &turns(&monitor.rule));
-        if open.is_empty() {
-            continue;
+/// When the looks of a pass are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// Each at its own turn, as a walk over history pretends.
+    InTime,
+    /// All at the end of the pass.
+    Now,
+}
+
+/// One pass of all monitors over a stretch of time.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    store: &'a Store,
+    tenant: &'a Tenant,
+    monitors: &'a [Monitor],
+    from: Micros,
+    to: Micros,
+    made: Made,
+}
+
+impl Pass<'_> {
+    async fn look_and_write(self, turns: impl Fn(&Rule) -> Vec<Micros>) -> Result<Inspected, Error> {
+        let memory = Arc::new(Memory::read(self.store, self.tenant, self.monitors, self.from, self.to).await?);
+        let mut found = Inspected::default();
+        // Causes before what stands under them.
+        let mut monitors: Vec<&Monitor> = self.monitors.iter().collect();
+        monitors.sort_by_key(|monitor| !monitor.rule.under.is_empty());
+        for monitor in monitors {
+            let open = memory.open(&monitor.rule.name, &turns(&monitor.rule));
+            if open.is_empty() {
+                continue;
+            }
+            let covers = |row: &&AlertTransition| monitor.rule.under.contains(&row.monitor);
+            let others = memory.transitions.iter().chain(&found.transitions).filter(covers).cloned().collect();
+            let mut written = self.look(monitor, &open, memory.clone(), others).await?;
+            for alert in written.transitions.iter_mut().filter(|row| row.state == "firing" && row.kind == "quality") {
+                cause::add(self.store, self.tenant, monitor, alert).await;
+            }
+            found.states.extend(written.states);
+            found.transitions.extend(written.transitions);
         }
-        let written = look(store, tenant, monitor, &open, memory.clone()).await?;
-        found.states.extend(written.states);
-        found.transitions.extend(written.transitions);
+        found.states.sort_by(|a, b| (a.time, &a.monitor, &a.slice).cmp(&(b.time, &b.monitor, &b.slice)));
+        found.transitions.sort_by(|a, b| (a.time, &a.monitor, &a.kind).cmp(&(b.time, &b.monitor, &b.kind)));
+        // Alerts first: a look whose states are missing is made again and finds its alerts; the other way round one would be lost.
+        if !found.transitions.is_empty() {
+            self.store.append(self.tenant, &found.transitions, self.to).await?;
+        }
+        if !found.states.is_empty() {
+            self.store.append(self.tenant, &found.states, self.to).await?;
+        }
+        Ok(found)
     }
-    found.states.sort_by(|a, b| (a.time, &a.monitor, &a.slice).cmp(&(b.time, &b.monitor, &b.slice)));
-    found.transitions.sort_by(|a, b| (a.time, &a.monitor, &a.kind).cmp(&(b.time, &b.monitor, &b.kind)));
-    // Alerts first: a look whose states are missing is made again and finds its alerts; the other way round one would be lost.
-    if !found.transitions.is_empty() {
-        store.append(tenant, &found.transitions, to).await?;
-    }
-    if !found.states.is_empty() {
-        store.append(tenant, &found.states, to).await?;
-    }
-    Ok(found)
-}
 
-/// Looks with one monitor at each open turn: one read for all, unless that is more than may be held; then one a turn.
-async fn look(store: &Store, tenant: &Tenant, monitor: &Monitor, open: &[Micros], memory: Arc<Memory>) -> Result<Written, Error> {
-    let replay = Replay::new(memory, monitor);
-    let series = read(store, tenant, monitor, open).await;
-    if !matches!(series, Err(SeriesError::TooManyRows { .. })) || open.len() == 1 {
-        return Ok(look_at(replay, series, open).await?.1);
+    /// Looks with one monitor at each open turn: one read for all, unless that is more than may be held; then one a turn.
+    async fn look(self, monitor: &Monitor, open: &[Micros], memory: Arc<Memory>, others: Vec<AlertTransition>) -> Result<Written, Error> {
+        let mut replay = Replay::new(memory, monitor);
+        let looks: Vec<Look> = open.iter().map(|turn| self.look_of(*turn, &others)).collect();
+        let series = self.read(monitor, &looks).await;
+        let mut all = Written::default();
+        if matches!(series, Err(SeriesError::TooManyRows { .. })) && looks.len() > 1 {
+            for look in looks.chunks(1) {
+                let series = self.read(monitor, look).await;
+                replay = look_at(replay, series, look, &mut all).await?;
+            }
+        } else {
+            look_at(replay, series, &looks, &mut all).await?;
+        }
+        Ok(all)
     }
-    let (mut replay, mut all) = (replay, Written::default());
-    for turn in open.chunks(1) {
-        let written;
-        (replay, written) = look_at(replay, read(store, tenant, monitor, turn).await, turn).await?;
-        all.states.extend(written.states);
-        all.transitions.extend(written.transitions);
-    }
-    Ok(all)
-}
 
-async fn read(store: &Store, tenant: &Tenant, monitor: &Monitor, turns: &[Micros]) -> Result<Series, SeriesError> {
-    let (first, last) = (turns.first().copied().unwrap_or_default(), turns.last().copied().unwrap_or_default());
-    Series::read(store, tenant, &monitor.rule, Micros(first.0 - monitor.rule.reach()), last, &monitor.limits).await
+    fn look_of(self, turn: Micros, others: &[AlertTransition]) -> Look {
+        let at = if self.made == Made::Now { self.to } else { turn };
+        Look { turn, at, shade: Shade::of(others, turn) }
+    }
+
+    /// Reads the windows and their baselines, and those of the window before, which late data may have changed.
+    async fn read(self, monitor: &Monitor, looks: &[Look]) -> Result<Series, SeriesError> {
+        let (first, last) = (looks.first().map_or(self.from, |look| look.turn), looks.last().map_or(self.to, |look| look.turn));
+        let start = Micros(first.0 - monitor.rule.reach() - monitor.rule.window.0);
+        Series::read(self.store, self.tenant, &monitor.rule, start, last, &monitor.limits).await
+    }
 }
 
 /// Computes off the runtime's threads.
-async fn look_at(mut replay: Replay, series: Result<Series, SeriesError>, turns: &[Micros]) -> Result<(Replay, Written), Error> {
-    let turns = turns.to_vec();
+async fn look_at(mut replay: Replay, series: Result<Series, SeriesError>, looks: &[Look], all: &mut Written) -> Result<Replay, Error> {
+    let looks = looks.to_vec();
     let looked = tokio::task::spawn_blocking(move || {
-        let mut all = Written::default();
-        for now in turns {
-            let written = replay.look(&series, now);
-            all.states.extend(written.states);
-            all.transitions.extend(written.transitions);
-        }
-        (replay, all)
+        let written: Vec<Written> = looks.into_iter().map(|look| replay.look(&series, look)).collect();
+        (replay, written)
     });
-    Ok(looked.await?)
+    let (replay, written) = looked.await?;
+    for written in written {
+        all.states.extend(written.states);
+        all.transitions.extend(written.transitions);
+    }
+    Ok(replay)
 }
 
-async fn tell(
-    store: &Store,
-    tenant: &Tenant,
-    monitors: &[Monitor],
-    notifiers: &[Arc<dyn Notifier>],
-    since: Micros,
-    now: Micros,
-    inspected: &mut Inspected,
-) -> Result<(), Error> {
-    let Delivered { delivered, failed } = deliver(store, tenant, monitors, notifiers, since, now).await?;
+async fn tell(round: Round<'_>, inspected: &mut Inspected) -> Result<(), Error> {
+    let Delivered { delivered, failed, transitions } = deliver(round).await?;
     inspected.delivered += delivered;
     inspected.failed += failed;
+    inspected.transitions.extend(transitions);
     Ok(())
 }

@@ -73,6 +73,8 @@ pub struct Series {
     pub(crate) clusters: Codes,
     /// Trace of each row; empty where the SELECT gives none.
     pub(crate) traces: Vec<TraceId>,
+    /// Times of the rows that have no value, sorted.
+    pub(crate) missing: Vec<i64>,
 }
 
 impl Series {
@@ -85,7 +87,8 @@ impl Series {
         if answer.truncated {
             return Err(SeriesError::TooManyRows { rows_max: limits.rows_max });
         }
-        Self::of(rule, &answer.batches)
+        // Columns are checked even where there are no rows.
+        Self::of(rule, &[&[RecordBatch::new_empty(answer.schema.clone())], answer.batches.as_slice()].concat())
     }
 
     /// Takes rows that are in memory already: `time`, `value` and the columns that the rule names.
@@ -102,6 +105,13 @@ impl Series {
         let first = self.times.partition_point(|time| *time < start);
         let last = self.times.partition_point(|time| *time < end);
         first..last.max(first)
+    }
+
+    /// Share of the rows of a range that have a value; nothing where there are no rows.
+    pub(crate) fn coverage(&self, start: i64, end: i64) -> Option<f64> {
+        let missing = self.missing.partition_point(|time| *time < end) - self.missing.partition_point(|time| *time < start);
+        let seen = self.range(start, end).len();
+        (seen + missing > 0).then(|| seen as f64 / (seen + missing) as f64)
     }
 
     /// Whether rows belong to clusters.
@@ -128,6 +138,7 @@ struct Reader<'a> {
     groups: Interned,
     clusters: Option<Interned>,
     traces: Option<Vec<TraceId>>,
+    missing: Vec<i64>,
 }
 
 /// Text to codes, in the order of first sight.
@@ -163,6 +174,7 @@ impl<'a> Reader<'a> {
             groups: Interned::default(),
             clusters: rule.cluster.as_ref().map(|_| Interned::default()),
             traces: None,
+            missing: Vec::new(),
         }
     }
 
@@ -185,13 +197,20 @@ impl<'a> Reader<'a> {
             let Some(time) = *time else { continue };
             match &value {
                 Value::Rows => self.numbers.push(1.0),
-                Value::Numbers(numbers) => match numbers[row].map(|number| self.in_scale(number)) {
+                Value::Numbers(numbers) => match numbers[row].filter(|number| !number.is_nan()).map(|number| self.in_scale(number)) {
                     Some(number) if number.is_finite() => self.numbers.push(number),
-                    _ => continue,
+                    Some(_) => continue,
+                    None => {
+                        self.missing.push(time);
+                        continue;
+                    }
                 },
                 Value::Text(texts) => match (&mut self.categories, texts.get(row)) {
                     (Some(categories), Some(text)) => categories.push(&text),
-                    _ => continue,
+                    _ => {
+                        self.missing.push(time);
+                        continue;
+                    }
                 },
             }
             self.times.push(time);
@@ -248,7 +267,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Sorts by time; equal times by value and trace, so that two reads of the same rows add up in the same order.
-    fn finish(self) -> Series {
+    fn finish(mut self) -> Series {
+        self.missing.sort_unstable();
         let mut order: Vec<usize> = (0..self.times.len()).collect();
         order.sort_by(|a, b| {
             let by_value = || self.numbers.get(*a).copied().unwrap_or(0.0).total_cmp(&self.numbers.get(*b).copied().unwrap_or(0.0));
@@ -266,6 +286,7 @@ impl<'a> Reader<'a> {
             groups: codes(self.groups.column),
             clusters: self.clusters.map(|clusters| codes(clusters.column)).unwrap_or_default(),
             traces: self.traces.map(|traces| permuted(&traces, &order)).unwrap_or_default(),
+            missing: self.missing,
         }
     }
 }

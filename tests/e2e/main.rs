@@ -18,6 +18,7 @@ mod eval;
 mod faults;
 mod floors;
 mod lake;
+mod metrics;
 mod objects;
 mod operations;
 mod overload;

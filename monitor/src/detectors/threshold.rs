@@ -11,6 +11,10 @@ use crate::state::State;
 const BUDGET_WARNS_AT: f64 = 0.8;
 
 pub(super) fn read(rule: &Rule, series: &Series, sample: &Sample) -> Result<Reading, Blind> {
+    // What never came is not missed.
+    if series.times.is_empty() && series.missing.is_empty() && rule.level != Level::Count {
+        return Err(Blind::Learning { n_past: 0, n_windows: 0 });
+    }
     // A count of nothing is a number; a mean of nothing is not.
     if sample.n() < rule.min_n && rule.level != Level::Count {
         return Err(Blind::TooFew { n: sample.n(), min_n: rule.min_n });
