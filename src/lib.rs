@@ -18,4 +18,5 @@ pub mod monitors;
 pub mod ready;
 pub mod serve;
 pub mod sql;
+pub mod telemetry;
 pub mod transfer;

@@ -19,6 +19,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::ready::{self, Readiness};
+use crate::telemetry::Telemetry;
 
 /// A server that runs: its store, its addresses, and what it takes to stop it.
 pub struct Running {
@@ -27,6 +28,7 @@ pub struct Running {
     /// Where it listens, after port 0 was resolved.
     pub addresses: Addresses,
     config: Config,
+    telemetry: Option<Arc<Telemetry>>,
     stop: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
 }
@@ -84,7 +86,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         let (config, store, stop) = (config.collector.clone(), store.clone(), stop.clone());
         async move { collector::serve(config, store, decoder, keys, clock::wall_clock(), grpc, otlp, stop).await.context("the collector stopped") }
     });
-    Ok(Running { store, addresses, config, stop, tasks })
+    let telemetry = Telemetry::new(&config.telemetry, |name| std::env::var(name).ok())?.map(Arc::new);
+    Ok(Running { store, addresses, config, telemetry, stop, tasks })
 }
 
 /// Reads the price table: the shipped one, and over it the user's, where karat.toml names one.
@@ -153,7 +156,7 @@ impl Running {
         if every_s == 0 {
             return;
         }
-        let (store, stop) = (self.store.clone(), self.stop.clone());
+        let (store, stop, telemetry) = (self.store.clone(), self.stop.clone(), self.telemetry.clone());
         self.tasks.spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_secs(every_s));
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -163,12 +166,17 @@ impl Running {
                     _ = ticks.tick() => {}
                 }
                 for tenant in store.tenants() {
+                    let begin = std::time::SystemTime::now();
                     let outcome = tokio::select! {
                         () = stop.cancelled() => return Ok(()),
                         outcome = stage(tenant.clone()) => outcome,
                     };
-                    if let Err(error) = outcome {
-                        tracing::warn!(%tenant, error = format!("{error:#}"), "{name} failed; it is tried again at the next pass");
+                    let error = outcome.err().map(|error| format!("{error:#}"));
+                    if let Some(error) = &error {
+                        tracing::warn!(%tenant, error, "{name} failed; it is tried again at the next pass");
+                    }
+                    if let Some(telemetry) = telemetry.as_deref() {
+                        telemetry.pass(name, &tenant, begin, error).await;
                     }
                 }
             }

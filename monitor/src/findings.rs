@@ -85,6 +85,9 @@ pub(crate) fn look(rule: &Rule, series: &Series, excluded: &[Range<i64>], limits
     let mut findings = measured(rule, series, &whole, coverage, limits);
     if let Some(first) = findings.first_mut() {
         first.coverage = coverage;
+        if series.rate < 1.0 {
+            first.reason = format!("{} (of {:.1} % of the traces)", first.reason, series.rate * 100.0);
+        }
     }
     findings
 }

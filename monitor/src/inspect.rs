@@ -13,7 +13,7 @@ use crate::lifecycle::Shade;
 use crate::memory::{Memory, Replay};
 use crate::notify::{Delivered, Notifier, Round, deliver};
 use crate::rule::{Duration, Rule};
-use crate::series::{Series, SeriesError};
+use crate::series::{Found, Series, SeriesError};
 use crate::watcher::{Look, Written};
 
 /// How much of a walk is read, looked at and written at a time: memory, and what a crash costs.
@@ -119,17 +119,12 @@ impl Pass<'_> {
     async fn look_and_write(self, turns: impl Fn(&Rule) -> Vec<Micros>) -> Result<Inspected, Error> {
         let memory = Arc::new(Memory::read(self.store, self.tenant, self.monitors, self.from, self.to).await?);
         let mut found = Inspected::default();
-        // Causes before what stands under them.
-        let mut monitors: Vec<&Monitor> = self.monitors.iter().collect();
-        monitors.sort_by_key(|monitor| !monitor.rule.under.is_empty());
-        for monitor in monitors {
-            let open = memory.open(&monitor.rule.name, &turns(&monitor.rule));
-            if open.is_empty() {
-                continue;
-            }
+        let mut shared = Shared::default();
+        for (monitor, open) in self.order(&memory, turns) {
             let covers = |row: &&AlertTransition| monitor.rule.under.contains(&row.monitor);
-            let others = memory.transitions.iter().chain(&found.transitions).filter(covers).cloned().collect();
-            let mut written = self.look(monitor, &open, memory.clone(), others).await?;
+            let others: Vec<AlertTransition> = memory.transitions.iter().chain(&found.transitions).filter(covers).cloned().collect();
+            let looks: Vec<Look> = open.iter().map(|turn| self.look_of(*turn, &others)).collect();
+            let mut written = self.look(monitor, &looks, memory.clone(), &mut shared).await?;
             for alert in written.transitions.iter_mut().filter(|row| row.state == "firing" && row.kind == "quality") {
                 cause::add(self.store, self.tenant, monitor, alert).await;
             }
@@ -148,19 +143,28 @@ impl Pass<'_> {
         Ok(found)
     }
 
+    /// The monitors whose turn it is: causes before what stands under them, and those with the same SELECT together.
+    fn order(&self, memory: &Memory, turns: impl Fn(&Rule) -> Vec<Micros>) -> Vec<(&Monitor, Vec<Micros>)> {
+        let open = self.monitors.iter().map(|monitor| (monitor, memory.open(&monitor.rule.name, &turns(&monitor.rule))));
+        let mut order: Vec<(&Monitor, Vec<Micros>)> = open.filter(|(_, open)| !open.is_empty()).collect();
+        let place =
+            |monitor: &Monitor| (!monitor.rule.under.is_empty(), self.monitors.iter().position(|other| other.rule.select == monitor.rule.select));
+        order.sort_by_key(|(monitor, _)| place(monitor));
+        order
+    }
+
     /// Looks with one monitor at each open turn: one read for all, unless that is more than may be held; then one a turn.
-    async fn look(self, monitor: &Monitor, open: &[Micros], memory: Arc<Memory>, others: Vec<AlertTransition>) -> Result<Written, Error> {
+    async fn look(self, monitor: &Monitor, looks: &[Look], memory: Arc<Memory>, shared: &mut Shared) -> Result<Written, Error> {
         let mut replay = Replay::new(memory, monitor);
-        let looks: Vec<Look> = open.iter().map(|turn| self.look_of(*turn, &others)).collect();
-        let series = self.read(monitor, &looks).await;
+        let found = self.read(monitor, looks, shared).await;
         let mut all = Written::default();
-        if matches!(series, Err(SeriesError::TooManyRows { .. })) && looks.len() > 1 {
+        if matches!(found, Err(SeriesError::TooManyRows { .. })) && looks.len() > 1 {
             for look in looks.chunks(1) {
-                let series = self.read(monitor, look).await;
-                replay = look_at(replay, series, look, &mut all).await?;
+                let found = self.read(monitor, look, shared).await;
+                replay = self.look_at(monitor, replay, found, look, &mut all).await?;
             }
         } else {
-            look_at(replay, series, &looks, &mut all).await?;
+            self.look_at(monitor, replay, found, looks, &mut all).await?;
         }
         Ok(all)
     }
@@ -170,27 +174,63 @@ impl Pass<'_> {
         Look { turn, at, shade: Shade::of(others, turn) }
     }
 
-    /// Reads the windows and their baselines, and those of the window before, which late data may have changed.
-    async fn read(self, monitor: &Monitor, looks: &[Look]) -> Result<Series, SeriesError> {
+    /// Reads the windows and their baselines, unless a monitor with the same SELECT read as much before.
+    async fn read(self, monitor: &Monitor, looks: &[Look], shared: &mut Shared) -> Result<Arc<Found>, SeriesError> {
+        let (start, end) = self.range(monitor, looks);
+        if let Some(found) = shared.covering(&monitor.rule.select, start, end) {
+            return Ok(found);
+        }
+        // As far as any monitor that asks the same will look at these turns.
+        let alike = self.monitors.iter().filter(|other| other.rule.select == monitor.rule.select);
+        let start = alike.map(|other| self.range(other, looks).0).min().unwrap_or(start);
+        let found = Arc::new(Found::read(self.store, self.tenant, &monitor.rule.select, start, end, &monitor.limits).await?);
+        *shared = Shared { select: monitor.rule.select.clone(), start, end, found: found.clone() };
+        Ok(found)
+    }
+
+    /// The time that looks reach over, with the window before, which late data may have changed.
+    fn range(self, monitor: &Monitor, looks: &[Look]) -> (Micros, Micros) {
         let (first, last) = (looks.first().map_or(self.from, |look| look.turn), looks.last().map_or(self.to, |look| look.turn));
-        let start = Micros(first.0 - monitor.rule.reach() - monitor.rule.window.0);
-        Series::read(self.store, self.tenant, &monitor.rule, start, last, &monitor.limits).await
+        (Micros(first.0 - monitor.rule.reach() - monitor.rule.window.0), last)
+    }
+
+    /// Computes off the runtime's threads.
+    async fn look_at(
+        self,
+        monitor: &Monitor,
+        mut replay: Replay,
+        found: Result<Arc<Found>, SeriesError>,
+        looks: &[Look],
+        all: &mut Written,
+    ) -> Result<Replay, Error> {
+        let (rule, looks, (start, end)) = (monitor.rule.clone(), looks.to_vec(), self.range(monitor, looks));
+        let looked = tokio::task::spawn_blocking(move || {
+            let series = found.and_then(|found| Series::among(&rule, &found, start, end));
+            let written: Vec<Written> = looks.into_iter().map(|look| replay.look(&series, look)).collect();
+            (replay, written)
+        });
+        let (replay, written) = looked.await?;
+        for written in written {
+            all.states.extend(written.states);
+            all.transitions.extend(written.transitions);
+        }
+        Ok(replay)
     }
 }
 
-/// Computes off the runtime's threads.
-async fn look_at(mut replay: Replay, series: Result<Series, SeriesError>, looks: &[Look], all: &mut Written) -> Result<Replay, Error> {
-    let looks = looks.to_vec();
-    let looked = tokio::task::spawn_blocking(move || {
-        let written: Vec<Written> = looks.into_iter().map(|look| replay.look(&series, look)).collect();
-        (replay, written)
-    });
-    let (replay, written) = looked.await?;
-    for written in written {
-        all.states.extend(written.states);
-        all.transitions.extend(written.transitions);
+/// What was read last: the monitors with the same SELECT come one after the other.
+#[derive(Debug, Default)]
+struct Shared {
+    select: String,
+    start: Micros,
+    end: Micros,
+    found: Arc<Found>,
+}
+
+impl Shared {
+    fn covering(&self, select: &str, start: Micros, end: Micros) -> Option<Arc<Found>> {
+        (self.select == select && self.start <= start && self.end >= end && self.end > self.start).then(|| self.found.clone())
     }
-    Ok(replay)
 }
 
 async fn tell(round: Round<'_>, inspected: &mut Inspected) -> Result<(), Error> {

@@ -6,6 +6,8 @@ mod keys;
 mod parts;
 mod select;
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
@@ -97,6 +99,9 @@ pub struct Rule {
     pub unit: String,
     /// Column whose equal values belong together (a session): such rows do not count as independent.
     pub cluster: Option<String>,
+    /// Columns and the value that each must have: monitors of one service or model that share a SELECT share its reading.
+    #[serde(default)]
+    pub only: BTreeMap<String, String>,
     /// Columns whose every value is watched on its own, beside the whole.
     #[serde(default)]
     pub slices: Vec<String>,
@@ -157,6 +162,7 @@ const KEYS: &[&str] = &[
     "limit",
     "unit",
     "cluster",
+    "only",
     "slices",
     "within",
     "min_n",

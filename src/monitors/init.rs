@@ -77,41 +77,28 @@ fn write_new(dir: &Path, file: &str, text: &str) -> anyhow::Result<Option<String
     }
 }
 
-/// The files for one service; its name comes from traces, so it is quoted wherever it goes.
+/// The files for one service. Its name comes from traces, so it is quoted wherever it goes; the SELECTs are those of all services, which
+/// share their reading.
 fn files_of(service: &Service) -> Vec<(String, String)> {
-    if service.service_name.chars().any(char::is_control) {
-        // No line of a file can hold such a name; it is watched as a slice of the shipped monitors.
-        return Vec::new();
-    }
-    let slug = slug(&service.service_name);
-    let literal = service.service_name.replace('\'', "''");
-    let label = |what: &str| quoted(&format!("{what} {}", service.service_name));
+    let (slug, name) = (slug(&service.service_name), &service.service_name);
     let mut files = Vec::new();
     if let Some(day) = service.dearest_day_usd.filter(|day| *day > 0.0) {
-        let limit = (ROOM * day * 100.0).ceil() / 100.0;
-        files.push((format!("budget-{slug}.yaml"), budget(&slug, &label("a day costs more than it may for service"), &literal, limit)));
+        let text = include_str!("budget.yaml").replace("{limit}", &((ROOM * day * 100.0).ceil() / 100.0).to_string());
+        files.push((format!("budget-{slug}.yaml"), text));
     }
     if let Some(p99) = service.latency_p99_s.filter(|p99| *p99 > 0.0) {
-        let limit = (ROOM * p99 * 10.0).ceil() / 10.0;
-        files.push((format!("slow-{slug}.yaml"), slow(&slug, &label("calls take twice as long as they should in service"), &literal, limit)));
+        let text = include_str!("slow.yaml").replace("{limit}", &((ROOM * p99 * 10.0).ceil() / 10.0).to_string());
+        files.push((format!("slow-{slug}.yaml"), text));
     }
-    files
+    files.into_iter().map(|(file, text)| (file, filled(&text, &slug, name))).collect()
 }
 
-fn budget(slug: &str, label: &str, literal: &str, limit: f64) -> String {
-    format!(
-        "name: budget-{slug}\ndescription: {label}\nselect: |\n  select start_time as time, cost_usd as value, model, trace_id\n  from costs\n  \
-         where service_name = '{literal}'\n    and cost_usd > 0\nwatch: budget\nlimit: {limit}                                  # twice the dearest day of the last 30\n\
-         unit: usd\nevery: 1h\nwindow: 1d\nmin_n: 1\nno_data: {{for: 48}}\nseverity: ticket\n"
-    )
-}
-
-fn slow(slug: &str, label: &str, literal: &str, limit: f64) -> String {
-    format!(
-        "name: slow-{slug}\ndescription: {label}\nselect: |\n  select start_time as time, duration_ns / 1e9 as value, model, session_id, trace_id\n  from llm_calls\n  \
-         where service_name = '{literal}'\n    and status <> 'error'\nwatch: threshold\nlevel: p99\nabove: {limit}                                   # twice the p99 of the last 30 days\n\
-         unit: s\ncluster: session_id\nunder: [latency]\nevery: 1h\nwindow: 6h\nmin_n: 50\nfor: 2\nno_data: {{for: 48}}\nseverity: ticket\n"
-    )
+/// Fills the places of a file, which come in this order; what is filled in is not searched again.
+fn filled(text: &str, slug: &str, service: &str) -> String {
+    let text = text.replace("{slug}", slug);
+    let (head, rest) = text.split_once("{title}").unwrap_or((&text, ""));
+    let (middle, tail) = rest.split_once("{service}").unwrap_or((rest, ""));
+    format!("{head}{}{middle}{}{tail}", quoted(&format!("service {service}")), quoted(service))
 }
 
 /// A name for files and monitors.
@@ -133,20 +120,15 @@ mod tests {
 
     // A service may call itself anything.
     #[test]
-    fn a_name_with_line_breaks_gives_no_file() {
-        let service = Service { service_name: "a\n- b".to_owned(), n_calls: 1, dearest_day_usd: Some(1.0), latency_p99_s: Some(0.5) };
-        assert!(files_of(&service).is_empty());
-    }
-
-    #[test]
     fn every_name_gives_files_that_read() {
-        for name in ["shop", "It's \"odd\": {no} #1", "", "日本", "a'); drop table spans; --"] {
+        for name in ["shop", "It's \"odd\": {no} #1\n- x", "", "日本", "{service} {title}", "a'); drop table spans; --"] {
             let service = Service { service_name: name.to_owned(), n_calls: 1, dearest_day_usd: Some(1.234), latency_p99_s: Some(0.5) };
             let files = files_of(&service);
             assert_eq!(files.len(), 2);
             for (file, text) in files {
                 let rule = monitor::Rule::parse(&text).unwrap_or_else(|error| panic!("{name:?} {error}\n{text}"));
                 assert_eq!(format!("{}.yaml", rule.name), file);
+                assert_eq!(rule.only["service_name"], name);
             }
         }
     }

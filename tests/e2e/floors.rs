@@ -23,6 +23,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("parquet", &["karat-store"]),
     ("tonic", &["karat-collector", "karat"]),
     ("reqwest", &["karat-evaluator", "karat-monitor", "karat"]),
+    ("lettre", &["karat-monitor"]),
     ("anyhow", &["karat"]),
     ("clap", &["karat"]),
 ];

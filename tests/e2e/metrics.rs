@@ -168,6 +168,13 @@ async fn a_real_prometheus_scrapes_it() {
     server.stop();
 }
 
+/// Each SELECT of the shipped monitors is planned over the columns that there are.
+#[test]
+fn the_shipped_monitors_have_no_fault() {
+    let tested = karat().args(["monitors", "test", concat!(env!("CARGO_MANIFEST_DIR"), "/monitors")]).output().unwrap();
+    assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stdout));
+}
+
 /// `karat monitors test` names file, line and the nearest right key; what is sound passes.
 #[test]
 fn monitors_are_checked_by_line() {

@@ -72,6 +72,7 @@ fn picked(series: &Series, rows: &[(i64, usize, i64)]) -> Series {
         clusters: clusters(&series.clusters, rows),
         traces: rows.iter().filter_map(|(_, row, _)| series.traces.get(*row).copied()).collect(),
         missing: Vec::new(),
+        rate: series.rate,
     }
 }
 

@@ -32,9 +32,11 @@ pub(crate) async fn add(store: &Store, tenant: &Tenant, monitor: &Monitor, alert
     if !explanation.sentence.is_empty() {
         alert.summary = format!("{}; {}", alert.summary, explanation.sentence);
     }
+    // Sums differ in their last digits from one run to the next.
+    let explained = explanation.explained.map(|share| (share * 100.0).round() / 100.0);
     let details = alert.details.as_deref().and_then(|details| serde_json::from_str::<Value>(details).ok());
     let mut details = details.unwrap_or_else(|| json!({}));
-    details["cause"] = json!({"kind": explanation.cause.name(), "sentence": explanation.sentence, "explained": explanation.explained});
+    details["cause"] = json!({"kind": explanation.cause.name(), "sentence": explanation.sentence, "explained": explained});
     details["since"] = json!(explanation.since);
     alert.details = Some(details.to_string());
 }

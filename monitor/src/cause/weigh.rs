@@ -200,24 +200,29 @@ fn by_key(parts: &[Part], key: fn(&Part) -> &str) -> BTreeMap<&str, Sums> {
     keys
 }
 
-/// The new thing that explains most.
+/// The kind of thing of which new ones explain most: often one, sometimes several, such as the larger siblings that a router prefers.
 fn new_things(parts: &[Part]) -> Option<Explanation> {
     let all = sums(parts, |_| true);
     let (moved, before) = (all.moved()?, all.mean(0)?);
     let mut best: Option<(f64, Explanation)> = None;
     for dimension in &DIMENSIONS {
-        for (name, one) in by_key(parts, dimension.key) {
-            let (was, is) = (one.n[0] / all.n[0], one.n[1] / all.n[1]);
-            let Some(mean) = one.mean(1).filter(|_| !name.is_empty() && was < NEW_BELOW && is >= SEEN_ABOVE && one.n[1] >= N_MIN) else { continue };
-            let rest = sums(parts, |part| (dimension.key)(part) != name);
-            let alone = rest.mean(1).is_none_or(|rest| rest_stayed(rest, mean, before)) || is > 0.9;
-            let explained = is * (mean - before) / moved;
-            if alone && explained >= ENOUGH && best.as_ref().is_none_or(|(most, _)| explained > most + 0.05) {
-                let since = since(&one);
-                let seen = since.as_deref().map(|since| format!(", first seen {since}")).unwrap_or_default();
-                let sentence = format!("since {} {name}{seen}, now {:.0} % of the calls", dimension.word, is * 100.0);
-                best = Some((explained, Explanation { cause: dimension.cause, sentence, explained: Some(explained), since }));
-            }
+        let keys = by_key(parts, dimension.key);
+        let is_new = |name: &str| !name.is_empty() && keys.get(name).is_some_and(|one| one.n[0] / all.n[0] < NEW_BELOW && one.n[1] >= N_MIN);
+        let new = sums(parts, |part| is_new((dimension.key)(part)));
+        let share = new.n[1] / all.n[1];
+        let Some(mean) = new.mean(1).filter(|_| share >= SEEN_ABOVE) else { continue };
+        let rest = sums(parts, |part| !is_new((dimension.key)(part)));
+        let alone = rest.mean(1).is_none_or(|rest| rest_stayed(rest, mean, before)) || share > 0.9;
+        let explained = share * (mean - before) / moved;
+        if alone && explained >= ENOUGH && best.as_ref().is_none_or(|(most, _)| explained > most + 0.05) {
+            let named = keys.iter().filter(|(name, _)| is_new(name)).max_by(|a, b| a.1.n[1].total_cmp(&b.1.n[1]));
+            let (name, one) = named?;
+            let since = since(one);
+            let seen = since.as_deref().map(|since| format!(", first seen {since}")).unwrap_or_default();
+            let more = keys.keys().filter(|name| is_new(name)).count() - 1;
+            let others = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let sentence = format!("since {} {name}{seen}{others}, now {:.0} % of the calls", dimension.word, share * 100.0);
+            best = Some((explained, Explanation { cause: dimension.cause, sentence, explained: Some(explained), since }));
         }
     }
     best.map(|(_, explanation)| explanation)
@@ -293,6 +298,16 @@ mod tests {
             &[("a/1/p/small", 30.0, 1.0), ("a/1/p/large", 70.0, 9.0)],
             Cause::Model,
             "model large has 70 % of the calls, it had 10 %",
+        );
+    }
+
+    #[test]
+    fn several_new_models_explain_together() {
+        check(
+            &[("a/1/p/s1", 500.0, 1.0), ("b/1/p/s2", 500.0, 1.0)],
+            &[("a/1/p/l1", 50.0, 9.0), ("b/1/p/l2", 40.0, 9.0), ("a/1/p/s1", 10.0, 1.0)],
+            Cause::Model,
+            "since model l1, first seen 1970-01-01T01:00:00Z and 1 more, now 90 % of the calls",
         );
     }
 

@@ -20,7 +20,11 @@ pub(super) fn read(rule: &Rule, series: &Series, sample: &Sample) -> Result<Read
         return Err(Blind::TooFew { n: sample.n(), min_n: rule.min_n });
     }
     let values: Vec<f64> = sample.current.iter().map(|row| series.number(*row)).collect();
-    let value = level_of(rule.level, values);
+    let value = match rule.level {
+        // A sample of the traces holds that share of the whole.
+        Level::Sum | Level::Count => level_of(rule.level, values) / series.rate,
+        level => level_of(level, values),
+    };
     let beyond = |limit: Option<f64>, sign: f64| limit.map(|limit| (value - limit) * sign).filter(|excess| *excess > 0.0);
     let (limit, effect) = match (beyond(rule.above, 1.0), beyond(rule.below, -1.0)) {
         (Some(excess), _) => (rule.above, excess),
@@ -33,7 +37,7 @@ pub(super) fn read(rule: &Rule, series: &Series, sample: &Sample) -> Result<Read
 
 pub(super) fn read_budget(rule: &Rule, series: &Series, sample: &Sample) -> Result<Reading, Blind> {
     let limit = rule.limit.unwrap_or(f64::INFINITY);
-    let spent: f64 = sample.current.iter().map(|row| series.number(*row)).sum();
+    let spent = sample.current.iter().map(|row| series.number(*row)).sum::<f64>() / series.rate;
     let state = if spent > limit {
         State::Alert
     } else if spent > BUDGET_WARNS_AT * limit {
