@@ -9,6 +9,7 @@ pub mod agents;
 pub mod drift;
 pub mod error;
 pub mod interval;
+pub mod judge;
 pub mod retrieval;
 pub mod safety;
 pub mod seed;
