@@ -23,6 +23,12 @@ const OWNED: &[(&str, &[&str])] = &[
     ("parquet", &["karat-store"]),
     ("tonic", &["karat-collector", "karat"]),
     ("reqwest", &["karat-evaluator", "karat-monitor", "karat"]),
+    ("aws-config", &["karat-evaluator"]),
+    ("aws-sdk-bedrock", &["karat-evaluator"]),
+    ("aws-sdk-bedrockruntime", &["karat-evaluator"]),
+    ("aws-sdk-s3", &["karat-evaluator"]),
+    ("candle-core", &["karat-evaluator"]),
+    ("tokenizers", &["karat-evaluator"]),
     ("anyhow", &["karat"]),
     ("clap", &["karat"]),
 ];

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::Outcome;
+use crate::judge::JudgeReport;
 use crate::spec::Better;
 
 pub use github::github;
@@ -44,6 +45,9 @@ pub struct Report {
     /// Sums of the named metrics, as promptfoo counts them, with what is derived from them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sums: Vec<NamedSums>,
+    /// What the judges were worth.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judges: Vec<JudgeReport>,
 }
 
 /// Sums of the named metrics over the answers of one prompt and provider.
