@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schema::Micros;
 use serde_json::{Map, Value};
@@ -77,6 +78,8 @@ pub(crate) fn bare(path: PathBuf, dataset: Dataset, metrics: Vec<Metric>, gate: 
         kept_baseline: None,
         baseline_path: None,
         hash: String::new(),
+        cache: None,
+        batch: Arc::default(),
     }
 }
 

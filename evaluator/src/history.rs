@@ -83,6 +83,7 @@ pub(crate) async fn read(store: &Store, tenant: &Tenant, spec: &BaselineSpec, su
         cases,
         changes: crate::report::Changes::default(),
         sums: Vec::new(),
+        judges: Vec::new(),
     })
 }
 

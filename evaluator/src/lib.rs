@@ -17,19 +17,26 @@ pub mod suite;
 pub mod validate;
 
 mod baseline;
+#[cfg(feature = "bedrock")]
+mod bedrock;
 mod budget;
+mod calls;
 mod cases;
 mod chat;
 mod checks;
 mod cli;
+mod embed;
 mod files;
 mod gate;
 mod history;
+mod journal;
 mod js;
 mod judge;
+mod judging;
 mod keys;
 mod lineage;
 mod metrics;
+mod progress;
 mod promptfoo;
 mod run;
 mod runner;
@@ -39,12 +46,18 @@ mod target;
 mod template;
 mod trace;
 
+pub use calls::CallsConfig;
 pub use checks::Outcome;
-pub use cli::{EvalArgs, EvalFormat, EvalOutcome, cli_eval, read_report, write_as};
+pub use cli::{BatchFiles, EvalArgs, EvalFormat, EvalOutcome, cli_eval, read_report, write_as};
 pub use config::EvaluatorConfig;
+#[cfg(feature = "embeddings")]
+pub use embed::embed_locally;
 pub use error::{Error, ErrorKind};
 pub use fairness::{FairnessReport, GroupReport, OthersReport};
+pub use journal::Resume;
+pub use judge::{AnchorVerdict, BatchPlace, CorrectedMean, JudgeReport, Moved};
+pub use progress::Progress;
 pub use report::Report;
-pub use run::{Options, run, run_suite};
+pub use run::{Control, Journaling, Options, run, run_suite};
 pub use spec::Better;
 pub use template::Env;

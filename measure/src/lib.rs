@@ -12,6 +12,7 @@ pub mod error;
 pub mod fairness;
 pub mod homogeneity;
 pub mod interval;
+pub mod judge;
 pub mod moments;
 pub mod permute;
 pub mod retrieval;

@@ -26,6 +26,12 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rdkafka", &["karat-collector"]),
     ("reqwest", &["karat-evaluator", "karat-monitor", "karat"]),
     ("lettre", &["karat-monitor"]),
+    ("aws-config", &["karat-evaluator"]),
+    ("aws-sdk-bedrock", &["karat-evaluator"]),
+    ("aws-sdk-bedrockruntime", &["karat-evaluator"]),
+    ("aws-sdk-s3", &["karat-evaluator"]),
+    ("candle-core", &["karat-evaluator"]),
+    ("tokenizers", &["karat-evaluator"]),
     ("anyhow", &["karat"]),
     ("clap", &["karat"]),
 ];

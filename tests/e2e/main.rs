@@ -11,6 +11,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod bedrock;
 mod browser;
 #[cfg(feature = "cluster")]
 mod cluster;

@@ -20,7 +20,10 @@ pub const SPANS: u64 = 25;
 pub struct S3 {
     server: &'static str,
     port: String,
-    variables: Vec<(String, String)>,
+    /// `AWS_...`, by which it is reached.
+    pub variables: Vec<(String, String)>,
+    /// Where it keeps its objects as plain files.
+    pub directory: String,
 }
 
 impl S3 {
@@ -29,8 +32,9 @@ impl S3 {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let said = service_of(server, &["start", &port])?;
         let pairs = said.split_whitespace().filter_map(|word| word.split_once('='));
+        let directory = pairs.clone().find(|(name, _)| *name == "DIR").unwrap().1.to_owned();
         let variables = pairs.filter(|(name, _)| name.starts_with("AWS_")).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Some(S3 { server, port, variables })
+        Some(S3 { server, port, variables, directory })
     }
 
     /// Returns the variables that say where it is, and the keys to it.

@@ -218,6 +218,7 @@ fn simulate(setting: &Setting, runs: usize) -> Tally {
             cases: baseline,
             changes: crate::report::Changes::default(),
             sums: Vec::new(),
+            judges: Vec::new(),
         };
         suite.compare_with(std::path::Path::new("baseline.json"), report);
         let decision = decide(&suite, &candidate, Ended::Whole).unwrap();

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::Outcome;
 use crate::fairness::FairnessReport;
+use crate::judge::JudgeReport;
 use crate::spec::Better;
 
 pub use github::github;
@@ -48,6 +49,9 @@ pub struct Report {
     /// Sums of the named metrics, as promptfoo counts them, with what is derived from them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sums: Vec<NamedSums>,
+    /// What the judges were worth.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judges: Vec<JudgeReport>,
 }
 
 /// Sums of the named metrics over the answers of one prompt and provider.

@@ -20,6 +20,9 @@ pub fn text(report: &Report) -> String {
     for metric in report.metrics.iter().filter(|metric| !metric.reason.is_empty()) {
         let _ = writeln!(out, "  {}: {}", metric.name, metric.reason);
     }
+    for judge in &report.judges {
+        let _ = write!(out, "{}", judge.text());
+    }
     let _ = write!(out, "{}{}{}", slices(report), fairness(report), cases(report));
     let _ = writeln!(out, "\n{}  {}  (exit {})", report.verdict.outcome.name(), report.verdict.summary, report.verdict.exit_code);
     out

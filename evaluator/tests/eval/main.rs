@@ -2,14 +2,19 @@
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod calls;
 mod checks;
 mod commands;
+mod embeddings;
 mod endpoint;
 mod fairness;
 mod forms;
 mod gate;
 mod judge;
 mod lineage;
+mod llama;
+mod llmbar;
 mod mistakes;
+mod recipes;
 mod shipped;
 mod workspace;
