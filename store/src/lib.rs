@@ -70,7 +70,7 @@ pub use decode::{Decode, DecodeError, Prepared, Record, Rows, Signal};
 pub use describe::{Described, DescribedColumn, DescribedKind, describe};
 pub use error::{Error, ErrorKind};
 pub use flow::SignalStatus;
-pub use functions::{Function, functions};
+pub use functions::{Function, Section, functions, reference};
 pub use lock::is_held;
 pub use maintain::{Forgotten, MaintenanceStatus, RetentionRule, Subject};
 pub use param::Param;
