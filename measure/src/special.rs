@@ -1,6 +1,6 @@
 //! Distribution functions that several measures need, to the last digits.
 
-use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{ChiSquared, Continuous, ContinuousCDF, Normal, StudentsT};
 use statrs::function::beta::beta_reg;
 use statrs::function::gamma::{gamma_ur, ln_gamma};
 
@@ -20,6 +20,11 @@ pub(crate) fn chi_square_survival(x: f64, df: f64) -> f64 {
         return 1.0;
     }
     if x.is_infinite() { 0.0 } else { gamma_ur(df / 2.0, x / 2.0) }
+}
+
+/// Quantile of the chi-square distribution with `df` degrees of freedom.
+pub(crate) fn chi_square_quantile(p: f64, df: f64) -> f64 {
+    ChiSquared::new(df).map_or(f64::NAN, |chi_square| chi_square.inverse_cdf(p))
 }
 
 /// `e^x K₁/₄(x)` of the modified Bessel function of the second kind, by the trapezoid rule on `∫ e^(x − x cosh t) cosh(t/4) dt`, which

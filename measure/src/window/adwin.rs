@@ -16,7 +16,8 @@ const GRACE: f64 = 10.0;
 /// ADWIN: whether each row is where a change of the mean was found.
 ///
 /// Keeps a window of rows in buckets of growing size; every 32 rows it looks for a cut into two parts whose means differ by more than
-/// `ε = √(2 s² d/m) + 2d/(3m)`, `d = ln(2 ln n / δ)`, and drops the older part. Constants as River's: clock 32, 5 buckets, parts of at least
+/// `ε = √(2 s² d/m) + 2d/(3m)`, `d = ln(2 ln n / δ)`, drops the older part, and begins anew with the next row.
+/// Constants as River's: clock 32, 5 buckets, parts of at least
 /// 5 rows, 10 rows of grace; its default for `delta` is 0.002. NaN is no row. Errors unless `0 < delta < 1`.
 /// Source: Bifet and Gavaldà, "Learning from time-changing data with adaptive windowing" (2007); equal to `river.drift.ADWIN`.
 pub fn adwin(values: &[f64], delta: f64) -> Result<Vec<bool>, Error> {
@@ -33,6 +34,7 @@ pub struct Adwin {
     all: Bucket,
     n: f64,
     tick: u64,
+    found: bool,
 }
 
 /// Sum of values, and of squared deviations from their mean.
@@ -54,7 +56,7 @@ impl Adwin {
     /// Begins a window. Errors unless `0 < delta < 1`.
     pub fn new(delta: f64) -> Result<Self, Error> {
         open_unit("adwin", "delta", delta)?;
-        Ok(Self { delta, rows: vec![VecDeque::new()], all: Bucket::default(), n: 0.0, tick: 0 })
+        Ok(Self { delta, rows: vec![VecDeque::new()], all: Bucket::default(), n: 0.0, tick: 0, found: false })
     }
 
     /// Returns the mean of the window.
@@ -64,17 +66,19 @@ impl Adwin {
 
     /// Adds a value and returns whether a change was found.
     pub fn update(&mut self, x: f64) -> bool {
+        if std::mem::take(&mut self.found) {
+            *self = Self { rows: vec![VecDeque::new()], all: Bucket::default(), n: 0.0, tick: 0, found: false, delta: self.delta };
+        }
         self.insert(x);
         self.tick += 1;
         if !self.tick.is_multiple_of(CLOCK) || self.n <= GRACE {
             return false;
         }
-        let mut found = false;
         while self.has_cut() {
-            found = true;
+            self.found = true;
             self.drop_oldest();
         }
-        found
+        self.found
     }
 
     fn insert(&mut self, x: f64) {
@@ -106,8 +110,7 @@ impl Adwin {
         let (mut n_old, mut old) = (0.0, 0.0);
         for (row, buckets) in self.rows.iter().enumerate().rev() {
             let size = 2.0_f64.powi(i32::try_from(row).unwrap_or(i32::MAX));
-            // As River does, the newest bucket of a size is no place to cut.
-            for bucket in buckets.iter().take(buckets.len().saturating_sub(1)) {
+            for bucket in buckets {
                 (n_old, old) = (n_old + size, old + bucket.total);
                 let (n_new, new) = (self.n - n_old, self.all.total - old);
                 if n_old >= PART_MIN && n_new >= PART_MIN && self.differ(n_old, n_new, old / n_old - new / n_new) {

@@ -7,6 +7,7 @@ pub mod empirical_bernstein;
 pub mod ewma;
 pub mod mean_cs;
 pub mod page_hinkley;
+pub mod relative_entropy;
 pub mod robust_z;
 pub mod seasonal_z;
 
@@ -17,6 +18,7 @@ pub use empirical_bernstein::empirical_bernstein_cs;
 pub use ewma::ewma;
 pub use mean_cs::{mean_cs, mean_cs_of};
 pub use page_hinkley::{PageHinkley, page_hinkley};
+pub use relative_entropy::relative_entropy;
 pub use robust_z::{RobustZ, robust_z, robust_z_series};
 pub use seasonal_z::{hour_of_week, seasonal_z};
 

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, UInt64Type};
-use datafusion::common::hash_utils::RandomState;
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{Accumulator, AggregateUDF};
 use measure::agreement::cohen_kappa;
@@ -64,7 +63,7 @@ impl Kind for CohenKappa {
 
 #[derive(Debug, Default)]
 struct State {
-    pairs: HashMap<(Box<str>, Box<str>), u64, RandomState>,
+    pairs: HashMap<(Box<str>, Box<str>), u64>,
     bytes: usize,
 }
 

@@ -142,10 +142,10 @@ impl Accumulator for State {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let (names, groups): (Vec<&Box<str>>, Vec<Group>) = self.groups.iter().map(|(name, group)| (name, group.clone())).unzip();
+        let (names, groups): (Vec<&str>, Vec<Group>) = self.groups.iter().map(|(name, group)| (&**name, group.clone())).unzip();
         let cells = |found: measure::fairness::Disparity| {
             let numbers = [found.gap, found.gap_adjusted, found.p_value].map(Cell::Number);
-            let named = [found.highest, found.lowest].map(|group| Cell::Text(Some(names[group].to_string())));
+            let named = [found.highest, found.lowest].map(|group| Cell::Text(Some(names[group].to_owned())));
             let n = groups.iter().map(|group| group.moments.n).sum();
             let rest = [Cell::Count(n), Cell::Count(names.len() as u64), Cell::Flag(found.exact)];
             Cell::Record(numbers.into_iter().chain(named).chain(rest).collect())

@@ -83,7 +83,7 @@ fn found(sides: &Sides) -> Result<Drift, Error> {
 }
 
 /// What a person wants to know of one side.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Summary {
     n: u64,
     nulls: u64,

@@ -15,7 +15,7 @@ pub(super) const PSI: Function = Function {
     syntax: "evidently_psi(value, is_current) -> double",
     doc: "What Evidently 0.7.23 prints as PSI: Sturges' bins over both sides together, empty bins filled with 1e-4. To compare reports, not to decide by: \
           psi is ours.",
-    make: Make::Aggregate(|| make(PSI.name, Accepts::Columns, |sides| Ok(Cell::Number(evidently::psi(&shares(sides)?))))),
+    make: Make::Aggregate(|| make("evidently_psi", Accepts::Columns, |sides| Ok(Cell::Number(evidently::psi(&shares(sides)?))))),
     ..PARITY
 };
 
@@ -24,7 +24,7 @@ pub(super) const KL: Function = Function {
     syntax: "evidently_kl(value, is_current) -> double",
     doc: "What Evidently 0.7.23 prints as KL divergence: Sturges' bins over both sides together, empty bins filled with 1e-4. To compare reports, not to decide \
           by: kl is ours.",
-    make: Make::Aggregate(|| make(KL.name, Accepts::Columns, |sides| Ok(Cell::Number(evidently::kl_div(&shares(sides)?))))),
+    make: Make::Aggregate(|| make("evidently_kl", Accepts::Columns, |sides| Ok(Cell::Number(evidently::kl_div(&shares(sides)?))))),
     ..PARITY
 };
 
@@ -33,7 +33,7 @@ pub(super) const JENSENSHANNON: Function = Function {
     syntax: "evidently_jensenshannon(value, is_current) -> double",
     doc: "What Evidently 0.7.23 prints as Jensen-Shannon distance: Sturges' bins over both sides together. Its default threshold of .1 alarms on identical \
           columns of 50 categories in 81 to 100 % of the cases. To compare reports, not to decide by: js_distance is ours.",
-    make: Make::Aggregate(|| make(JENSENSHANNON.name, Accepts::Columns, |sides| Ok(Cell::Number(evidently::jensenshannon(&shares(sides)?))))),
+    make: Make::Aggregate(|| make("evidently_jensenshannon", Accepts::Columns, |sides| Ok(Cell::Number(evidently::jensenshannon(&shares(sides)?))))),
     ..PARITY
 };
 
@@ -42,7 +42,7 @@ pub(super) const HELLINGER: Function = Function {
     syntax: "evidently_hellinger(value, is_current) -> double",
     doc: "What Evidently 0.7.23 prints as Hellinger distance: of numbers in Sturges' bins over the distinct values. To compare reports, not to decide by: hellinger \
           is ours.",
-    make: Make::Aggregate(|| make(HELLINGER.name, Accepts::Columns, hellinger)),
+    make: Make::Aggregate(|| make("evidently_hellinger", Accepts::Columns, hellinger)),
     ..PARITY
 };
 
@@ -51,7 +51,7 @@ pub(super) const WASSERSTEIN: Function = Function {
     syntax: "evidently_wasserstein(value, is_current) -> double",
     doc: "What Evidently 0.7.23 prints as normed Wasserstein distance: over the reference's standard deviation (n in the denominator), at least 0.001. To \
           compare reports, not to decide by: the effect of drift is ours.",
-    make: Make::Aggregate(|| make(WASSERSTEIN.name, Accepts::Numbers, wasserstein)),
+    make: Make::Aggregate(|| make("evidently_wasserstein", Accepts::Numbers, wasserstein)),
     ..PARITY
 };
 
@@ -60,7 +60,7 @@ pub(super) const CHISQUARE: Function = Function {
     syntax: "evidently_chisquare(value, is_current) -> double",
     doc: "What Evidently 0.7.23 prints as chi-square p-value: it takes the reference for the truth and rejects identical data in 22 to 81 % of the cases; one \
           unseen category gives 0. To compare reports, not to decide by: chi2_p_value is ours.",
-    make: Make::Aggregate(|| make(CHISQUARE.name, Accepts::Columns, chisquare)),
+    make: Make::Aggregate(|| make("evidently_chisquare", Accepts::Columns, chisquare)),
     ..PARITY
 };
 

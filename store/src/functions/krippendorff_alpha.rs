@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Float64Type, UInt64Type};
-use datafusion::common::hash_utils::RandomState;
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{Accumulator, AggregateUDF};
 use measure::agreement::{Scale, krippendorff_alpha};
@@ -66,7 +65,7 @@ impl Kind for KrippendorffAlpha {
 /// How often each unit was given each value; units, and values that are text, by their hash.
 #[derive(Debug, Default)]
 struct State {
-    counts: HashMap<(u64, u64), u64, RandomState>,
+    counts: HashMap<(u64, u64), u64>,
     /// 0 nominal, 1 ordinal, 2 interval.
     scale: u64,
     is_text: bool,

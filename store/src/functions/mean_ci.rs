@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use arrow::datatypes::{DataType, Float64Type, UInt64Type};
-use datafusion::common::hash_utils::RandomState;
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{Accumulator, AggregateUDF};
 use measure::Moments;
@@ -78,7 +77,7 @@ struct State {
     moments: Moments,
     parameters: Parameters<1>,
     /// How many values each cluster has, and their sum.
-    clusters: Option<HashMap<u64, (u64, f64), RandomState>>,
+    clusters: Option<HashMap<u64, (u64, f64)>>,
     returns: DataType,
 }
 

@@ -40,6 +40,7 @@ mod page_hinkley;
 mod parameters;
 mod psi;
 mod reference;
+mod relative_entropy;
 mod robust_z;
 mod sample;
 mod seasonal_z;
@@ -62,7 +63,7 @@ pub use function::{Function, Section};
 pub use reference::reference;
 
 /// Every SQL function of karat's own, in the order of `docs/sql.md`.
-static ALL: [Function; 41] = [
+static ALL: [Function; 42] = [
     drift::FUNCTION,
     psi::FUNCTION,
     kl::FUNCTION,
@@ -93,6 +94,7 @@ static ALL: [Function; 41] = [
     page_hinkley::FUNCTION,
     adwin::FUNCTION,
     e_detector::FUNCTION,
+    relative_entropy::FUNCTION,
     bounded_mean_cs::FUNCTION,
     bh::FUNCTION,
     evidently::PSI,

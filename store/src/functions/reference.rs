@@ -27,7 +27,9 @@ pub fn reference() -> String {
         if !said.is_empty() {
             page.push('\n');
         }
-        said.into_iter().for_each(|(name, text)| drop(writeln!(page, "- {name}: {text}")));
+        for (name, text) in said {
+            let _ = writeln!(page, "- {name}: {text}");
+        }
     }
     page
 }

@@ -100,7 +100,7 @@ impl Sample {
     pub(crate) fn take(&mut self) -> (Vec<f64>, Vec<u64>) {
         self.shrink();
         if self.is_whole() {
-            self.values.sort_unstable_by(f64::total_cmp);
+            self.values.sort_by(f64::total_cmp);
         }
         (std::mem::take(&mut self.values), std::mem::take(&mut self.keys))
     }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, UInt64Type};
-use datafusion::common::hash_utils::RandomState;
 use datafusion::common::{Result, ScalarValue, exec_err};
 
 use super::{Collect, Column, Sides};
@@ -20,7 +19,7 @@ pub(super) const STATE: &[(&str, DataType)] =
 /// How often each category is on the reference's side, and on the current one.
 #[derive(Debug, Default)]
 pub(super) struct Categories {
-    counts: HashMap<Box<str>, [u64; 2], RandomState>,
+    counts: HashMap<Box<str>, [u64; 2]>,
     nulls: [u64; 2],
     bytes: usize,
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray};
 use arrow::datatypes::{DataType, Float64Type, UInt64Type};
-use datafusion::common::hash_utils::RandomState;
 use datafusion::common::{Result, ScalarValue};
 use measure::Sorted;
 use twox_hash::XxHash3_128;
@@ -39,7 +38,7 @@ pub(crate) struct ClusterRows {
 pub(super) struct Clustered {
     limit: u64,
     names: Vec<Box<str>>,
-    codes: HashMap<Box<str>, u32, RandomState>,
+    codes: HashMap<Box<str>, u32>,
     is_text: bool,
     sides: [ClusterRows; 2],
     rows_max: usize,
