@@ -64,6 +64,9 @@ struct Args {
     /// First span id, so that several runs against one server do not collide.
     #[arg(long, default_value_t = 1)]
     first: u64,
+    /// Sends again at once when told to come back later.
+    #[arg(long)]
+    impatient: bool,
     /// Newest start time, nanoseconds since 1970; now where it is not given.
     #[arg(long)]
     now_nanos: Option<u64>,
@@ -291,7 +294,9 @@ async fn main() {
                         Some(true) => break,
                         Some(false) => n_retries.fetch_add(1, Ordering::Relaxed),
                     };
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    if !args.impatient {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
                 }
                 latencies_ms.push(due.elapsed().as_secs_f64() * 1_000.0);
             }

@@ -13,6 +13,8 @@ pub mod demo;
 pub mod doctor;
 pub mod eval;
 pub mod forget;
+mod gateway;
+mod query_node;
 pub mod ready;
 pub mod serve;
 pub mod sql;

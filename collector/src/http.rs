@@ -112,8 +112,8 @@ struct Unread<'a> {
 /// Answers a refusal, in the format of the request, or in JSON where that has none.
 async fn refuse(format: Format, refusal: &Refusal, unread: Unread<'_>) -> Response {
     let verdict = refusal.verdict();
-    if let Refusal::Store(error) = refusal {
-        tracing::warn!(%error, status = verdict.http.as_u16(), "request not stored");
+    if let Some(error) = refusal.fault() {
+        tracing::warn!(error, status = verdict.http.as_u16(), "request not stored");
     }
     let mut response = Response::new(Body::from(answer::error(format, verdict.grpc, &refusal.message())));
     *response.status_mut() = verdict.http;

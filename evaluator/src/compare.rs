@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::checks::Scale;
 use crate::dataset::Dataset;
 use crate::error::Error;
+use crate::fairness::fairness;
 use crate::gate::{Ended, decide};
 use crate::metrics::Metric;
 use crate::report::{MetricReport, Report};
@@ -22,9 +23,18 @@ pub fn compare(baseline: (&Path, Report), candidate: Report, suite: Option<Suite
     let (path, report) = baseline;
     suite.compare_with(path, report);
     let decision = decide(&suite, &candidate.cases, Ended::Whole)?;
+    let fairness = fairness(&suite, &candidate.cases)?;
     let mut run = candidate.run;
     run.baseline = suite.baseline.as_ref().map(|baseline| baseline_info(baseline, now));
-    Ok(Report { run, verdict: decision.verdict, metrics: decision.metrics, slices: decision.slices, changes: decision.changes, ..candidate })
+    Ok(Report {
+        run,
+        verdict: decision.verdict,
+        metrics: decision.metrics,
+        slices: decision.slices,
+        fairness,
+        changes: decision.changes,
+        ..candidate
+    })
 }
 
 /// What is known of a suite by a report of it.
@@ -55,6 +65,7 @@ pub(crate) fn bare(path: PathBuf, dataset: Dataset, metrics: Vec<Metric>, gate: 
         repeat: 1,
         cluster: None,
         slices: Vec::new(),
+        fairness: None,
         plans: Vec::new(),
         has_tests: false,
         derived: Vec::new(),

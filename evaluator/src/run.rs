@@ -10,6 +10,7 @@ use store::Store;
 use crate::baseline::Baseline;
 use crate::config::EvaluatorConfig;
 use crate::error::Error;
+use crate::fairness::fairness;
 use crate::gate::{Ended, decide};
 use crate::git::Git;
 use crate::history;
@@ -76,6 +77,7 @@ pub async fn run_suite(suite: &Suite, options: &Options<'_>, now: Micros) -> Res
         verdict: decision.verdict,
         metrics: decision.metrics,
         slices: decision.slices,
+        fairness: fairness(suite, &cases)?,
         cases,
         changes: decision.changes,
         sums,

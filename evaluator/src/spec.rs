@@ -9,6 +9,9 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dataset::DatasetSpec;
+use crate::fairness::FairnessSpec;
+
 /// A suite, as its file has it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,9 +19,9 @@ pub(crate) struct SuiteSpec {
     /// What the suite is about.
     #[serde(default)]
     pub description: Option<String>,
-    /// File of the cases.
+    /// File of the cases, or a part of it.
     #[serde(default)]
-    pub dataset: Option<String>,
+    pub dataset: Option<DatasetSpec>,
     /// Cases in promptfoo's form: here, or in files.
     #[serde(default)]
     pub tests: Many<TestSpec>,
@@ -40,6 +43,9 @@ pub(crate) struct SuiteSpec {
     /// Columns to look into value by value.
     #[serde(default)]
     pub slices: Vec<String>,
+    /// Groups that are to be treated alike.
+    #[serde(default)]
+    pub fairness: Option<FairnessSpec>,
     /// What every test has, in promptfoo's form: here, or in a file.
     #[serde(default, rename = "defaultTest")]
     pub default_test: Option<TextOr<TestSpec>>,

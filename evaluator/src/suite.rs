@@ -12,6 +12,7 @@ use crate::checks::Check;
 use crate::config::EvaluatorConfig;
 use crate::dataset::{Dataset, hex};
 use crate::error::Error;
+use crate::fairness::FairnessSpec;
 use crate::files::Files;
 use crate::keys::explain;
 use crate::metrics::{Metric, metrics};
@@ -38,6 +39,7 @@ pub struct Suite {
     pub(crate) repeat: u32,
     pub(crate) cluster: Option<String>,
     pub(crate) slices: Vec<String>,
+    pub(crate) fairness: Option<FairnessSpec>,
     /// How each case is asked and checked, in the dataset's order.
     pub(crate) plans: Vec<Plan>,
     /// Whether variables are promptfoo's, which may name each other, and not rows of data.
@@ -124,6 +126,9 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
     let overrides = overrides(&cases.plans, &dataset, &connector, &directory, env)?;
     let metrics = metrics(&dataset, &cases.plans, &spec.gate)?;
     check_gate(&spec.gate, &spec.slices)?;
+    if let Some(fairness) = &spec.fairness {
+        fairness.check(&dataset, &metrics)?;
+    }
     let named = baseline(&spec, compare, &files)?;
     if spec.budget.is_some_and(|budget| budget.usd.is_some()) && !any_price(&spec) {
         return Err(Error::config("budget: dollars are only known where a provider's or judge's config holds `price: {input, output}`"));
@@ -137,6 +142,7 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
         providers,
         cluster: spec.cluster,
         slices: spec.slices,
+        fairness: spec.fairness,
         plans: cases.plans,
         has_tests,
         derived: spec.derived_metrics,

@@ -162,7 +162,7 @@ impl StoreConfig {
     }
 
     /// Returns the memory for requests and rows.
-    pub(crate) fn admitted_bytes(&self) -> usize {
+    pub fn admitted_bytes(&self) -> usize {
         self.ingest_bytes_max.saturating_sub(self.overhead_bytes())
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use futures::StreamExt;
 
 use crate::blocking::blocking;
+use crate::delta::{DeltaLog, Reached};
 use crate::error::Error;
 use crate::store::Inner;
-use crate::table_state::TableState;
+use crate::table_state::{Change, TableState};
 use crate::writer;
 
 /// Tables that are looked at at the same time.
@@ -39,11 +40,18 @@ pub(crate) async fn once(inner: &Arc<Inner>) -> Result<(), Error> {
 async fn follow(inner: &Arc<Inner>, state: Arc<TableState>) -> Result<(), Error> {
     let Ok(mut log) = Arc::clone(&state.log).try_lock_owned() else { return Ok(()) };
     if !log.is_read() {
-        if let Some(loaded) = log.load().await? {
-            state.load(loaded.files, loaded.through);
-        }
-        return Ok(());
+        let Some(loaded) = log.load().await? else { return Ok(()) };
+        state.load(loaded.files, loaded.through);
+        let inner = Arc::clone(inner);
+        return blocking(move || meet_streams(&inner, &state, &mut log)).await;
     }
     let inner = Arc::clone(inner);
     blocking(move || writer::take_in(&inner, &state, &mut log)).await
+}
+
+/// A table that another node made may have rows of streams that are read here.
+fn meet_streams(inner: &Inner, state: &TableState, log: &mut DeltaLog) -> Result<(), Error> {
+    let reached = Reached { log: None, streams: log.streams()?.clone() };
+    writer::meet(inner, state, &Change { reached, ..Change::default() }, (inner.clock)());
+    Ok(())
 }

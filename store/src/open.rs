@@ -158,6 +158,8 @@ fn inner(config: StoreConfig, root: Root, clock: Clock, id: Option<LogId>, appli
         tables: Arc::new(Tables::new(root, app_id, prefix, fail.clone(), held_in)),
         progress: Arc::new(Progress::new(applied)),
         quarantine: Arc::new(Quarantine::open(&config.data.join("_wal"), config.quarantine_bytes_max, writes)),
+        sources: Mutex::default(),
+        claims: Mutex::default(),
         window: Arc::new(Window::new(&config)),
         flow: Arc::default(),
         work: Arc::default(),

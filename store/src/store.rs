@@ -1,5 +1,6 @@
 //! The store's front door: what the other crates call.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -31,10 +32,11 @@ use crate::maintain::Work;
 use crate::progress::Progress;
 use crate::quarantine::Quarantine;
 use crate::snapshot::TableSnapshot;
-use crate::status::Status;
+use crate::source::Source;
+use crate::status::{Status, StreamStatus};
 use crate::tables::Tables;
 use crate::wal::Log;
-use crate::writer::flush_through;
+use crate::writer::flush_all;
 
 /// The tables of every tenant, and the log in front of them; cheap to clone.
 ///
@@ -60,6 +62,10 @@ pub(crate) struct Inner {
     pub(crate) progress: Arc<Progress>,
     pub(crate) quarantine: Arc<Quarantine>,
     pub(crate) window: Arc<Window>,
+    /// The streams that are read, by their names.
+    pub(crate) sources: Mutex<BTreeMap<Arc<str>, Arc<Source>>>,
+    /// Held from the look at what other tables hold of streams until a commit that says so is made.
+    pub(crate) claims: Mutex<()>,
     /// What became of the records that were sent.
     pub(crate) flow: Arc<Flow>,
     /// What maintenance does.
@@ -201,7 +207,7 @@ impl Store {
             self.inner.check_open()?;
             let seq = self.inner.durable();
             self.inner.progress.reached(seq).await;
-            flush_through(&self.inner, seq).await
+            flush_all(&self.inner).await
         })
     }
 
@@ -225,7 +231,7 @@ impl Store {
             let close_log = tokio::task::spawn_blocking(move || inner.log.get().map(Log::close)).await;
             let seq = self.inner.durable();
             self.inner.progress.reached(seq).await;
-            let flushed = flush_through(&self.inner, seq).await;
+            let flushed = flush_all(&self.inner).await;
             self.inner.stop.cancel();
             self.inner.tasks.close();
             self.inner.tasks.wait().await;
@@ -241,6 +247,7 @@ impl Store {
     pub fn trouble(&self) -> Option<&'static str> {
         let log = match self.inner.check_open() {
             Ok(log) => log,
+            Err(Error::ReadOnly) => return None,
             Err(_) => return Some("the store is closed"),
         };
         match () {
@@ -278,6 +285,7 @@ impl Store {
             visible_seq: inner.progress.watermark(),
             committed_seq: inner.tables.applied(inner.progress.watermark()),
             signals: inner.flow.status(),
+            streams: inner.sources.lock().values().filter_map(|source| inner.stream_status(source)).collect(),
             maintenance: inner.work.status(),
             disk_free_bytes: disk::free_bytes(&inner.config.data),
             pending_bytes: inner.memory.used().saturating_sub(inner.tables.held_bytes()),
@@ -295,6 +303,11 @@ impl Inner {
             Some(state) => state.snapshot(),
             None => TableSnapshot { table, root: self.tables.root_of(tenant, table), files: Arc::from([]), held: Arc::from([]) },
         }
+    }
+
+    fn stream_status(&self, source: &Source) -> Option<StreamStatus> {
+        let committed = self.complete(source)?;
+        Some(StreamStatus { name: source.id.to_string(), taken: source.fed(), visible: source.progress.watermark(), committed })
     }
 
     /// Returns the directory of the log.

@@ -12,11 +12,15 @@
 )]
 
 mod browser;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod crash;
 mod demo;
 mod eval;
 mod faults;
 mod floors;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod lake;
 mod objects;
 mod operations;

@@ -214,6 +214,7 @@ fn simulate(setting: &Setting, runs: usize) -> Tally {
             verdict,
             metrics: Vec::new(),
             slices: Vec::new(),
+            fairness: Vec::new(),
             cases: baseline,
             changes: crate::report::Changes::default(),
             sums: Vec::new(),

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::Outcome;
+use crate::fairness::FairnessReport;
 use crate::spec::Better;
 
 pub use github::github;
@@ -36,6 +37,9 @@ pub struct Report {
     /// The slices.
     #[serde(default)]
     pub slices: Vec<SliceReport>,
+    /// How groups differ, where the suite names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fairness: Vec<FairnessReport>,
     /// The cases, in the dataset's order.
     pub cases: Vec<CaseReport>,
     /// What changed since the baseline.

@@ -5,6 +5,7 @@
 mod checks;
 mod commands;
 mod endpoint;
+mod fairness;
 mod forms;
 mod gate;
 mod judge;

@@ -2,6 +2,7 @@
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
+use subtle::ConstantTimeEq as _;
 
 use crate::error::Error;
 
@@ -34,8 +35,7 @@ impl Secret {
     /// Tells whether `headers` show it, in a time that does not depend on where they differ.
     pub(crate) fn is_shown_by(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-        let ours = self.0.as_bytes();
-        shown.len() == ours.len() && shown.iter().zip(ours).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+        shown.ct_eq(self.0.as_bytes()).into()
     }
 }
 

@@ -1,4 +1,10 @@
-//! Cases out of a file: JSONL or CSV, one row a case.
+//! Cases out of a file: JSONL, JSON, CSV, Parquet or Arrow, one row a case.
+
+mod columnar;
+mod export;
+mod pick;
+mod swap;
+mod text;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -8,6 +14,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::keys::unknown;
+
+pub(crate) use pick::DatasetSpec;
 
 /// The columns of one case.
 pub type Vars = serde_json::Map<String, Value>;
@@ -35,7 +43,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Reads a `.jsonl` or `.csv` file of at most `bytes_max` bytes.
+    /// Reads a file of at most `bytes_max` bytes, also once its columns are unpacked; its name tells the format.
     pub fn read(path: &Path, bytes_max: u64) -> Result<Self, Error> {
         let file = |source| Error::File { action: "read", path: path.to_owned(), source };
         let size = std::fs::metadata(path).map_err(file)?.len();
@@ -43,25 +51,24 @@ impl Dataset {
             let message = format!("{} has {size} bytes, more than dataset_bytes_max = {bytes_max}; split it", path.display());
             return Err(Error::config(message));
         }
-        Self::parse(path, &std::fs::read(path).map_err(file)?)
+        Self::parse(path, std::fs::read(path).map_err(file)?, bytes_max)
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
-        let at = |line: usize, what: &str| Error::config(format!("{}:{line}: {what}", path.display()));
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-            at(line, "this is not UTF-8")
-        })?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let rows = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("jsonl" | "ndjson") => read_jsonl(text, &at)?,
-            Some("csv") => read_csv(text, &at)?,
-            _ => return Err(Error::config(format!("{}: a dataset ends in .jsonl or .csv", path.display()))),
+    fn parse(path: &Path, bytes: Vec<u8>, bytes_max: u64) -> Result<Self, Error> {
+        let hash = hex(&Sha256::digest(&bytes));
+        let mut rows = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("jsonl" | "ndjson") => text::jsonl(path, &bytes)?,
+            Some("json") => text::json(path, &bytes)?,
+            Some("csv") => text::csv(path, &bytes)?,
+            Some("parquet") => columnar::parquet(path, bytes.into(), bytes_max)?,
+            Some("arrow" | "arrows" | "feather" | "ipc") => columnar::arrow(path, bytes, bytes_max)?,
+            _ => return Err(Error::config(format!("{}: a dataset ends in .jsonl, .json, .csv, .parquet or .arrow", path.display()))),
         };
         if rows.is_empty() {
             return Err(Error::config(format!("{} holds no case", path.display())));
         }
-        Ok(Self::of(rows, hex(&Sha256::digest(bytes))))
+        export::name_columns(&mut rows);
+        Ok(Self::of(rows, hash))
     }
 
     /// Names the cases: by their own id, else by their content.
@@ -140,46 +147,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// One JSON object a line. Lines end at `\n` alone: U+2028 inside of a string is text.
-fn read_jsonl(text: &str, at: &dyn Fn(usize, &str) -> Error) -> Result<Vec<Vars>, Error> {
-    let mut rows = Vec::new();
-    for (index, line) in text.split('\n').enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        match serde_json::from_str(line) {
-            Ok(Value::Object(vars)) => rows.push(vars),
-            Ok(_) => return Err(at(index + 1, "a line of a dataset is a JSON object")),
-            Err(error) => return Err(at(index + 1, &format!("this is not JSON: {error}"))),
-        }
-    }
-    Ok(rows)
-}
-
-fn read_csv(text: &str, at: &dyn Fn(usize, &str) -> Error) -> Result<Vec<Vars>, Error> {
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let header = reader.headers().map_err(|error| at(1, &error.to_string()))?.clone();
-    if let Some(repeated) = header.iter().enumerate().find(|(index, name)| header.iter().take(*index).any(|other| other == *name)) {
-        return Err(at(1, &format!("column {:?} stands there twice", repeated.1)));
-    }
-    let mut rows = Vec::new();
-    for (index, record) in reader.records().enumerate() {
-        let record = record.map_err(|error| {
-            let line = error.position().map_or(index + 2, |position| usize::try_from(position.line()).unwrap_or(index + 2));
-            at(line, &error.to_string())
-        })?;
-        let cell = |text: &str| if text.is_empty() { Value::Null } else { Value::String(text.to_owned()) };
-        rows.push(header.iter().zip(record.iter()).map(|(name, text)| (name.to_owned(), cell(text))).collect());
-    }
-    Ok(rows)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(name: &str, text: &[u8]) -> Result<Dataset, Error> {
-        Dataset::parse(Path::new(name), text)
+        Dataset::parse(Path::new(name), text.to_vec(), 1 << 20)
     }
 
     #[track_caller]
@@ -212,8 +185,9 @@ mod tests {
         refused("a.jsonl", b"{}\n[1]\n", "a.jsonl:2: a line of a dataset is a JSON object");
         refused("a.jsonl", b"{}\n{\"a\":\"\xff\"}\n", "a.jsonl:2: this is not UTF-8");
         refused("a.jsonl", b"", "a.jsonl holds no case");
+        refused("a.json", b"{}", "a.json:1: a dataset in JSON is a list of objects, one a case");
         refused("a.csv", b"a,a\n1,2\n", "a.csv:1: column \"a\" stands there twice");
-        refused("a.txt", b"x", "a.txt: a dataset ends in .jsonl or .csv");
+        refused("a.txt", b"x", "a.txt: a dataset ends in .jsonl, .json, .csv, .parquet or .arrow");
         assert!(parse("a.csv", b"a,b\n1\n").unwrap_err().to_string().starts_with("a.csv:2: "));
     }
 }
