@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use evaluator::EvaluatorConfig;
 use evaluator::dataset::Dataset;
+use evaluator::report::CaseOutcome;
 use evaluator::suite::{Compare, load};
 use serde_json::Value;
 
@@ -83,6 +84,20 @@ async fn every_suite_with_a_baseline_passes_against_it() {
         let suite = root().join("suites").join(name).with_extension("yaml");
         let report = Workspace::expect(Workspace::new().eval(suite.to_str().unwrap()).await, 0);
         assert!(report.cases.len() >= 80, "{name}");
+    }
+}
+
+/// The checks find wrong answers in every set, and README.md names them.
+#[tokio::test]
+async fn the_wrong_answers_are_named() {
+    let readme = std::fs::read_to_string(root().join("datasets/README.md")).unwrap();
+    for (name, n_failing) in [("support", 11), ("summarisation", 4)] {
+        let suite = root().join("suites").join(name).with_extension("yaml");
+        let outcome = Workspace::new().eval_with(suite.to_str().unwrap(), Compare::Nothing, false).await;
+        let report = Workspace::expect(outcome, 100);
+        let failing: Vec<_> = report.cases.iter().filter(|case| case.outcome == CaseOutcome::Fail).map(|case| &case.id).collect();
+        assert_eq!(failing.len(), n_failing, "{failing:?}");
+        assert!(failing.iter().all(|id| readme.contains(&format!("`{id}`"))), "{failing:?}");
     }
 }
 
