@@ -45,6 +45,8 @@ pub enum Command {
     Import(crate::transfer::ImportArgs),
     /// Writes traces as OTLP, one export request in JSON a line.
     Export(crate::transfer::ExportArgs),
+    /// Writes, checks and backtests monitors, and acknowledges and mutes their alerts.
+    Monitors(crate::monitors::MonitorsArgs),
     /// Removes what is kept of one person or one session, for good.
     Forget(crate::forget::ForgetArgs),
     /// Runs regression suites: exit 0 pass, 100 regressed, 101 inconclusive, 3 error, 2 configuration, 4 budget.
@@ -107,6 +109,7 @@ pub fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Restore(args) => crate::backup::restore(&config, &args).await,
             Command::Import(args) => crate::transfer::import(&config, &args).await,
             Command::Export(args) => crate::transfer::export(&config, &args).await,
+            Command::Monitors(args) => crate::monitors::run(&config, &args).await,
             Command::Forget(args) => crate::forget::run(&config, &args).await,
             Command::Eval(args) => crate::eval::run(&config, &args).await,
         }

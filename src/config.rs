@@ -38,6 +38,8 @@ pub struct Config {
     pub monitor: monitor::MonitorConfig,
     /// Pages and API.
     pub dashboard: dashboard::DashboardConfig,
+    /// Where karat's own traces go.
+    pub telemetry: crate::telemetry::TelemetryConfig,
 }
 
 impl Default for Config {
@@ -56,6 +58,7 @@ impl Default for Config {
             evaluator: evaluator::EvaluatorConfig::default(),
             monitor: monitor::MonitorConfig::default(),
             dashboard: dashboard::DashboardConfig::default(),
+            telemetry: crate::telemetry::TelemetryConfig::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::ready::{self, Readiness};
 use crate::serve;
 
@@ -39,7 +40,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     if !config.cluster.nodes.is_empty() {
         addresses.cluster = Some(cluster::join(&config, &store, &stop, &mut tasks).await?);
     }
-    readiness.opened(store.clone(), dashboard::router(config.dashboard.clone(), store.clone(), keys, clock::wall_clock()));
+    let metrics = Metrics::new(store.clone(), Arc::clone(&keys), clock::wall_clock());
+    readiness.opened(store.clone(), dashboard::router(config.dashboard.clone(), store.clone(), keys, clock::wall_clock()), metrics);
 
     let told_to_stop = serve::told_to_stop();
     serve::print_ready(&addresses)?;

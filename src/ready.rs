@@ -13,12 +13,13 @@ use axum::response::Response;
 use axum::routing::get;
 use collector::kafka::KafkaHealth;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use store::{ReplayProgress, Store};
 use tower::ServiceExt as _;
 
 use crate::config::Role;
+use crate::metrics::Metrics;
 
 /// What is known of a server from its first moment on.
 pub struct Readiness {
@@ -27,7 +28,7 @@ pub struct Readiness {
     /// How Kafka stands, where the role has to do with it.
     pub kafka: KafkaHealth,
     role: Role,
-    opened: OnceLock<(Store, Router)>,
+    opened: OnceLock<(Store, Router, Metrics)>,
 }
 
 impl Readiness {
@@ -36,10 +37,10 @@ impl Readiness {
         Self { replay: ReplayProgress::default(), kafka: KafkaHealth::default(), role, opened: OnceLock::new() }
     }
 
-    /// Says that the store is open, and which pages are over it.
-    pub fn opened(&self, store: Store, pages: Router) {
+    /// Says that the store is open, and which pages and metrics are over it.
+    pub fn opened(&self, store: Store, pages: Router, metrics: Metrics) {
         // A server opens once.
-        let _ = self.opened.set((store, pages));
+        let _ = self.opened.set((store, pages, metrics));
     }
 
     /// Tells why the server cannot take data and answer now; nothing where it can.
@@ -48,7 +49,7 @@ impl Readiness {
         if self.role == Role::Gateway {
             return kafka();
         }
-        let Some((store, _)) = self.opened.get() else {
+        let Some((store, ..)) = self.opened.get() else {
             let (done, all) = self.replay.bytes();
             return Some(json!({"ready": false, "reason": "reading the log of the last run again", "bytes_read": done, "bytes": all}));
         };
@@ -66,9 +67,14 @@ impl Readiness {
     }
 }
 
-/// Every route of the dashboard's port: health and readiness, and whatever the dashboard has once it is there.
+/// Every route of the dashboard's port: health, readiness and metrics, and whatever the dashboard has once it is there.
 pub fn router(readiness: Arc<Readiness>) -> Router {
-    Router::new().route("/health", get(async || "ok\n")).route("/ready", get(ready)).fallback(pages).with_state(readiness)
+    Router::new()
+        .route("/health", get(async || "ok\n"))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(pages)
+        .with_state(readiness)
 }
 
 async fn ready(State(readiness): State<Arc<Readiness>>) -> Response {
@@ -78,9 +84,16 @@ async fn ready(State(readiness): State<Arc<Readiness>>) -> Response {
     }
 }
 
+async fn metrics(State(readiness): State<Arc<Readiness>>, headers: HeaderMap) -> Response {
+    match readiness.opened.get() {
+        Some((.., metrics)) => metrics.answer(&headers).await,
+        None => answer(StatusCode::SERVICE_UNAVAILABLE, &readiness.reason().unwrap_or_default()),
+    }
+}
+
 async fn pages(State(readiness): State<Arc<Readiness>>, request: Request) -> Response {
     match readiness.opened.get() {
-        Some((_, pages)) => pages.clone().oneshot(request).await.unwrap_or_else(|error| match error {}),
+        Some((_, pages, _)) => pages.clone().oneshot(request).await.unwrap_or_else(|error| match error {}),
         None if request.uri().path() == "/healthz" => Response::new(Body::from("ok\n")),
         None if readiness.role == Role::Gateway => {
             answer(StatusCode::NOT_FOUND, &json!({"error": {"message": "a gateway has no tables; ask an ingester"}}))

@@ -1,13 +1,15 @@
 //! Starts the parts, loops the stages, and stops in reverse.
 
 use std::io::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use collector::kafka::KafkaHealth;
 use collector::{Decoder, Sink, price::PriceTable};
-use schema::Tenant;
+use evaluator::online::Progress;
+use monitor::{Monitor, Roster};
+use schema::{Micros, MonitorState, Tenant};
 use serde::Serialize;
 use store::Store;
 use tokio::net::TcpListener;
@@ -16,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::config::{Config, Listen, Role};
+use crate::metrics::Metrics;
 use crate::ready::{self, Readiness};
+use crate::telemetry::Telemetry;
 
 /// A server that runs: its store, its addresses, and what it takes to stop it.
 pub struct Running {
@@ -25,6 +29,7 @@ pub struct Running {
     /// Where it listens, after port 0 was resolved.
     pub addresses: Addresses,
     config: Config,
+    telemetry: Option<Arc<Telemetry>>,
     stop: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
 }
@@ -78,7 +83,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let decoder = Arc::new(Decoder::new(prices, config.collector.decode.clone()));
     let opening = Store::open_reporting(config.store.clone(), Arc::clone(&decoder) as _, clock::wall_clock(), readiness.replay.clone());
     let store = collector::refuse_during(&config.collector, &grpc, &otlp, opening).await?;
-    readiness.opened(store.clone(), dashboard::router(config.dashboard.clone(), store.clone(), Arc::clone(&keys), clock::wall_clock()));
+    let metrics = Metrics::new(store.clone(), Arc::clone(&keys), clock::wall_clock());
+    readiness.opened(store.clone(), dashboard::router(config.dashboard.clone(), store.clone(), Arc::clone(&keys), clock::wall_clock()), metrics);
     tasks.spawn({
         let (config, store, stop) = (config.collector.clone(), Sink::Store(store.clone()), stop.clone());
         let decoder = Arc::clone(&decoder);
@@ -87,7 +93,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     if config.role == Role::Ingester {
         ingest(&config, &store, decoder, &readiness.kafka, &stop, &mut tasks)?;
     }
-    Ok(Running { store, addresses, config, stop, tasks })
+    let telemetry = Telemetry::new(&config.telemetry, |name| std::env::var(name).ok())?.map(Arc::new);
+    Ok(Running { store, addresses, config, telemetry, stop, tasks })
 }
 
 /// Begins to read Kafka into the tables.
@@ -174,23 +181,27 @@ pub(crate) fn print_ready(addresses: &impl Serialize) -> anyhow::Result<()> {
 impl Running {
     /// Starts the loops that score landing spans and look at the monitors.
     pub fn start_stages(&mut self) -> anyhow::Result<()> {
-        let monitors = self.config.monitor.monitors()?;
-        let notifiers = self.config.monitor.notifiers(&monitors, |name| std::env::var(name).ok())?;
+        let notifiers = Arc::new(self.config.monitor.notifiers(&[], |name| std::env::var(name).ok())?);
+        let roster = Arc::new(Mutex::new(Roster::open(&self.config.monitor, &notifiers)));
         let stages = &self.config.stages;
         let (score_every_s, inspect_every_s) = (stages.score_every_s, stages.inspect_every_s);
-        let (store, rules) = (self.store.clone(), self.config.evaluator.rules.clone());
+        let (store, rules, progress) = (self.store.clone(), self.config.evaluator.rules.clone(), Arc::new(Progress::default()));
         self.spawn_stage(score_every_s, "scoring", move |tenant| {
-            let (store, rules) = (store.clone(), rules.clone());
+            let (store, rules, progress) = (store.clone(), rules.clone(), Arc::clone(&progress));
             async move {
-                evaluator::online::score_new(&store, &tenant, &rules, clock::now()).await?;
+                evaluator::online::score_on(&store, &tenant, &rules, &progress, clock::now()).await?;
                 Ok(())
             }
         });
-        let (store, monitors, notifiers) = (self.store.clone(), Arc::new(monitors), Arc::new(notifiers));
+        let store = self.store.clone();
         self.spawn_stage(inspect_every_s, "monitoring", move |tenant| {
-            let (store, monitors, notifiers) = (store.clone(), Arc::clone(&monitors), Arc::clone(&notifiers));
+            let (store, roster, notifiers, now) = (store.clone(), Arc::clone(&roster), Arc::clone(&notifiers), clock::now());
             async move {
-                monitor::inspect(&store, &tenant, &monitors, &notifiers, clock::now()).await?;
+                let (monitors, news) = called(&roster, &tenant, now);
+                if !news.is_empty() {
+                    store.append(&tenant, &news, now).await?;
+                }
+                monitor::inspect(&store, &tenant, &monitors, &notifiers, now).await?;
                 Ok(())
             }
         });
@@ -206,7 +217,7 @@ impl Running {
         if every_s == 0 {
             return;
         }
-        let (store, stop) = (self.store.clone(), self.stop.clone());
+        let (store, stop, telemetry) = (self.store.clone(), self.stop.clone(), self.telemetry.clone());
         self.tasks.spawn(async move {
             let mut ticks = tokio::time::interval(Duration::from_secs(every_s));
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -216,12 +227,17 @@ impl Running {
                     _ = ticks.tick() => {}
                 }
                 for tenant in store.tenants() {
+                    let begin = std::time::SystemTime::now();
                     let outcome = tokio::select! {
                         () = stop.cancelled() => return Ok(()),
                         outcome = stage(tenant.clone()) => outcome,
                     };
-                    if let Err(error) = outcome {
-                        tracing::warn!(%tenant, error = format!("{error:#}"), "{name} failed; it is tried again at the next pass");
+                    let error = outcome.err().map(|error| format!("{error:#}"));
+                    if let Some(error) = &error {
+                        tracing::warn!(%tenant, error, "{name} failed; it is tried again at the next pass");
+                    }
+                    if let Some(telemetry) = telemetry.as_deref() {
+                        telemetry.pass(name, &tenant, begin, error).await;
                     }
                 }
             }
@@ -256,6 +272,13 @@ impl Running {
         }
         self.store.close().await.context("cannot close the store")
     }
+}
+
+/// Reads the monitors' files again; returns the monitors, and what a tenant is to be told of the files.
+fn called(roster: &Mutex<Roster>, tenant: &Tenant, now: Micros) -> (Vec<Monitor>, Vec<MonitorState>) {
+    let mut roster = roster.lock().unwrap_or_else(PoisonError::into_inner);
+    roster.refresh();
+    (roster.monitors().to_vec(), roster.news(tenant, now))
 }
 
 /// Listens for SIGINT and SIGTERM from now on, and ends with the first of them.

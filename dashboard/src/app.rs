@@ -55,7 +55,7 @@ pub(crate) struct Reader {
 impl Reader {
     /// Runs a query and reads its rows.
     pub(crate) async fn rows<T: DeserializeOwned>(&self, sql: &str, params: Params, rows_max: usize) -> Result<Vec<T>, Error> {
-        let options = QueryOptions { params: params.0, max_rows: rows_max, deadline: self.app.config.page_timeout() };
+        let options = params.options(rows_max, self.app.config.page_timeout());
         let answer = run(&self.app.store, &self.tenant, sql, &options).await?;
         answer.rows().map_err(Error::Store)
     }
@@ -85,6 +85,11 @@ impl Params {
     /// Begins with no parameters.
     pub(crate) fn new() -> Self {
         Self::default()
+    }
+
+    /// Completes them to what a query is run with.
+    pub(crate) fn options(self, max_rows: usize, deadline: std::time::Duration) -> QueryOptions {
+        QueryOptions { params: self.0, max_rows, deadline }
     }
 
     /// Adds a text.

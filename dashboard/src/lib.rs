@@ -20,6 +20,7 @@ mod logins;
 mod pages;
 mod range;
 mod router;
+mod say;
 mod span;
 mod trace;
 mod tree;

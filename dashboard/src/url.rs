@@ -34,6 +34,12 @@ pub(crate) fn address<'a>(path: &str, pairs: impl IntoIterator<Item = (&'a str, 
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
+/// Writes a name as one piece of a path.
+pub(crate) fn segment(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'~');
+    name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
 /// Lets a parameter name only a page of this server: a path that cannot be read as another host.
 pub(crate) fn own_path(path: Option<&str>) -> &str {
     let fits = |path: &&str| path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.chars().any(char::is_control);
@@ -48,6 +54,11 @@ mod tests {
     fn parameters_are_escaped() {
         assert_eq!(address("/traces", [("q", "a&b=\"<x>\""), ("model", ""), ("s", "ä")]), "/traces?q=a%26b%3D%22%3Cx%3E%22&s=%C3%A4");
         assert_eq!(address("/", []), "/");
+    }
+
+    #[test]
+    fn a_name_stays_one_piece_of_a_path() {
+        assert_eq!(segment("file:a b/../c?ä.yaml"), "file:a%20b%2F..%2Fc%3F%C3%A4.yaml");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod guard;
 mod harness;
 mod hostile;
 mod login;
+mod monitors;
 mod overview;
 mod support;
 mod trace;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::notify::{Log, Notifier, Webhook, WebhookConfig};
+use crate::notify::{Notifier, NotifyConfig};
 use crate::{Monitor, load, shipped};
 
 /// Settings of the monitors; each says what it trades.
@@ -19,13 +19,13 @@ pub struct MonitorConfig {
     pub shipped: bool,
     /// Bounds on what a look may cost.
     pub limits: Limits,
-    /// Where alerts are posted as JSON. Default: nowhere; alerts are in the log and in the table `alerts` anyway.
-    pub webhooks: Vec<WebhookConfig>,
+    /// Where alerts go besides the log and the table `alerts`.
+    pub notify: NotifyConfig,
 }
 
 impl Default for MonitorConfig {
     fn default() -> Self {
-        Self { dir: None, shipped: true, limits: Limits::default(), webhooks: Vec::new() }
+        Self { dir: None, shipped: true, limits: Limits::default(), notify: NotifyConfig::default() }
     }
 }
 
@@ -61,21 +61,11 @@ impl MonitorConfig {
         Ok(monitors)
     }
 
-    /// Makes the notifiers: the log, and each webhook. `secret` looks up the secrets that webhooks name.
+    /// Makes the notifiers: the log, and those of `notify`. `secret` looks up the secrets that they name.
     ///
-    /// Errors if a monitor names a notifier that does not exist, two bear one name, or a secret is missing.
+    /// Errors if a setting cannot be used, or a monitor names a notifier that does not exist.
     pub fn notifiers(&self, monitors: &[Monitor], secret: impl Fn(&str) -> Option<String>) -> Result<Vec<Arc<dyn Notifier>>, Error> {
-        let mut notifiers: Vec<Arc<dyn Notifier>> = vec![Arc::new(Log)];
-        for webhook in &self.webhooks {
-            if notifiers.iter().any(|other| other.name() == webhook.name) {
-                return Err(Error::NotifierTwice { name: webhook.name.clone() });
-            }
-            let key = match &webhook.secret_env {
-                Some(name) => Some(secret(name).ok_or_else(|| Error::NoSecret { webhook: webhook.name.clone(), variable: name.clone() })?),
-                None => None,
-            };
-            notifiers.push(Arc::new(Webhook::new(webhook.clone(), key)?));
-        }
+        let notifiers = crate::notify::notifiers(&self.notify, secret)?;
         for monitor in monitors {
             if let Some(name) = monitor.rule.notify.iter().find(|name| !notifiers.iter().any(|notifier| notifier.name() == name.as_str())) {
                 let known: Vec<&str> = notifiers.iter().map(|notifier| notifier.name()).collect();

@@ -52,7 +52,7 @@ pub enum Error {
         name: String,
     },
     /// A monitor names a notifier that is not there.
-    #[error("monitor {monitor} notifies {name:?}, which is none of {known}; add it under [[monitor.webhooks]]")]
+    #[error("monitor {monitor} notifies {name:?}, which is none of {known}; add it under [monitor.notify]")]
     NoNotifier {
         /// The monitor.
         monitor: String,
@@ -61,19 +61,19 @@ pub enum Error {
         /// Those that there are.
         known: String,
     },
-    /// The secret of a webhook is not set.
-    #[error("webhook {webhook} wants its secret in the environment variable {variable}, which is not set")]
+    /// The secret of a notifier is not set.
+    #[error("notifier {notifier} wants its secret in the environment variable {variable}, which is not set")]
     NoSecret {
-        /// The webhook.
-        webhook: String,
+        /// The notifier.
+        notifier: String,
         /// The variable.
         variable: String,
     },
-    /// A webhook's settings cannot be used.
-    #[error("webhook {webhook}: {problem}")]
-    Webhook {
-        /// The webhook.
-        webhook: String,
+    /// A notifier's settings cannot be used.
+    #[error("notifier {name}: {problem}")]
+    Notifier {
+        /// The notifier.
+        name: String,
         /// What is wrong.
         problem: String,
     },
@@ -104,7 +104,7 @@ impl Error {
             | Error::NotifierTwice { .. }
             | Error::NoNotifier { .. }
             | Error::NoSecret { .. }
-            | Error::Webhook { .. } => ErrorKind::Input,
+            | Error::Notifier { .. } => ErrorKind::Input,
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Finding {
     pub n: u64,
     pub n_baseline: Option<u64>,
     pub reason: String,
+    /// Share of the window's observations that have a value; of the whole alone.
+    pub coverage: Option<f64>,
     /// Traces of the window that show it best.
     pub traces: Vec<TraceId>,
 }
@@ -46,12 +48,13 @@ impl Finding {
             n: 0,
             n_baseline: None,
             reason: String::new(),
+            coverage: None,
             traces: Vec::new(),
         }
     }
 
     /// The row of `monitor_states`.
-    pub fn row(&self, rule: &Rule, now: Micros) -> MonitorState {
+    pub fn row(&self, rule: &Rule, now: Micros, at: Micros) -> MonitorState {
         MonitorState {
             time: now,
             date: now.day(),
@@ -65,6 +68,8 @@ impl Finding {
             n: count(self.n),
             n_baseline: self.n_baseline.map(count),
             reason: self.reason.clone(),
+            coverage: self.coverage,
+            evaluated_at: Some(at),
         }
     }
 }
@@ -76,12 +81,27 @@ fn count(n: u64) -> i64 {
 /// Looks at the window that ends at `now`: the whole first, then the slices that say more than OK.
 pub(crate) fn look(rule: &Rule, series: &Series, excluded: &[Range<i64>], limits: &Limits, now: Micros) -> Vec<Finding> {
     let whole = Sample::take(rule, series, excluded, now.0);
-    let slices = slices_of(rule, series, &whole, limits);
-    let samples: Vec<&Sample> = std::iter::once(&whole).chain(slices.iter().map(|(_, sample)| sample)).collect();
+    let coverage = series.coverage(now.0 - rule.window.0, now.0);
+    let mut findings = measured(rule, series, &whole, coverage, limits);
+    if let Some(first) = findings.first_mut() {
+        first.coverage = coverage;
+        if series.rate < 1.0 {
+            first.reason = format!("{} (of {:.1} % of the traces)", first.reason, series.rate * 100.0);
+        }
+    }
+    findings
+}
+
+fn measured(rule: &Rule, series: &Series, whole: &Sample, coverage: Option<f64>, limits: &Limits) -> Vec<Finding> {
+    if let Some(share) = coverage.filter(|share| *share < rule.min_coverage) {
+        return vec![unseen(rule, whole, &Blind::Uncovered { share })];
+    }
+    let slices = slices_of(rule, series, whole, limits);
+    let samples: Vec<&Sample> = std::iter::once(whole).chain(slices.iter().map(|(_, sample)| sample)).collect();
     let mut results = rule.watch.read(rule, series, &samples).into_iter();
     let mut readings = match results.next() {
-        Some(Ok(reading)) => vec![(String::new(), reading, &whole)],
-        Some(Err(blind)) => return vec![unseen(rule, &whole, &blind)],
+        Some(Ok(reading)) => vec![(String::new(), reading, whole)],
+        Some(Err(blind)) => return vec![unseen(rule, whole, &blind)],
         None => return Vec::new(),
     };
     let measured = slices.iter().zip(results).filter_map(|((slice, sample), result)| Some((slice.clone(), result.ok()?, sample)));
@@ -149,6 +169,7 @@ fn judged(rule: &Rule, series: &Series, slice: String, reading: &Reading, sample
         n: sample.n(),
         n_baseline: (!sample.past.is_empty()).then(|| sample.n_past()),
         reason: reason_of(rule, reading, state, p_value),
+        coverage: None,
         traces,
     }
 }
@@ -196,6 +217,15 @@ fn reason_of(rule: &Rule, reading: &Reading, state: State, p: Option<f64>) -> St
 
 fn unseen(rule: &Rule, sample: &Sample, blind: &Blind) -> Finding {
     let (expected, reason) = match blind {
+        Blind::Uncovered { share } => (
+            true,
+            format!(
+                "{:.0} % of the observations in the last {} have a value, {:.0} % are needed",
+                share * 100.0,
+                rule.window,
+                rule.min_coverage * 100.0
+            ),
+        ),
         Blind::TooFew { n, min_n } => (true, format!("{n} observations in the last {}, {min_n} are needed; earlier windows had them", rule.window)),
         Blind::Quiet { n, min_n } => (false, format!("{n} observations in the last {}, {min_n} are needed; a quiet hour, as before", rule.window)),
         Blind::Learning { n_past, n_windows } => (

@@ -7,12 +7,14 @@ use schema::{AlertTransition, Micros, MonitorState, Tenant};
 use store::Store;
 
 use crate::Monitor;
+use crate::cause;
 use crate::error::Error;
+use crate::lifecycle::Shade;
 use crate::memory::{Memory, Replay};
-use crate::notify::{Delivered, Notifier, deliver};
+use crate::notify::{Delivered, Notifier, Round, deliver};
 use crate::rule::{Duration, Rule};
-use crate::series::{Series, SeriesError};
-use crate::watcher::Written;
+use crate::series::{Found, Series, SeriesError};
+use crate::watcher::{Look, Written};
 
 /// How much of a walk is read, looked at and written at a time: memory, and what a crash costs.
 const STRIDE: i64 = Duration::WEEK.0;
@@ -48,8 +50,10 @@ pub fn inspect<'a>(
     Box::pin(async move {
         let turns = |rule: &Rule| vec![turn_at(rule, now)];
         let earliest = monitors.iter().map(|monitor| turn_at(&monitor.rule, now)).min().unwrap_or(now);
-        let mut inspected = look_and_write(store, tenant, monitors, turns, (earliest, now)).await?;
-        tell(store, tenant, monitors, notifiers, Micros(now.0 - OWED_FOR), now, &mut inspected).await?;
+        let pass = Pass { store, tenant, monitors, from: earliest, to: now, made: Made::Now };
+        let mut inspected = pass.look_and_write(turns).await?;
+        let round = Round { store, tenant, monitors, notifiers, since: Micros(now.0 - OWED_FOR), now };
+        tell(round, &mut inspected).await?;
         Ok(inspected)
     })
 }
@@ -68,11 +72,12 @@ pub fn walk<'a>(
         let mut start = from;
         while start <= to {
             let end = Micros(to.0.min(start.0 + STRIDE - 1));
-            let walked = look_and_write(store, tenant, monitors, |rule| moments(rule, start, end).collect(), (start, end)).await?;
+            let pass = Pass { store, tenant, monitors, from: start, to: end, made: Made::InTime };
+            let walked = pass.look_and_write(|rule| moments(rule, start, end).collect()).await?;
             all.states.extend(walked.states);
             all.transitions.extend(walked.transitions);
             all.failed = 0;
-            tell(store, tenant, monitors, notifiers, Micros(from.0 - OWED_FOR), end, &mut all).await?;
+            tell(Round { store, tenant, monitors, notifiers, since: Micros(from.0 - OWED_FOR), now: end }, &mut all).await?;
             start = Micros(end.0 + 1);
         }
         Ok(all)
@@ -90,84 +95,148 @@ fn turn_at(rule: &Rule, now: Micros) -> Micros {
     Micros(now.0.div_euclid(rule.every.0) * rule.every.0)
 }
 
-async fn look_and_write(
-    store: &Store,
-    tenant: &Tenant,
-    monitors: &[Monitor],
-    turns: impl Fn(&Rule) -> Vec<Micros>,
-    (from, to): (Micros, Micros),
-) -> Result<Inspected, Error> {
-    let memory = Arc::new(Memory::read(store, tenant, monitors, from, to).await?);
-    let mut found = Inspected::default();
-    for monitor in monitors {
-        let open = memory.open(&monitor.rule.name, &turns(&monitor.rule));
-        if open.is_empty() {
-            continue;
+/// When the looks of a pass are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// Each at its own turn, as a walk over history pretends.
+    InTime,
+    /// All at the end of the pass.
+    Now,
+}
+
+/// One pass of all monitors over a stretch of time.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    store: &'a Store,
+    tenant: &'a Tenant,
+    monitors: &'a [Monitor],
+    from: Micros,
+    to: Micros,
+    made: Made,
+}
+
+impl Pass<'_> {
+    async fn look_and_write(self, turns: impl Fn(&Rule) -> Vec<Micros>) -> Result<Inspected, Error> {
+        let memory = Arc::new(Memory::read(self.store, self.tenant, self.monitors, self.from, self.to).await?);
+        let mut found = Inspected::default();
+        let mut shared = Shared::default();
+        for (monitor, open) in self.order(&memory, turns) {
+            let covers = |row: &&AlertTransition| monitor.rule.under.contains(&row.monitor);
+            let others: Vec<AlertTransition> = memory.transitions.iter().chain(&found.transitions).filter(covers).cloned().collect();
+            let looks: Vec<Look> = open.iter().map(|turn| self.look_of(*turn, &others)).collect();
+            let mut written = self.look(monitor, &looks, memory.clone(), &mut shared).await?;
+            for alert in written.transitions.iter_mut().filter(|row| row.state == "firing" && row.kind == "quality") {
+                cause::add(self.store, self.tenant, monitor, alert).await;
+            }
+            found.states.extend(written.states);
+            found.transitions.extend(written.transitions);
         }
-        let written = look(store, tenant, monitor, &open, memory.clone()).await?;
-        found.states.extend(written.states);
-        found.transitions.extend(written.transitions);
+        found.states.sort_by(|a, b| (a.time, &a.monitor, &a.slice).cmp(&(b.time, &b.monitor, &b.slice)));
+        found.transitions.sort_by(|a, b| (a.time, &a.monitor, &a.kind).cmp(&(b.time, &b.monitor, &b.kind)));
+        // Alerts first: a look whose states are missing is made again and finds its alerts; the other way round one would be lost.
+        if !found.transitions.is_empty() {
+            self.store.append(self.tenant, &found.transitions, self.to).await?;
+        }
+        if !found.states.is_empty() {
+            self.store.append(self.tenant, &found.states, self.to).await?;
+        }
+        Ok(found)
     }
-    found.states.sort_by(|a, b| (a.time, &a.monitor, &a.slice).cmp(&(b.time, &b.monitor, &b.slice)));
-    found.transitions.sort_by(|a, b| (a.time, &a.monitor, &a.kind).cmp(&(b.time, &b.monitor, &b.kind)));
-    // Alerts first: a look whose states are missing is made again and finds its alerts; the other way round one would be lost.
-    if !found.transitions.is_empty() {
-        store.append(tenant, &found.transitions, to).await?;
-    }
-    if !found.states.is_empty() {
-        store.append(tenant, &found.states, to).await?;
-    }
-    Ok(found)
-}
 
-/// Looks with one monitor at each open turn: one read for all, unless that is more than may be held; then one a turn.
-async fn look(store: &Store, tenant: &Tenant, monitor: &Monitor, open: &[Micros], memory: Arc<Memory>) -> Result<Written, Error> {
-    let replay = Replay::new(memory, monitor);
-    let series = read(store, tenant, monitor, open).await;
-    if !matches!(series, Err(SeriesError::TooManyRows { .. })) || open.len() == 1 {
-        return Ok(look_at(replay, series, open).await?.1);
+    /// The monitors whose turn it is: causes before what stands under them, and those with the same SELECT together.
+    fn order(&self, memory: &Memory, turns: impl Fn(&Rule) -> Vec<Micros>) -> Vec<(&Monitor, Vec<Micros>)> {
+        let open = self.monitors.iter().map(|monitor| (monitor, memory.open(&monitor.rule.name, &turns(&monitor.rule))));
+        let mut order: Vec<(&Monitor, Vec<Micros>)> = open.filter(|(_, open)| !open.is_empty()).collect();
+        let place =
+            |monitor: &Monitor| (!monitor.rule.under.is_empty(), self.monitors.iter().position(|other| other.rule.select == monitor.rule.select));
+        order.sort_by_key(|(monitor, _)| place(monitor));
+        order
     }
-    let (mut replay, mut all) = (replay, Written::default());
-    for turn in open.chunks(1) {
-        let written;
-        (replay, written) = look_at(replay, read(store, tenant, monitor, turn).await, turn).await?;
-        all.states.extend(written.states);
-        all.transitions.extend(written.transitions);
-    }
-    Ok(all)
-}
 
-async fn read(store: &Store, tenant: &Tenant, monitor: &Monitor, turns: &[Micros]) -> Result<Series, SeriesError> {
-    let (first, last) = (turns.first().copied().unwrap_or_default(), turns.last().copied().unwrap_or_default());
-    Series::read(store, tenant, &monitor.rule, Micros(first.0 - monitor.rule.reach()), last, &monitor.limits).await
-}
-
-/// Computes off the runtime's threads.
-async fn look_at(mut replay: Replay, series: Result<Series, SeriesError>, turns: &[Micros]) -> Result<(Replay, Written), Error> {
-    let turns = turns.to_vec();
-    let looked = tokio::task::spawn_blocking(move || {
+    /// Looks with one monitor at each open turn: one read for all, unless that is more than may be held; then one a turn.
+    async fn look(self, monitor: &Monitor, looks: &[Look], memory: Arc<Memory>, shared: &mut Shared) -> Result<Written, Error> {
+        let mut replay = Replay::new(memory, monitor);
+        let found = self.read(monitor, looks, shared).await;
         let mut all = Written::default();
-        for now in turns {
-            let written = replay.look(&series, now);
+        if matches!(found, Err(SeriesError::TooManyRows { .. })) && looks.len() > 1 {
+            for look in looks.chunks(1) {
+                let found = self.read(monitor, look, shared).await;
+                replay = self.look_at(monitor, replay, found, look, &mut all).await?;
+            }
+        } else {
+            self.look_at(monitor, replay, found, looks, &mut all).await?;
+        }
+        Ok(all)
+    }
+
+    fn look_of(self, turn: Micros, others: &[AlertTransition]) -> Look {
+        let at = if self.made == Made::Now { self.to } else { turn };
+        Look { turn, at, shade: Shade::of(others, turn) }
+    }
+
+    /// Reads the windows and their baselines, unless a monitor with the same SELECT read as much before.
+    async fn read(self, monitor: &Monitor, looks: &[Look], shared: &mut Shared) -> Result<Arc<Found>, SeriesError> {
+        let (start, end) = self.range(monitor, looks);
+        if let Some(found) = shared.covering(&monitor.rule.select, start, end) {
+            return Ok(found);
+        }
+        // As far as any monitor that asks the same will look at these turns.
+        let alike = self.monitors.iter().filter(|other| other.rule.select == monitor.rule.select);
+        let start = alike.map(|other| self.range(other, looks).0).min().unwrap_or(start);
+        let found = Arc::new(Found::read(self.store, self.tenant, &monitor.rule.select, start, end, &monitor.limits).await?);
+        *shared = Shared { select: monitor.rule.select.clone(), start, end, found: found.clone() };
+        Ok(found)
+    }
+
+    /// The time that looks reach over, with the window before, which late data may have changed.
+    fn range(self, monitor: &Monitor, looks: &[Look]) -> (Micros, Micros) {
+        let (first, last) = (looks.first().map_or(self.from, |look| look.turn), looks.last().map_or(self.to, |look| look.turn));
+        (Micros(first.0 - monitor.rule.reach() - monitor.rule.window.0), last)
+    }
+
+    /// Computes off the runtime's threads.
+    async fn look_at(
+        self,
+        monitor: &Monitor,
+        mut replay: Replay,
+        found: Result<Arc<Found>, SeriesError>,
+        looks: &[Look],
+        all: &mut Written,
+    ) -> Result<Replay, Error> {
+        let (rule, looks, (start, end)) = (monitor.rule.clone(), looks.to_vec(), self.range(monitor, looks));
+        let looked = tokio::task::spawn_blocking(move || {
+            let series = found.and_then(|found| Series::among(&rule, &found, start, end));
+            let written: Vec<Written> = looks.into_iter().map(|look| replay.look(&series, look)).collect();
+            (replay, written)
+        });
+        let (replay, written) = looked.await?;
+        for written in written {
             all.states.extend(written.states);
             all.transitions.extend(written.transitions);
         }
-        (replay, all)
-    });
-    Ok(looked.await?)
+        Ok(replay)
+    }
 }
 
-async fn tell(
-    store: &Store,
-    tenant: &Tenant,
-    monitors: &[Monitor],
-    notifiers: &[Arc<dyn Notifier>],
-    since: Micros,
-    now: Micros,
-    inspected: &mut Inspected,
-) -> Result<(), Error> {
-    let Delivered { delivered, failed } = deliver(store, tenant, monitors, notifiers, since, now).await?;
+/// What was read last: the monitors with the same SELECT come one after the other.
+#[derive(Debug, Default)]
+struct Shared {
+    select: String,
+    start: Micros,
+    end: Micros,
+    found: Arc<Found>,
+}
+
+impl Shared {
+    fn covering(&self, select: &str, start: Micros, end: Micros) -> Option<Arc<Found>> {
+        (self.select == select && self.start <= start && self.end >= end && self.end > self.start).then(|| self.found.clone())
+    }
+}
+
+async fn tell(round: Round<'_>, inspected: &mut Inspected) -> Result<(), Error> {
+    let Delivered { delivered, failed, transitions } = deliver(round).await?;
     inspected.delivered += delivered;
     inspected.failed += failed;
+    inspected.transitions.extend(transitions);
     Ok(())
 }

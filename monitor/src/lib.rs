@@ -6,13 +6,16 @@
 //! (`lifecycle`). Rows go to `monitor_states` and `alerts`, people are told by [`notify`].
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests have clocks, tasks and environments of their own"))]
 
+mod backtest;
 mod baseline;
+mod cause;
 mod detectors;
+mod examine;
 mod findings;
 mod inspect;
 mod lifecycle;
 mod memory;
-mod rehearse;
+mod roster;
 mod state;
 mod watcher;
 mod words;
@@ -24,15 +27,17 @@ pub mod rule;
 pub mod series;
 pub mod shipped;
 
+pub use backtest::{NullRate, Replayed, backtest, html, rehearse};
 pub use config::{Limits, MonitorConfig};
 pub use detectors::Detector;
 pub use error::{Error, ErrorKind};
+pub use examine::{Fault, examine};
 pub use inspect::{Inspected, inspect, walk};
 pub use notify::{Notice, Notifier};
-pub use rehearse::rehearse;
+pub use roster::Roster;
 pub use rule::Rule;
 pub use series::Series;
-pub use shipped::{load, shipped};
+pub use shipped::{load, shipped, shipped_files, yaml_files};
 pub use state::State;
 pub use watcher::Written;
 

@@ -8,7 +8,8 @@
 //!                    resolved (lapsed: it never fired)                         resolved
 //! ```
 //! WARN keeps a firing alert open (hysteresis), NO_DATA and ERROR change nothing, and an alert that comes back within
-//! `refractory` of its end fires under its old id. A second track opens an alert of kind `data` when the monitor was blind
+//! `refractory` of its end fires under its old id; each time it does, it takes twice as many OK to resolve (flap damping, up to
+//! four times). Nothing opens while an alert of a monitor that this one stands `under` is open. A second track opens an alert of kind `data` when the monitor was blind
 //! `no_data.for` times in a row, and closes it when the monitor sees again. Nothing is kept but the rows of
 //! `monitor_states` and `alerts`: the state after a restart is the same fold over the same rows.
 
@@ -38,6 +39,9 @@ impl Kind {
     }
 }
 
+/// How often the quiet that ends an alert doubles with its returns.
+const DAMPED_MAX: u32 = 2;
+
 /// One evaluation, as far as later ones must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Evaluation {
@@ -47,23 +51,27 @@ pub(crate) struct Evaluation {
     alerting: Vec<String>,
     /// Nothing was seen where something was to be expected.
     blind: bool,
+    /// Observations in the window, of the whole.
+    n: u64,
 }
 
 impl Evaluation {
     /// Sums up what a look found.
     pub fn of(now: Micros, findings: &[Finding]) -> Self {
-        Self::sum_up(now.0, findings.iter().map(|finding| (finding.slice.as_str(), finding.state, finding.n_baseline.is_some())))
+        let n = findings.first().map_or(0, |whole| whole.n);
+        Self { n, ..Self::sum_up(now.0, findings.iter().map(|finding| (finding.slice.as_str(), finding.state, finding.n_baseline.is_some()))) }
     }
 
     /// Sums up the rows of one evaluation, as they were written.
     pub fn of_rows(rows: &[&MonitorState]) -> Self {
         let time = rows.first().map_or(0, |row| row.time.0);
         let state = |row: &MonitorState| State::parse(&row.state).unwrap_or(State::Error);
-        Self::sum_up(time, rows.iter().map(|row| (row.slice.as_str(), state(row), row.n_baseline.is_some())))
+        let n = rows.iter().find(|row| row.slice.is_empty()).map_or(0, |whole| u64::try_from(whole.n).unwrap_or(0));
+        Self { n, ..Self::sum_up(time, rows.iter().map(|row| (row.slice.as_str(), state(row), row.n_baseline.is_some()))) }
     }
 
     fn sum_up<'a>(time: i64, rows: impl Iterator<Item = (&'a str, State, bool)>) -> Self {
-        let mut found = Self { time, verdict: State::NoData, alerting: Vec::new(), blind: false };
+        let mut found = Self { time, verdict: State::NoData, alerting: Vec::new(), blind: false, n: 0 };
         let mut worst_slice = State::Ok;
         for (slice, state, has_baseline) in rows {
             match state {
@@ -92,7 +100,7 @@ pub(crate) struct History(VecDeque<Evaluation>);
 impl History {
     /// How far back it must reach for a rule, in microseconds: long enough to count through a few quiet nights.
     pub fn reach(rule: &Rule) -> i64 {
-        let longest = rule.hold.max(rule.resolve_for()).max(rule.no_data.hold);
+        let longest = rule.hold.max(rule.resolve_for() << DAMPED_MAX).max(rule.no_data.hold);
         (4 * i64::from(longest) + 8) * rule.every.0
     }
 
@@ -103,6 +111,19 @@ impl History {
         while self.0.front().is_some_and(|first| first.time <= oldest) {
             self.0.pop_front();
         }
+    }
+
+    /// Puts an evaluation that was made again, because data came late, in the place of the first.
+    pub fn replace(&mut self, evaluation: Evaluation) {
+        if let Some(old) = self.0.iter_mut().find(|old| old.time == evaluation.time) {
+            *old = evaluation;
+        }
+    }
+
+    /// The evaluations after `start` and before `end` whose window held another number of observations than `count` finds now.
+    pub fn outdated(&self, start: i64, end: i64, count: impl Fn(i64) -> u64) -> Vec<i64> {
+        let between = self.0.iter().filter(|evaluation| evaluation.time > start && evaluation.time < end);
+        between.filter(|evaluation| evaluation.n != count(evaluation.time)).map(|evaluation| evaluation.time).collect()
     }
 
     /// Evaluations in a row, up to the last, in which one same slice was in ALERT.
@@ -178,6 +199,8 @@ pub(crate) struct Standing {
     phase: Phase,
     fired: bool,
     since: i64,
+    /// How often it fired again after it was over.
+    returns: u32,
 }
 
 /// The alerts of one kind of one monitor, folded into the latest.
@@ -206,17 +229,22 @@ impl Track {
         };
         let same = self.standing.as_ref().filter(|standing| standing.id == transition.id);
         let fired = phase == Phase::Firing || same.is_some_and(|standing| standing.fired);
-        self.standing = Some(Standing { id: transition.id.clone(), slice: transition.slice.clone(), phase, fired, since: transition.time.0 });
+        let is_back = phase == Phase::Firing && same.is_some_and(|standing| standing.phase == Phase::Over);
+        let returns = same.map_or(0, |standing| standing.returns) + u32::from(is_back);
+        self.standing =
+            Some(Standing { id: transition.id.clone(), slice: transition.slice.clone(), phase, fired, since: transition.time.0, returns });
     }
 
     /// What the alert does after the last evaluation of `history`; nothing where it stays as it is.
-    pub fn next(&self, rule: &Rule, history: &History) -> Option<Step> {
+    ///
+    /// In the `shade` of another monitor's alert no alert of quality opens or fires.
+    pub fn next(&self, rule: &Rule, history: &History, shade: Shade) -> Option<Step> {
         let last = history.last()?;
         let phase = self.standing.as_ref().map_or(Phase::Over, |standing| standing.phase);
         let again = self.standing.as_ref().is_some_and(|standing| standing.fired && last.time - standing.since < rule.refractory.0);
         match (self.kind, phase) {
             (Kind::Quality, Phase::Over) => {
-                if last.alerting.is_empty() {
+                if last.alerting.is_empty() || shade == Shade::Covered {
                     return None;
                 }
                 match (history.held(rule) >= rule.hold, again) {
@@ -228,15 +256,43 @@ impl Track {
             }
             (Kind::Quality, Phase::Pending) => match last.verdict {
                 State::Ok | State::Warn => Some(Step::Lapsed),
-                _ => (history.held(rule) >= rule.hold).then_some(Step::Firing),
+                _ => (shade == Shade::Open && history.held(rule) >= rule.hold).then_some(Step::Firing),
             },
-            (Kind::Quality, Phase::Firing) => (history.quiet() >= rule.resolve_for()).then_some(Step::Resolved),
+            (Kind::Quality, Phase::Firing) => (history.quiet() >= self.quiet_needed(rule)).then_some(Step::Resolved),
             (Kind::Data, Phase::Over | Phase::Pending) => {
                 let step = if again { Step::FiringAgain } else { Step::Firing };
                 (history.blind() >= rule.no_data.hold).then_some(step)
             }
             (Kind::Data, Phase::Firing) => matches!(last.verdict, State::Ok | State::Warn | State::Alert).then_some(Step::Resolved),
         }
+    }
+}
+
+impl Track {
+    fn quiet_needed(&self, rule: &Rule) -> u32 {
+        rule.resolve_for() << self.standing.as_ref().map_or(0, |standing| standing.returns.min(DAMPED_MAX))
+    }
+}
+
+/// Whether a monitor of the cause has an alert already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shade {
+    Open,
+    Covered,
+}
+
+impl Shade {
+    /// Folds the transitions of other monitors up to a moment: one that is pending or fires covers.
+    pub fn of(others: &[AlertTransition], now: Micros) -> Self {
+        let mut open: Vec<&str> = Vec::new();
+        for transition in others.iter().filter(|transition| transition.time <= now && transition.kind == Kind::Quality.name()) {
+            match transition.state.as_str() {
+                "pending" | "firing" => open.push(&transition.id),
+                "resolved" => open.retain(|id| *id != transition.id),
+                _ => {}
+            }
+        }
+        if open.is_empty() { Shade::Open } else { Shade::Covered }
     }
 }
 
@@ -294,7 +350,7 @@ mod tests {
             let mut rows = rows(letter);
             rows.iter_mut().for_each(|row| row.time = time);
             history.push(rule, Evaluation::of_rows(&rows.iter().collect::<Vec<_>>()));
-            let step = track.next(rule, &history);
+            let step = track.next(rule, &history, Shade::Open);
             marks.push(match step {
                 None => ' ',
                 Some(Step::Pending) => 'p',
@@ -361,8 +417,34 @@ mod tests {
 
     #[test]
     fn an_alert_that_comes_back_soon_is_the_same_alert() {
-        quality(2, 3, "aaoooaaooo", "pF  R A  R");
+        quality(2, 3, "aaoooaaoooooo", "pF  R A     R");
         quality(2, 3, "aaoooaoaoao", "pF  R      ");
+    }
+
+    // Each return takes twice the quiet to end, so that what flaps stays one open alert.
+    #[test]
+    fn flapping_is_damped() {
+        quality(1, 1, "aoaooaooooaooooo", "FRA RA   RA   R ");
+    }
+
+    #[test]
+    fn nothing_opens_in_the_shade_of_another() {
+        let row = |hour: i64, state: &str| AlertTransition {
+            id: "cause".to_owned(),
+            time: Micros(hour * HOUR),
+            kind: "quality".to_owned(),
+            state: state.to_owned(),
+            ..AlertTransition::default()
+        };
+        let others = [row(1, "pending"), row(2, "firing"), row(3, "acknowledged"), row(9, "resolved")];
+        let shade = |hour: i64| Shade::of(&others, Micros(hour * HOUR));
+        assert_eq!([0, 1, 5, 9].map(shade), [Shade::Open, Shade::Covered, Shade::Covered, Shade::Open]);
+
+        let rule = rule(1, 1);
+        let mut history = History::default();
+        history.push(&rule, Evaluation::of_rows(&rows('a').iter().collect::<Vec<_>>()));
+        let track = Track::new(Kind::Quality);
+        assert_eq!((track.next(&rule, &history, Shade::Covered), track.next(&rule, &history, Shade::Open)), (None, Some(Step::Firing)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::Monitor;
 use crate::error::Error;
 use crate::lifecycle::History;
 use crate::series::{Series, SeriesError};
-use crate::watcher::{Watcher, Written};
+use crate::watcher::{Look, Watcher, Written};
 
 /// Rows of `alerts` that are read, the latest first: some thousand alerts, which no deployment should have.
 const TRANSITIONS_MAX: usize = 100_000;
@@ -69,15 +69,20 @@ impl Replay {
         Self { memory, watcher: Watcher::new(monitor), monitor: monitor.rule.name.clone(), recalled: i64::MIN }
     }
 
-    /// Looks at `now` over the rows of `series`, or notes why there are none.
+    /// Looks over the rows of `series`, or notes why there are none.
     ///
     /// What the look writes that is there already (its alerts were written and its states were not, because the process
     /// died between the two) is left out.
-    pub fn look(&mut self, series: &Result<Series, SeriesError>, now: Micros) -> Written {
-        self.recall(now.0);
+    pub fn look(&mut self, series: &Result<Series, SeriesError>, look: Look) -> Written {
+        self.recall(look.turn.0);
         let mut written = match series {
-            Ok(series) => self.watcher.step(series, now),
-            Err(error) => self.watcher.step_blind(error.to_string(), now),
+            Ok(series) => {
+                let again = self.watcher.step_back(series, look);
+                let mut written = self.watcher.step(series, look);
+                written.states.splice(0..0, again);
+                written
+            }
+            Err(error) => self.watcher.step_blind(error.to_string(), look),
         };
         let old = |new: &AlertTransition| self.memory.of(&self.monitor).any(|old| (&old.id, &old.state, old.time) == (&new.id, &new.state, new.time));
         written.transitions.retain(|new| !old(new));
@@ -88,7 +93,10 @@ impl Replay {
         let fresh = |time: Micros| time.0 >= self.recalled && time.0 < now;
         let rows: Vec<&MonitorState> = self.memory.states.iter().filter(|row| row.monitor == self.monitor && fresh(row.time)).collect();
         for evaluation in rows.chunk_by(|a, b| a.time == b.time) {
-            self.watcher.recall_states(evaluation);
+            // A turn that was looked at again counts as it was seen last.
+            let latest = evaluation.iter().map(|row| row.evaluated_at).max().flatten();
+            let rows: Vec<&MonitorState> = evaluation.iter().copied().filter(|row| row.evaluated_at == latest).collect();
+            self.watcher.recall_states(&rows);
         }
         for transition in self.memory.of(&self.monitor).filter(|transition| fresh(transition.time)) {
             self.watcher.recall_transition(transition);

@@ -1,13 +1,18 @@
 //! A monitor as its file writes it: one SELECT, what to watch in it, and how sure to be before anyone is woken.
 
+mod check;
 mod duration;
 mod keys;
+mod parts;
 mod select;
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
 pub use duration::Duration;
+pub use parts::{Baseline, Direction, Level, NoData, Scale, Severity};
 
 use crate::detectors::Detector;
 
@@ -19,6 +24,8 @@ pub enum RuleError {
     Yaml {
         /// What the reader said.
         problem: String,
+        /// Line, where the reader says it.
+        line: Option<usize>,
     },
     /// A key is not one of a monitor's.
     #[error("unknown key {key:?}; the nearest one is {nearest:?}")]
@@ -38,110 +45,18 @@ pub enum RuleError {
     },
 }
 
-/// How the rows of a window become one number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// Arithmetic mean; with `scale: log` the geometric one.
-    #[default]
-    Mean,
-    /// Middle value.
-    Median,
-    /// 95th percentile (`threshold` only).
-    P95,
-    /// 99th percentile (`threshold` only).
-    P99,
-    /// Smallest value (`threshold` only).
-    Min,
-    /// Largest value (`threshold` only).
-    Max,
-    /// Sum (`threshold` only).
-    Sum,
-    /// Number of rows (`threshold` only).
-    Count,
-}
-
-/// In which terms levels are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scale {
-    /// Differences, in the unit of `value`.
-    #[default]
-    Linear,
-    /// Ratios: for durations, tokens and money. An effect of 0.5 is half as much again.
-    Log,
-}
-
-/// Which way a change must go to matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Only a rise.
-    Up,
-    /// Only a fall.
-    Down,
-    /// Either.
-    Both,
-}
-
-/// How much an alert matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Wake somebody.
-    Page,
-    /// Somebody should look in working hours.
-    #[default]
-    Ticket,
-    /// Good to know.
-    Info,
-}
-
-impl Severity {
-    /// Returns the word that rows and files use.
-    pub fn name(self) -> &'static str {
+impl RuleError {
+    /// Finds the line of the text that is wrong, counted from 1.
+    pub fn line(&self, yaml: &str) -> Option<usize> {
         match self {
-            Severity::Page => "page",
-            Severity::Ticket => "ticket",
-            Severity::Info => "info",
+            RuleError::Yaml { line, .. } => *line,
+            RuleError::UnknownKey { key, .. } => crate::examine::line_of(yaml, key),
+            RuleError::Value { key, .. } => crate::examine::line_of(yaml, key),
         }
     }
-}
 
-/// What the window is compared with. Of those given, the first with enough history is taken, in this order.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Baseline {
-    /// The same hours of so many past weeks.
-    pub same_hours_of_weeks: Option<u32>,
-    /// The same hours of so many past days.
-    pub same_hours_of_days: Option<u32>,
-    /// All windows of the same length, end to end, that fit into the time before the window.
-    pub trailing: Option<Duration>,
-    /// Observations that a baseline needs before anything is compared with it. Default 100.
-    pub min_n: u64,
-    /// Windows with observations that a baseline needs. Default 3.
-    pub min_windows: usize,
-}
-
-impl Default for Baseline {
-    fn default() -> Self {
-        Self { same_hours_of_weeks: None, same_hours_of_days: None, trailing: None, min_n: 100, min_windows: 3 }
-    }
-}
-
-/// When a monitor that sees nothing is heard of.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NoData {
-    /// Evaluations in a row without data, or with an error, before an alert of kind `data` opens.
-    #[serde(rename = "for")]
-    pub hold: u32,
-}
-
-impl Default for NoData {
-    fn default() -> Self {
-        Self { hold: 4 }
+    fn yaml(error: &serde_yaml_ng::Error) -> Self {
+        Self::Yaml { problem: error.to_string(), line: error.location().map(|location| location.line()) }
     }
 }
 
@@ -184,6 +99,9 @@ pub struct Rule {
     pub unit: String,
     /// Column whose equal values belong together (a session): such rows do not count as independent.
     pub cluster: Option<String>,
+    /// Columns and the value that each must have: monitors of one service or model that share a SELECT share its reading.
+    #[serde(default)]
+    pub only: BTreeMap<String, String>,
     /// Columns whose every value is watched on its own, beside the whole.
     #[serde(default)]
     pub slices: Vec<String>,
@@ -207,6 +125,14 @@ pub struct Rule {
     /// Time after its end in which an alert that comes back is the same alert. Default one day.
     #[serde(default = "default_refractory")]
     pub refractory: Duration,
+    /// Time after which people are told again of an alert that fires and that nobody acknowledged. Default: never.
+    pub renotify: Option<Duration>,
+    /// Share of the rows that must have a value, 0 to 1; with less the monitor is in NO_DATA, since what is missing may not be like the rest. Default 0.
+    #[serde(default)]
+    pub min_coverage: f64,
+    /// Monitors of causes that this one would only repeat: while one of them is pending or fires, this one opens no alert.
+    #[serde(default)]
+    pub under: Vec<String>,
     /// When blindness is heard of.
     #[serde(default)]
     pub no_data: NoData,
@@ -236,6 +162,7 @@ const KEYS: &[&str] = &[
     "limit",
     "unit",
     "cluster",
+    "only",
     "slices",
     "within",
     "min_n",
@@ -244,6 +171,9 @@ const KEYS: &[&str] = &[
     "for",
     "resolve_for",
     "refractory",
+    "renotify",
+    "min_coverage",
+    "under",
     "no_data",
     "severity",
     "notify",
@@ -271,9 +201,9 @@ fn default_refractory() -> Duration {
 impl Rule {
     /// Reads a monitor's file and checks every value.
     pub fn parse(yaml: &str) -> Result<Self, RuleError> {
-        let value: Value = serde_yaml_ng::from_str(yaml).map_err(|error| RuleError::Yaml { problem: error.to_string() })?;
+        let value: Value = serde_yaml_ng::from_str(yaml).map_err(|error| RuleError::yaml(&error))?;
         refuse_unknown_keys(&value)?;
-        let mut rule: Rule = serde_yaml_ng::from_str(yaml).map_err(|error| RuleError::Yaml { problem: error.to_string() })?;
+        let mut rule: Rule = serde_yaml_ng::from_str(yaml).map_err(|error| RuleError::yaml(&error))?;
         rule.select = select::one_select(&rule.select).map_err(|problem| RuleError::Value { key: "select", problem })?;
         rule.check()?;
         Ok(rule)
@@ -288,7 +218,7 @@ impl Rule {
         }
     }
 
-    /// Evaluations that must be OK before an alert resolves.
+    /// Evaluations that must be OK before an alert resolves the first time.
     pub fn resolve_for(&self) -> u32 {
         let window = (self.window.0 + self.every.0 - 1) / self.every.0;
         self.resolve_for.unwrap_or_else(|| u32::try_from(window).unwrap_or(1).max(1))
@@ -306,92 +236,11 @@ impl Rule {
     pub(crate) fn step(&self, period: Duration) -> i64 {
         (self.window.0 + period.0 - 1) / period.0 * period.0
     }
-
-    fn check(&self) -> Result<(), RuleError> {
-        let wrong = |key: &'static str, problem: String| Err(RuleError::Value { key, problem });
-        let name_ok = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-        if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(name_ok) {
-            return wrong("name", format!("{:?} must be 1 to 64 of a-z, 0-9, '-' and '_'", self.name));
-        }
-        if self.every < Duration(60_000_000) {
-            return wrong("every", format!("{} is too often; write 1m or more", self.every));
-        }
-        if self.window.0 > 92 * Duration::DAY.0 {
-            return wrong("window", format!("{} is too long; write 92d or less", self.window));
-        }
-        if !(self.q > 0.0 && self.q <= 1.0) {
-            return wrong("q", format!("{} must be above 0 and at most 1", self.q));
-        }
-        if !(self.effect_floor >= 0.0 && self.effect_floor.is_finite()) {
-            return wrong("effect_floor", format!("{} must be 0 or more", self.effect_floor));
-        }
-        for (key, count) in [("for", self.hold), ("resolve_for", self.resolve_for()), ("no_data", self.no_data.hold)] {
-            if !(1..=1_000).contains(&count) {
-                return wrong(key, format!("{count} evaluations must be 1 to 1000"));
-            }
-        }
-        if self.min_n == 0 {
-            return wrong("min_n", "must be 1 or more".to_owned());
-        }
-        if self.slices.len() + self.within.len() > 8 {
-            return wrong("slices", "at most 8 columns in slices and within together".to_owned());
-        }
-        self.check_watch()
-    }
-
-    fn check_watch(&self) -> Result<(), RuleError> {
-        let wrong = |key: &'static str, problem: &str| Err(RuleError::Value { key, problem: problem.to_owned() });
-        match self.watch {
-            Detector::Threshold if self.above.is_none() && self.below.is_none() => {
-                return wrong("above", "watch: threshold needs above, below or both");
-            }
-            Detector::Budget if self.limit.is_none() => return wrong("limit", "watch: budget needs a limit"),
-            Detector::Anomaly if !matches!(self.level, Level::Mean | Level::Median) => {
-                return wrong("level", "watch: anomaly compares a mean or a median");
-            }
-            _ => {}
-        }
-        if self.watch != Detector::Threshold && (self.above.is_some() || self.below.is_some()) {
-            return wrong("above", "above and below belong to watch: threshold");
-        }
-        if self.watch != Detector::Budget && self.limit.is_some() {
-            return wrong("limit", "a limit belongs to watch: budget");
-        }
-        if self.watch != Detector::Anomaly && !self.within.is_empty() {
-            return wrong("within", "belongs to watch: anomaly");
-        }
-        if self.watch != Detector::Anomaly && self.scale == Scale::Log {
-            return wrong("scale", "log belongs to watch: anomaly");
-        }
-        self.check_baseline()
-    }
-
-    fn check_baseline(&self) -> Result<(), RuleError> {
-        let wrong = |problem: &str| Err(RuleError::Value { key: "baseline", problem: problem.to_owned() });
-        let baseline = &self.baseline;
-        if matches!(self.watch, Detector::Threshold | Detector::Budget) {
-            return Ok(());
-        }
-        if baseline.same_hours_of_weeks.is_none() && baseline.same_hours_of_days.is_none() && baseline.trailing.is_none() {
-            return wrong("write same_hours_of_weeks: 4, same_hours_of_days: 14 or trailing: 14d");
-        }
-        if baseline.min_windows < 2 || baseline.min_n == 0 {
-            return wrong("min_windows must be 2 or more, min_n 1 or more");
-        }
-        if self.reach() > 400 * Duration::DAY.0 {
-            return wrong("reaches back more than 400 days");
-        }
-        let windows = baseline.trailing.map_or(0, |trailing| trailing.0 / self.window.0);
-        if windows > 2_000 {
-            return wrong("trailing holds more than 2000 windows; write a longer window or a shorter trailing");
-        }
-        Ok(())
-    }
 }
 
 fn refuse_unknown_keys(value: &Value) -> Result<(), RuleError> {
     let Value::Mapping(mapping) = value else {
-        return Err(RuleError::Yaml { problem: "a monitor is a YAML mapping; begin with name: and select:".to_owned() });
+        return Err(RuleError::Yaml { problem: "a monitor is a YAML mapping; begin with name: and select:".to_owned(), line: Some(1) });
     };
     let nested = [("baseline", BASELINE_KEYS), ("no_data", NO_DATA_KEYS)];
     let levels = std::iter::once((Some(mapping), KEYS)).chain(nested.map(|(key, known)| (mapping.get(key).and_then(Value::as_mapping), known)));

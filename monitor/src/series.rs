@@ -1,15 +1,17 @@
 //! The rows of a monitor's SELECT in memory: sorted by time, text as codes, so that every window of a walk is a range.
 
+mod columns;
+mod found;
+
 use std::collections::HashMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{
-    DataType, Float64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
-};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float64Type};
 use schema::{Micros, TraceId};
-use store::{Param, QueryOptions, Store};
+use store::Store;
 
+use self::columns::{Texts, column, times_of};
+pub(crate) use self::found::Found;
 use crate::config::Limits;
 use crate::detectors::Detector;
 use crate::rule::{Rule, Scale};
@@ -73,19 +75,27 @@ pub struct Series {
     pub(crate) clusters: Codes,
     /// Trace of each row; empty where the SELECT gives none.
     pub(crate) traces: Vec<TraceId>,
+    /// Times of the rows that have no value, sorted.
+    pub(crate) missing: Vec<i64>,
+    /// Share of the traces that were read; 1 unless there were too many.
+    pub(crate) rate: f64,
 }
 
 impl Series {
     /// Runs the rule's SELECT over `start..end`.
     pub async fn read(store: &Store, tenant: &schema::Tenant, rule: &Rule, start: Micros, end: Micros, limits: &Limits) -> Result<Self, SeriesError> {
-        let sql = include_str!("series.sql").replace("{select}", &rule.select);
-        let params = vec![("start".to_owned(), Param::Time(start)), ("end".to_owned(), Param::Time(end))];
-        let options = QueryOptions { params, max_rows: limits.rows_max, deadline: std::time::Duration::from_secs(limits.query_seconds) };
-        let answer = store.query(tenant, &sql, &options).await.map_err(Box::new)?;
-        if answer.truncated {
-            return Err(SeriesError::TooManyRows { rows_max: limits.rows_max });
+        let found = Found::read(store, tenant, &rule.select, start, end, limits).await?;
+        Self::among(rule, &found, start, end)
+    }
+
+    /// Takes those rows of what a SELECT found that lie in `start..end` and that the rule is about.
+    pub(crate) fn among(rule: &Rule, found: &Found, start: Micros, end: Micros) -> Result<Self, SeriesError> {
+        let mut reader = Reader::new(rule);
+        reader.times_wanted = start.0..end.0;
+        for batch in &found.batches {
+            reader.push(batch)?;
         }
-        Self::of(rule, &answer.batches)
+        Ok(Series { rate: found.rate, ..reader.finish() })
     }
 
     /// Takes rows that are in memory already: `time`, `value` and the columns that the rule names.
@@ -102,6 +112,13 @@ impl Series {
         let first = self.times.partition_point(|time| *time < start);
         let last = self.times.partition_point(|time| *time < end);
         first..last.max(first)
+    }
+
+    /// Share of the rows of a range that have a value; nothing where there are no rows.
+    pub(crate) fn coverage(&self, start: i64, end: i64) -> Option<f64> {
+        let missing = self.missing.partition_point(|time| *time < end) - self.missing.partition_point(|time| *time < start);
+        let seen = self.range(start, end).len();
+        (seen + missing > 0).then(|| seen as f64 / (seen + missing) as f64)
     }
 
     /// Whether rows belong to clusters.
@@ -121,6 +138,7 @@ impl Series {
 /// Collects batches in whatever order they come.
 struct Reader<'a> {
     rule: &'a Rule,
+    times_wanted: std::ops::Range<i64>,
     times: Vec<i64>,
     numbers: Vec<f64>,
     categories: Option<Interned>,
@@ -128,6 +146,7 @@ struct Reader<'a> {
     groups: Interned,
     clusters: Option<Interned>,
     traces: Option<Vec<TraceId>>,
+    missing: Vec<i64>,
 }
 
 /// Text to codes, in the order of first sight.
@@ -156,6 +175,7 @@ impl<'a> Reader<'a> {
     fn new(rule: &'a Rule) -> Self {
         Self {
             rule,
+            times_wanted: i64::MIN..i64::MAX,
             times: Vec::new(),
             numbers: Vec::new(),
             categories: None,
@@ -163,6 +183,7 @@ impl<'a> Reader<'a> {
             groups: Interned::default(),
             clusters: rule.cluster.as_ref().map(|_| Interned::default()),
             traces: None,
+            missing: Vec::new(),
         }
     }
 
@@ -174,6 +195,7 @@ impl<'a> Reader<'a> {
         let within = self.rule.within.iter().map(texts).collect::<Result<Vec<_>, _>>()?;
         let cluster = self.rule.cluster.as_ref().map(texts).transpose()?;
         let trace = batch.column_by_name("trace_id").map(Texts::of).transpose()?;
+        let only = self.rule.only.iter().map(|(name, value)| Ok((texts(name)?, value))).collect::<Result<Vec<_>, SeriesError>>()?;
         if trace.is_some() {
             self.traces.get_or_insert_default();
         }
@@ -182,16 +204,26 @@ impl<'a> Reader<'a> {
         }
         let mut group = String::new();
         for (row, time) in times.iter().enumerate() {
-            let Some(time) = *time else { continue };
+            let Some(time) = time.filter(|time| self.times_wanted.contains(time)) else { continue };
+            if !only.iter().all(|(texts, value)| texts.get(row).as_deref() == Some(value.as_str())) {
+                continue;
+            }
             match &value {
                 Value::Rows => self.numbers.push(1.0),
-                Value::Numbers(numbers) => match numbers[row].map(|number| self.in_scale(number)) {
+                Value::Numbers(numbers) => match numbers[row].filter(|number| !number.is_nan()).map(|number| self.in_scale(number)) {
                     Some(number) if number.is_finite() => self.numbers.push(number),
-                    _ => continue,
+                    Some(_) => continue,
+                    None => {
+                        self.missing.push(time);
+                        continue;
+                    }
                 },
                 Value::Text(texts) => match (&mut self.categories, texts.get(row)) {
                     (Some(categories), Some(text)) => categories.push(&text),
-                    _ => continue,
+                    _ => {
+                        self.missing.push(time);
+                        continue;
+                    }
                 },
             }
             self.times.push(time);
@@ -248,7 +280,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Sorts by time; equal times by value and trace, so that two reads of the same rows add up in the same order.
-    fn finish(self) -> Series {
+    fn finish(mut self) -> Series {
+        self.missing.sort_unstable();
         let mut order: Vec<usize> = (0..self.times.len()).collect();
         order.sort_by(|a, b| {
             let by_value = || self.numbers.get(*a).copied().unwrap_or(0.0).total_cmp(&self.numbers.get(*b).copied().unwrap_or(0.0));
@@ -266,6 +299,8 @@ impl<'a> Reader<'a> {
             groups: codes(self.groups.column),
             clusters: self.clusters.map(|clusters| codes(clusters.column)).unwrap_or_default(),
             traces: self.traces.map(|traces| permuted(&traces, &order)).unwrap_or_default(),
+            missing: self.missing,
+            rate: 1.0,
         }
     }
 }
@@ -278,61 +313,4 @@ enum Value {
 
 fn permuted<T: Copy>(column: &[T], order: &[usize]) -> Vec<T> {
     order.iter().map(|row| column[*row]).collect()
-}
-
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, SeriesError> {
-    batch.column_by_name(name).ok_or_else(|| {
-        let found: Vec<&str> = batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
-        SeriesError::MissingColumn { column: name.to_owned(), found: found.join(", ") }
-    })
-}
-
-/// Reads a timestamp column of any unit as microseconds.
-fn times_of(array: &ArrayRef) -> Result<Vec<Option<i64>>, SeriesError> {
-    let times = match array.data_type() {
-        DataType::Timestamp(TimeUnit::Second, _) => {
-            array.as_primitive::<TimestampSecondType>().iter().map(|time| time.and_then(|time| time.checked_mul(1_000_000))).collect()
-        }
-        DataType::Timestamp(TimeUnit::Millisecond, _) => {
-            array.as_primitive::<TimestampMillisecondType>().iter().map(|time| time.and_then(|time| time.checked_mul(1_000))).collect()
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => array.as_primitive::<TimestampMicrosecondType>().iter().collect(),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            array.as_primitive::<TimestampNanosecondType>().iter().map(|time| time.map(|time| time.div_euclid(1_000))).collect()
-        }
-        other => return Err(SeriesError::WrongType { column: "time", found: other.to_string(), wanted: "a timestamp" }),
-    };
-    Ok(times)
-}
-
-/// A column read as text, whatever its type.
-struct Texts(ArrayRef);
-
-impl Texts {
-    fn of(array: &ArrayRef) -> Result<Self, SeriesError> {
-        match array.data_type() {
-            DataType::Utf8View | DataType::Utf8 | DataType::LargeUtf8 => Ok(Self(array.clone())),
-            _ => Ok(Self(shown(array)?)),
-        }
-    }
-
-    fn get(&self, row: usize) -> Option<std::borrow::Cow<'_, str>> {
-        if self.0.is_null(row) {
-            return None;
-        }
-        let text = match self.0.data_type() {
-            DataType::Utf8View => self.0.as_string_view().value(row),
-            DataType::LargeUtf8 => self.0.as_string::<i64>().value(row),
-            _ => self.0.as_string::<i32>().value(row),
-        };
-        Some(text.into())
-    }
-}
-
-/// Writes every value of a column as text.
-fn shown(array: &ArrayRef) -> Result<ArrayRef, SeriesError> {
-    let wrong = |_| SeriesError::WrongType { column: "slices", found: array.data_type().to_string(), wanted: "text, a number or a boolean" };
-    let formatter = ArrayFormatter::try_new(array, &FormatOptions::default()).map_err(wrong)?;
-    let texts: arrow::array::StringArray = (0..array.len()).map(|row| (!array.is_null(row)).then(|| formatter.value(row).to_string())).collect();
-    Ok(std::sync::Arc::new(texts))
 }

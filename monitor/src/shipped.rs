@@ -1,7 +1,7 @@
 //! The monitors that come with the binary, and those of a directory.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::Monitor;
 use crate::config::Limits;
@@ -14,6 +14,20 @@ const SHIPPED: &[(&str, &str)] = &[
     ("cost.yaml", include_str!("../../monitors/cost.yaml")),
     ("groundedness.yaml", include_str!("../../monitors/groundedness.yaml")),
     ("silence.yaml", include_str!("../../monitors/silence.yaml")),
+    ("ttft.yaml", include_str!("../../monitors/ttft.yaml")),
+    ("tokens.yaml", include_str!("../../monitors/tokens.yaml")),
+    ("budget.yaml", include_str!("../../monitors/budget.yaml")),
+    ("refusals.yaml", include_str!("../../monitors/refusals.yaml")),
+    ("answer-length.yaml", include_str!("../../monitors/answer-length.yaml")),
+    ("cache-hits.yaml", include_str!("../../monitors/cache-hits.yaml")),
+    ("tools.yaml", include_str!("../../monitors/tools.yaml")),
+    ("loops.yaml", include_str!("../../monitors/loops.yaml")),
+    ("scores.yaml", include_str!("../../monitors/scores.yaml")),
+    ("retrieval.yaml", include_str!("../../monitors/retrieval.yaml")),
+    ("languages.yaml", include_str!("../../monitors/languages.yaml")),
+    ("topics.yaml", include_str!("../../monitors/topics.yaml")),
+    ("fairness.yaml", include_str!("../../monitors/fairness.yaml")),
+    ("judge-silence.yaml", include_str!("../../monitors/judge-silence.yaml")),
 ];
 
 /// Returns the monitors that every deployment starts with.
@@ -22,13 +36,25 @@ pub fn shipped() -> Vec<Monitor> {
     SHIPPED.iter().filter_map(|(file, yaml)| read(file, yaml).ok()).collect()
 }
 
-/// Loads every `*.yaml` and `*.yml` of a directory, in the order of their names.
-pub fn load(dir: &Path) -> Result<Vec<Monitor>, Error> {
-    let failed = |path: &Path, source| Error::Read { path: path.to_owned(), source };
-    let entries = fs::read_dir(dir).map_err(|source| failed(dir, source))?;
-    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(|source| failed(dir, source))?;
+/// Returns the files of the shipped monitors: name and text.
+pub fn shipped_files() -> &'static [(&'static str, &'static str)] {
+    SHIPPED
+}
+
+/// Lists every `*.yaml` and `*.yml` of a directory, in the order of their names.
+pub fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::Read { path: dir.to_owned(), source };
+    let entries = fs::read_dir(dir).map_err(failed)?;
+    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"));
     paths.sort();
+    Ok(paths)
+}
+
+/// Loads the monitors of a directory, in the order of their files' names.
+pub fn load(dir: &Path) -> Result<Vec<Monitor>, Error> {
+    let failed = |path: &Path, source| Error::Read { path: path.to_owned(), source };
+    let paths = yaml_files(dir)?;
     let mut monitors: Vec<Monitor> = Vec::with_capacity(paths.len());
     for path in paths {
         let yaml = fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
@@ -41,7 +67,8 @@ pub fn load(dir: &Path) -> Result<Vec<Monitor>, Error> {
     Ok(monitors)
 }
 
-fn read(file: &str, yaml: &str) -> Result<Monitor, Error> {
+/// Reads one file.
+pub(crate) fn read(file: &str, yaml: &str) -> Result<Monitor, Error> {
     let rule = Rule::parse(yaml).map_err(|problem| Error::Rule { file: file.to_owned(), problem })?;
     Ok(Monitor { rule, file: file.to_owned(), limits: Limits::default() })
 }

@@ -2,4 +2,4 @@ select *
 from monitor_states
 where time > $start
   and time <= $end
-order by time desc
+order by time desc, evaluated_at desc

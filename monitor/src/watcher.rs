@@ -6,8 +6,8 @@ use schema::{AlertTransition, Micros, MonitorState};
 use serde_json::{Map, Value, json};
 
 use crate::Monitor;
-use crate::findings::{Finding, look};
-use crate::lifecycle::{Evaluation, History, Kind, Step, Track};
+use crate::findings::{self, Finding};
+use crate::lifecycle::{Evaluation, History, Kind, Shade, Step, Track};
 use crate::rule::Duration;
 use crate::series::Series;
 use crate::state::State;
@@ -24,6 +24,17 @@ pub struct Written {
     pub states: Vec<MonitorState>,
     /// Rows for `alerts`.
     pub transitions: Vec<AlertTransition>,
+}
+
+/// One look of a monitor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    /// The end of the window.
+    pub turn: Micros,
+    /// When the look is made; after the turn, where it comes late.
+    pub at: Micros,
+    /// Whether an alert of a cause is open.
+    pub shade: Shade,
 }
 
 /// One monitor, with what it remembers of its past.
@@ -62,23 +73,42 @@ impl Watcher {
         self.history.push(&self.monitor.rule, Evaluation::of_rows(rows));
     }
 
-    /// Looks at the window that ends at `now`.
-    pub fn step(&mut self, series: &Series, now: Micros) -> Written {
-        let excluded = self.excluded(now.0);
-        let findings = look(&self.monitor.rule, series, &excluded, &self.monitor.limits, now);
-        self.conclude(&findings, now)
+    /// Looks at the window that ends at `look.turn`.
+    pub fn step(&mut self, series: &Series, look: Look) -> Written {
+        let findings = self.findings(series, look.turn);
+        self.conclude(&findings, look)
     }
 
     /// Notes that the monitor could not look.
-    pub fn step_blind(&mut self, reason: String, now: Micros) -> Written {
-        self.conclude(&[Finding::error(reason)], now)
+    pub fn step_blind(&mut self, reason: String, look: Look) -> Written {
+        self.conclude(&[Finding::error(reason)], look)
     }
 
-    fn conclude(&mut self, findings: &[Finding], now: Micros) -> Written {
-        let rule = &self.monitor.rule;
+    /// Looks again at the turns before this one whose windows overlap it and hold other rows than they did: data came late.
+    ///
+    /// No alert opens or ends at a moment that is over; the next step goes on from what is known now.
+    pub fn step_back(&mut self, series: &Series, look: Look) -> Vec<MonitorState> {
+        let window = self.monitor.rule.window.0;
+        let count = |time: i64| series.range(time - window, time).len() as u64;
+        let mut rows = Vec::new();
+        for time in self.history.outdated(look.turn.0 - window, look.turn.0, count) {
+            let turn = Micros(time);
+            let findings = self.findings(series, turn);
+            self.history.replace(Evaluation::of(turn, &findings));
+            rows.extend(findings.iter().map(|finding| finding.row(&self.monitor.rule, turn, look.at)));
+        }
+        rows
+    }
+
+    fn findings(&self, series: &Series, turn: Micros) -> Vec<Finding> {
+        findings::look(&self.monitor.rule, series, &self.excluded(turn.0), &self.monitor.limits, turn)
+    }
+
+    fn conclude(&mut self, findings: &[Finding], look: Look) -> Written {
+        let (rule, now) = (&self.monitor.rule, look.turn);
         self.history.push(rule, Evaluation::of(now, findings));
-        let states = findings.iter().map(|finding| finding.row(rule, now)).collect();
-        let steps = self.tracks.iter().filter_map(|track| track.next(rule, &self.history).map(|step| (track, step)));
+        let states = findings.iter().map(|finding| finding.row(rule, now, look.at)).collect();
+        let steps = self.tracks.iter().filter_map(|track| track.next(rule, &self.history, look.shade).map(|step| (track, step)));
         let transitions: Vec<AlertTransition> = steps.map(|(track, step)| transition(&self.monitor, track, step, findings, now)).collect();
         transitions.iter().for_each(|transition| self.recall_transition(transition));
         Written { states, transitions }
@@ -140,6 +170,7 @@ fn transition(monitor: &Monitor, track: &Track, step: Step, findings: &[Finding]
         runbook: rule.runbook.clone(),
         actor: None,
         details: Some(details(monitor, step, findings, shown).to_string()),
+        cause: None,
     }
 }
 
@@ -177,10 +208,13 @@ fn details(monitor: &Monitor, step: Step, findings: &[Finding], shown: Option<&F
         details.insert("reason".to_owned(), json!(shown.reason));
         details.insert("n".to_owned(), json!(shown.n));
         details.insert("n_baseline".to_owned(), json!(shown.n_baseline));
+        details.insert("coverage".to_owned(), json!(findings.first().and_then(|whole| whole.coverage)));
         let traces: Vec<String> = shown.traces.iter().map(ToString::to_string).collect();
         details.insert("trace_ids".to_owned(), json!(traces));
     }
-    let slices: Vec<Value> = findings.iter().filter(|finding| !finding.slice.is_empty()).take(SLICES_SHOWN).map(slice_json).collect();
+    let mut moved: Vec<&Finding> = findings.iter().filter(|finding| !finding.slice.is_empty()).collect();
+    moved.sort_by(|a, b| b.effect.unwrap_or(0.0).abs().total_cmp(&a.effect.unwrap_or(0.0).abs()));
+    let slices: Vec<Value> = moved.into_iter().take(SLICES_SHOWN).map(slice_json).collect();
     details.insert("slices".to_owned(), Value::Array(slices));
     match step {
         Step::FiringAgain => details.insert("again".to_owned(), json!(true)),

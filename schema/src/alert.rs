@@ -30,6 +30,10 @@ table_row! {
         n_baseline: Option<i64>,
         /// Why the state is what it is, in a sentence.
         reason: String,
+        /// Share of the observations in the window that have a value at all, 0 to 1; null where the monitor does not say what is missing.
+        coverage: Option<f64>,
+        /// When this row was made, in UTC; late data make a window be looked at again, and the latest row of a `time` counts.
+        evaluated_at: Option<Micros>,
     }
 }
 
@@ -46,7 +50,7 @@ table_row! {
         monitor: String,
         /// Slice as `column=value`; empty for the whole.
         slice: String,
-        /// `quality` (the watched value changed) or `data` (the monitor is blind).
+        /// `quality` (the watched value changed), `data` (the monitor is blind) or `channel` (a notifier cannot be reached).
         kind: String,
         /// `pending`, `firing`, `resolved`, `acknowledged` or `muted`.
         state: String,
@@ -72,5 +76,51 @@ table_row! {
         actor: Option<String>,
         /// Traces worth a look and whatever else helps, a JSON object.
         details: Option<String>,
+        /// What most likely changed: `traffic`, `app`, `model`, `judge` or `unknown`.
+        cause: Option<String>,
+    }
+}
+
+impl AlertTransition {
+    /// Says that somebody knows of the alert: nobody is reminded of it any more.
+    pub fn acknowledged(&self, actor: &str, now: Micros) -> Self {
+        self.beside("acknowledged", actor, now, None)
+    }
+
+    /// Keeps the alert from being told until a moment; a moment that is over lets it be told again.
+    pub fn muted(&self, until: Micros, actor: &str, now: Micros) -> Self {
+        self.beside("muted", actor, now, Some(format!("{{\"until_us\":{}}}", until.0)))
+    }
+
+    /// A transition that stands beside the life of the alert: it says who knows, not how it is.
+    fn beside(&self, state: &str, actor: &str, now: Micros, details: Option<String>) -> Self {
+        let details = details.or_else(|| self.details.clone());
+        Self { state: state.to_owned(), time: now, date: now.day(), actor: Some(actor.to_owned()), details, ..self.clone() }
+    }
+}
+
+table_row! {
+    /// An attempt to tell people of an alert through one notifier.
+    Notification in Notifications {
+        /// When the attempt ended, in UTC.
+        time: Micros,
+        /// Partition: the UTC day of `time`.
+        date: Day,
+        /// Name of the notifier.
+        notifier: String,
+        /// Same for every attempt to tell the same thing.
+        key: String,
+        /// Id of the alert.
+        alert_id: String,
+        /// Name of the monitor.
+        monitor: String,
+        /// What was told: the state that the alert came into.
+        alert_state: String,
+        /// `delivered`, `failed` (it is tried again) or `dead` (given up; `payload` is what nobody got).
+        outcome: String,
+        /// What the receiver said, or why it could not be reached.
+        error: Option<String>,
+        /// The notice as JSON, where it was given up.
+        payload: Option<String>,
     }
 }

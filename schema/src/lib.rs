@@ -16,7 +16,7 @@ pub mod span;
 pub mod table;
 pub mod unit;
 
-pub use alert::{AlertTransition, MonitorState};
+pub use alert::{AlertTransition, MonitorState, Notification};
 pub use id::{SpanId, Tenant, TraceId};
 pub use key::{Denied, Keys};
 pub use log::LogRecord;

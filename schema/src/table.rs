@@ -105,6 +105,8 @@ tables! {
     MonitorStates = "monitor_states", crate::alert::MonitorState;
     /// One row a transition of an alert; the state of an alert is its latest row.
     Alerts = "alerts", crate::alert::AlertTransition;
+    /// One row an attempt to tell people of an alert; the rows with outcome `dead` are what nobody got.
+    Notifications = "notifications", crate::alert::Notification;
     /// One row a run of a suite.
     Runs = "runs", crate::run::Run;
     /// One row a case of a run.

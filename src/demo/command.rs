@@ -93,7 +93,7 @@ pub async fn run(mut config: Config, args: &DemoArgs) -> anyhow::Result<u8> {
     if args.exit {
         let summary = serde_json::json!({
             "n_spans": sent.n_spans, "n_llm_calls": n_calls, "n_scores": n_scored, "n_alerts": fired.len(), "seconds": begin.elapsed().as_secs_f64(),
-            "planted": plan.planted(), "alerts": fired.iter().map(|alert| (&alert.monitor, alert.time.to_datetime())).collect::<Vec<_>>(),
+            "planted": plan.planted(), "alerts": fired.iter().map(|alert| (&alert.monitor, alert.time.to_datetime(), &alert.cause)).collect::<Vec<_>>(),
         });
         writeln!(std::io::stdout().lock(), "{summary}")?;
         running.stop().await?;

@@ -25,6 +25,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("datafusion-distributed", &["karat-store"]),
     ("rdkafka", &["karat-collector"]),
     ("reqwest", &["karat-evaluator", "karat-monitor", "karat"]),
+    ("lettre", &["karat-monitor"]),
     ("anyhow", &["karat"]),
     ("clap", &["karat"]),
 ];

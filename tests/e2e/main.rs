@@ -22,6 +22,7 @@ mod floors;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod lake;
+mod metrics;
 mod objects;
 mod operations;
 mod overload;

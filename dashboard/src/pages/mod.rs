@@ -1,6 +1,7 @@
 //! The pages, one file each, and what they share: the frame around them and the page that says what went wrong.
 
 pub(crate) mod login;
+pub(crate) mod monitors;
 pub(crate) mod overview;
 pub(crate) mod span;
 pub(crate) mod sql;
@@ -23,7 +24,7 @@ use crate::url::address;
 pub(crate) struct Frame {
     /// Title of the window.
     pub title: String,
-    /// The part of the dashboard that is open: `overview`, `traces`, `sql`, or nothing.
+    /// The part of the dashboard that is open: `overview`, `traces`, `monitors`, `sql`, or nothing.
     pub part: &'static str,
     /// Where the links at the top lead, so that the range goes along.
     pub overview_href: String,

@@ -1,6 +1,7 @@
 //! Checks on landing spans: every model call that a rule picks gets its scores, once.
 
 mod check;
+mod progress;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::dataset::hex;
 use crate::error::Error;
 
 pub use check::OnlineCheck;
+pub use progress::Progress;
 pub use rules::{Rule, Rules};
 
 const UNSCORED: &str = include_str!("unscored.sql");
@@ -57,40 +59,68 @@ pub(crate) struct ModelCall {
 /// A call waits `settle_s` for the rest of its trace. One that was scored by the same version of a check is not scored again, so that a pass repeated changes nothing. A call that has nothing to check
 /// gets a score that says so: what is missing can be counted.
 pub fn score_new<'a>(store: &'a Store, tenant: &'a Tenant, rules: &'a Rules, now: Micros) -> BoxFuture<'a, Result<Scored, Error>> {
+    Box::pin(score_from(store, tenant, rules, lookback(rules, now), now))
+}
+
+/// The same, looking only at what arrived since the last pass that left nothing behind.
+pub fn score_on<'a>(
+    store: &'a Store,
+    tenant: &'a Tenant,
+    rules: &'a Rules,
+    progress: &'a Progress,
+    now: Micros,
+) -> BoxFuture<'a, Result<Scored, Error>> {
     Box::pin(async move {
-        let mut scored = Scored::default();
-        let mut targets = BTreeMap::new();
-        for rule in &rules.checks {
-            let calls = unscored(store, tenant, rules, rule, now).await?;
-            if calls.is_empty() {
-                continue;
-            }
-            scored.more |= calls.len() >= rules.batch;
-            let (check, text_bytes_max) = (rule.check, rules.text_bytes_max);
-            // Reading long answers takes longer than a runtime's thread may be held.
-            let rows = tokio::task::spawn_blocking(move || calls.iter().map(|call| row(check, call, text_bytes_max, now)).collect::<Vec<_>>()).await;
-            let rows: Vec<Score> = rows.map_err(|error| Error::Task(error.to_string()))?.into_iter().flatten().collect();
-            store.append(tenant, &rows, now).await?;
-            scored.n_scores += rows.len();
-            targets.extend(rows.iter().map(|row| ((row.trace_id, row.span_id.map(|id| id.0)), ())));
-        }
-        scored.n_targets = targets.len();
-        if scored.n_scores > 0 {
-            tracing::debug!(tenant = %tenant, n_targets = scored.n_targets, n_scores = scored.n_scores, "scored landing spans");
+        let since = progress.since(tenant, lookback(rules, now));
+        let scored = score_from(store, tenant, rules, since, now).await?;
+        if !scored.more {
+            progress.reached(tenant, settled(rules, now));
         }
         Ok(scored)
     })
 }
 
-async fn unscored(store: &Store, tenant: &Tenant, rules: &Rules, rule: &Rule, now: Micros) -> Result<Vec<ModelCall>, Error> {
-    let since = Micros(now.0 - i64::from(rules.lookback_h) * HOUR);
+fn lookback(rules: &Rules, now: Micros) -> Micros {
+    Micros(now.0 - i64::from(rules.lookback_h) * HOUR)
+}
+
+/// Calls that arrived later wait for the rest of their trace.
+fn settled(rules: &Rules, now: Micros) -> Micros {
+    Micros(now.0 - i64::from(rules.settle_s) * SECOND)
+}
+
+async fn score_from(store: &Store, tenant: &Tenant, rules: &Rules, since: Micros, now: Micros) -> Result<Scored, Error> {
+    let mut scored = Scored::default();
+    let mut targets = BTreeMap::new();
+    for rule in &rules.checks {
+        let calls = unscored(store, tenant, rules, rule, since, now).await?;
+        if calls.is_empty() {
+            continue;
+        }
+        scored.more |= calls.len() >= rules.batch;
+        let (check, text_bytes_max) = (rule.check, rules.text_bytes_max);
+        // Reading long answers takes longer than a runtime's thread may be held.
+        let rows = tokio::task::spawn_blocking(move || calls.iter().map(|call| row(check, call, text_bytes_max, now)).collect::<Vec<_>>()).await;
+        let rows: Vec<Score> = rows.map_err(|error| Error::Task(error.to_string()))?.into_iter().flatten().collect();
+        store.append(tenant, &rows, now).await?;
+        scored.n_scores += rows.len();
+        targets.extend(rows.iter().map(|row| ((row.trace_id, row.span_id.map(|id| id.0)), ())));
+    }
+    scored.n_targets = targets.len();
+    if scored.n_scores > 0 {
+        tracing::debug!(tenant = %tenant, n_targets = scored.n_targets, n_scores = scored.n_scores, "scored landing spans");
+    }
+    Ok(scored)
+}
+
+async fn unscored(store: &Store, tenant: &Tenant, rules: &Rules, rule: &Rule, since: Micros, now: Micros) -> Result<Vec<ModelCall>, Error> {
     // A rule is a select of the person who runs this server; everything that comes from data is a parameter.
     let sql = UNSCORED.replace(RULE, rule.spans.trim().trim_end_matches(';')).replace(BATCH, &rules.batch.max(1).to_string());
     let options = QueryOptions { max_rows: rules.batch.max(1), ..store.query_options() }
         .with("evaluator", Param::Text(rule.check.name().to_owned()))
         .with("version", Param::Text(rule.check.version()))
         .with("since", Param::Time(since))
-        .with("until", Param::Time(Micros(now.0 - i64::from(rules.settle_s) * SECOND)))
+        .with("until", Param::Time(settled(rules, now)))
         // The clock that wrote a score may stand a little before the one that took the span.
         .with("scored_since", Param::Time(Micros(since.0 - 24 * HOUR)))
         .with("sample", Param::Text(rule.sample()));

@@ -57,8 +57,13 @@ pub(crate) enum Evidence {
 }
 
 /// Why a detector could not measure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Blind {
+    /// Too many observations have no value: what is missing may not be like the rest.
+    Uncovered {
+        /// Share of those that have one.
+        share: f64,
+    },
     /// The window holds too little, though the baseline's windows held enough.
     TooFew {
         /// Observations in the window.

@@ -11,12 +11,20 @@ use crate::state::State;
 const BUDGET_WARNS_AT: f64 = 0.8;
 
 pub(super) fn read(rule: &Rule, series: &Series, sample: &Sample) -> Result<Reading, Blind> {
+    // What never came is not missed.
+    if series.times.is_empty() && series.missing.is_empty() && rule.level != Level::Count {
+        return Err(Blind::Learning { n_past: 0, n_windows: 0 });
+    }
     // A count of nothing is a number; a mean of nothing is not.
     if sample.n() < rule.min_n && rule.level != Level::Count {
         return Err(Blind::TooFew { n: sample.n(), min_n: rule.min_n });
     }
     let values: Vec<f64> = sample.current.iter().map(|row| series.number(*row)).collect();
-    let value = level_of(rule.level, values);
+    let value = match rule.level {
+        // A sample of the traces holds that share of the whole.
+        Level::Sum | Level::Count => level_of(rule.level, values) / series.rate,
+        level => level_of(level, values),
+    };
     let beyond = |limit: Option<f64>, sign: f64| limit.map(|limit| (value - limit) * sign).filter(|excess| *excess > 0.0);
     let (limit, effect) = match (beyond(rule.above, 1.0), beyond(rule.below, -1.0)) {
         (Some(excess), _) => (rule.above, excess),
@@ -29,7 +37,7 @@ pub(super) fn read(rule: &Rule, series: &Series, sample: &Sample) -> Result<Read
 
 pub(super) fn read_budget(rule: &Rule, series: &Series, sample: &Sample) -> Result<Reading, Blind> {
     let limit = rule.limit.unwrap_or(f64::INFINITY);
-    let spent: f64 = sample.current.iter().map(|row| series.number(*row)).sum();
+    let spent = sample.current.iter().map(|row| series.number(*row)).sum::<f64>() / series.rate;
     let state = if spent > limit {
         State::Alert
     } else if spent > BUDGET_WARNS_AT * limit {

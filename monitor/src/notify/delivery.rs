@@ -1,120 +1,156 @@
-//! Which notices are owed to whom: a query over `alerts`, less those that a point of `karat.alert.delivered` says arrived.
+//! A round of deliveries: what is owed, less what was told before, to each notifier in the order of time.
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use schema::{AlertTransition, MetricPoint, Micros, Tenant};
-use serde::Deserialize;
-use serde_json::json;
-use store::{Param, QueryOptions, Store};
+use schema::{AlertTransition, Micros, Tenant};
+use store::Store;
 
-use super::{Notice, Notifier};
+use super::ledger::{Ledger, Outcome, row};
+use super::owed::owed;
+use super::{Notice, Notifier, NotifyError, channel};
 use crate::Monitor;
 use crate::error::Error;
 use crate::memory::Memory;
 
-const DELIVERED: &str = "karat.alert.delivered";
-/// Deliveries that are read back; more than that within a day means that something else is wrong.
-const DELIVERED_MAX: usize = 100_000;
-const DEADLINE: Duration = Duration::from_secs(60);
+/// How long after it became due a notice is tried, in microseconds; then it is given up.
+const TRIED_FOR: i64 = 86_400_000_000;
 
 /// How a round of deliveries went.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Delivered {
     pub delivered: usize,
     pub failed: usize,
+    /// Alerts about notifiers that opened or ended.
+    pub transitions: Vec<AlertTransition>,
 }
 
-/// Delivers what is owed for transitions between `since` and `now`, in the order of time.
+/// What a round works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Round<'a> {
+    pub store: &'a Store,
+    pub tenant: &'a Tenant,
+    pub monitors: &'a [Monitor],
+    pub notifiers: &'a [Arc<dyn Notifier>],
+    /// The oldest transition that may still be told.
+    pub since: Micros,
+    pub now: Micros,
+}
+
+/// Delivers what is owed for transitions between `since` and `now`.
 ///
-/// A delivery that succeeds is noted as a point in `metrics`, so that neither the next inspection nor a restart sends it
-/// again. After a failure the same notifier is left alone until the next inspection: one dead receiver must not hold up the looks.
-pub(crate) async fn deliver(
-    store: &Store,
-    tenant: &Tenant,
-    monitors: &[Monitor],
-    notifiers: &[Arc<dyn Notifier>],
-    since: Micros,
-    now: Micros,
-) -> Result<Delivered, Error> {
-    let mut round = Delivered::default();
-    if notifiers.is_empty() {
-        return Ok(round);
+/// Every attempt is a row of `notifications`, so that neither the next inspection nor a restart tells it again. After a failure the same notifier
+/// is left alone for a while that grows: one dead receiver must not hold up the looks. A notifier that fails three rounds in a
+/// row is itself an alert, which the others are told at once.
+pub(crate) async fn deliver(round: Round<'_>) -> Result<Delivered, Error> {
+    if round.notifiers.is_empty() {
+        return Ok(Delivered::default());
     }
-    let transitions = Memory::transitions(store, tenant).await?;
-    let owed: Vec<&AlertTransition> =
-        transitions.iter().filter(|transition| transition.time >= since && transition.time <= now && is_news(transition, &transitions)).collect();
-    if owed.is_empty() {
-        return Ok(round);
+    let mut transitions = Memory::transitions(round.store, round.tenant).await?;
+    let mut ledger = Ledger::read(round.store, round.tenant, Micros(round.since.0 - TRIED_FOR), round.now).await?;
+    let mut done = Delivered::default();
+    // The second pass tells of the channels that the first found broken.
+    for _ in 0..2 {
+        let broken = pass(round, &transitions, &mut ledger, &mut done).await?;
+        if broken.is_empty() {
+            break;
+        }
+        round.store.append(round.tenant, &broken, round.now).await?;
+        transitions.extend(broken.iter().cloned());
+        done.transitions.extend(broken);
     }
-    let arrived = arrived(store, tenant, since).await?;
-    for notifier in notifiers {
-        for transition in &owed {
-            let key = (Notice::of(tenant, transition).key, notifier.name().to_owned());
-            if !wants(monitors, notifier.as_ref(), transition) || arrived.contains(&key) {
-                continue;
-            }
-            if let Err(error) = notifier.notify(&Notice::of(tenant, transition)).await {
-                tracing::warn!(%error, alert = %transition.id, state = %transition.state, "an alert was not delivered; the next inspection tries again");
-                round.failed += 1;
-                break;
-            }
-            store.append(tenant, &[point(&key, now)], now).await?;
-            round.delivered += 1;
+    Ok(done)
+}
+
+/// Tells every notifier what it is owed, and returns what became of the alerts about notifiers.
+async fn pass(round: Round<'_>, transitions: &[AlertTransition], ledger: &mut Ledger, done: &mut Delivered) -> Result<Vec<AlertTransition>, Error> {
+    let mut channels = Vec::new();
+    for notifier in round.notifiers {
+        let mut open = open_notices(round, notifier.as_ref(), transitions, ledger);
+        give_up(round, notifier.as_ref(), &mut open, ledger).await?;
+        let mut problem = None;
+        if !open.is_empty() && !ledger.trouble(notifier.name()).waits(round.now) {
+            problem = tell(round, notifier.as_ref(), &open, ledger, done).await?;
+        }
+        let trouble = ledger.trouble(notifier.name());
+        channels.extend(channel::next(notifier.name(), transitions, trouble, problem.as_deref(), round.now));
+    }
+    Ok(channels)
+}
+
+/// What a notifier is owed and was not told yet.
+fn open_notices(round: Round<'_>, notifier: &dyn Notifier, transitions: &[AlertTransition], ledger: &Ledger) -> Vec<Notice> {
+    let refresh = notifier.refresh().and_then(|refresh| i64::try_from(refresh.as_micros()).ok());
+    let every = |transition: &AlertTransition| {
+        let monitor = round.monitors.iter().find(|monitor| monitor.rule.name == transition.monitor);
+        refresh.or_else(|| Some(monitor?.rule.renotify?.0))
+    };
+    // Notices of the day before are looked at too: those that were never told are given up.
+    let since = Micros(round.since.0 - TRIED_FOR / 2);
+    let mut notices = owed(round.tenant, transitions, since, round.now, every);
+    notices.retain(|notice| wants(round.monitors, notifier.name(), &notice.monitor) && !ledger.is_settled(&notice.key, notifier.name()));
+    notices
+}
+
+fn wants(monitors: &[Monitor], notifier: &str, monitor: &str) -> bool {
+    if let Some(broken) = channel::notifier_of(monitor) {
+        return broken != notifier;
+    }
+    let monitor = monitors.iter().find(|other| other.rule.name == monitor);
+    monitor.is_some_and(|monitor| monitor.rule.notify.is_empty() || monitor.rule.notify.iter().any(|name| name == notifier))
+}
+
+/// Writes off what could not be told for a day: a page of yesterday helps nobody, but a person can find it.
+///
+/// A notice that was never tried (the notifier is new, or the server was down) is left out silently.
+async fn give_up(round: Round<'_>, notifier: &dyn Notifier, open: &mut Vec<Notice>, ledger: &mut Ledger) -> Result<(), Error> {
+    let is_late = |notice: &Notice| notice.at < round.since;
+    if ledger.trouble(notifier.name()).rounds > 0 {
+        let rows: Vec<_> =
+            open.iter().filter(|notice| is_late(notice)).map(|notice| row(notice, notifier.name(), Outcome::Dead, None, round.now)).collect();
+        if !rows.is_empty() {
+            round.store.append(round.tenant, &rows, round.now).await?;
+            rows.iter().for_each(|row| ledger.note(row, Outcome::Dead));
         }
     }
-    Ok(round)
+    open.retain(|notice| !is_late(notice));
+    Ok(())
 }
 
-/// Whether people are told of a transition: that an alert fires, and that one that fired is over, unless it was muted before.
-fn is_news(transition: &AlertTransition, all: &[AlertTransition]) -> bool {
-    let before = || all.iter().filter(|other| other.id == transition.id && other.time <= transition.time);
-    match transition.state.as_str() {
-        "firing" => !before().any(|other| other.state == "muted"),
-        "resolved" => before().any(|other| other.state == "firing") && !before().any(|other| other.state == "muted"),
-        _ => false,
+/// Tells what is open, a message at a time; returns the problem at which it stopped.
+async fn tell(
+    round: Round<'_>,
+    notifier: &dyn Notifier,
+    open: &[Notice],
+    ledger: &mut Ledger,
+    done: &mut Delivered,
+) -> Result<Option<String>, Error> {
+    for notices in open.chunks(notifier.batch().max(1)) {
+        let told = notifier.notify(notices).await;
+        let (outcome, error) = outcome_of(&told);
+        if let Some(error) = error {
+            tracing::warn!(%error, notifier = notifier.name(), n_notices = notices.len(), "an alert was not delivered");
+        }
+        // One row says that a round failed; what is settled needs one a notice.
+        let noted = if outcome == Outcome::Failed { &notices[..1] } else { notices };
+        let rows: Vec<_> = noted.iter().map(|notice| row(notice, notifier.name(), outcome, error, round.now)).collect();
+        round.store.append(round.tenant, &rows, round.now).await?;
+        rows.iter().for_each(|row| ledger.note(row, outcome));
+        match outcome {
+            Outcome::Delivered => done.delivered += notices.len(),
+            Outcome::Dead => done.failed += notices.len(),
+            Outcome::Failed => {
+                done.failed += 1;
+                return Ok(error.map(ToString::to_string));
+            }
+        }
     }
+    Ok(None)
 }
 
-fn wants(monitors: &[Monitor], notifier: &dyn Notifier, transition: &AlertTransition) -> bool {
-    let monitor = monitors.iter().find(|monitor| monitor.rule.name == transition.monitor);
-    monitor.is_some_and(|monitor| monitor.rule.notify.is_empty() || monitor.rule.notify.iter().any(|name| name == notifier.name()))
-}
-
-#[derive(Deserialize)]
-struct Point {
-    attributes: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Attributes {
-    key: String,
-    notifier: String,
-}
-
-async fn arrived(store: &Store, tenant: &Tenant, since: Micros) -> Result<HashSet<(String, String)>, Error> {
-    let params = vec![("start".to_owned(), Param::Time(since))];
-    let options = QueryOptions { params, max_rows: DELIVERED_MAX, deadline: DEADLINE };
-    let points: Vec<Point> = store.query(tenant, include_str!("delivered.sql"), &options).await?.rows()?;
-    let attributes = points.into_iter().filter_map(|point| serde_json::from_str::<Attributes>(&point.attributes?).ok());
-    Ok(attributes.map(|attributes| (attributes.key, attributes.notifier)).collect())
-}
-
-fn point((key, notifier): &(String, String), now: Micros) -> MetricPoint {
-    MetricPoint {
-        time: now,
-        time_unix_nano: now.0.saturating_mul(1_000),
-        ingested_at: now,
-        date: now.day(),
-        service_name: Some("karat".to_owned()),
-        name: DELIVERED.to_owned(),
-        unit: Some("{notice}".to_owned()),
-        kind: "sum".to_owned(),
-        temporality: Some("delta".to_owned()),
-        monotonic: Some(true),
-        value: Some(1.0),
-        attributes: Some(json!({"key": key, "notifier": notifier}).to_string()),
-        ..MetricPoint::default()
+fn outcome_of(told: &Result<(), NotifyError>) -> (Outcome, Option<&NotifyError>) {
+    match told {
+        Ok(()) => (Outcome::Delivered, None),
+        Err(error) if error.is_final() => (Outcome::Dead, Some(error)),
+        Err(error) => (Outcome::Failed, Some(error)),
     }
 }

@@ -14,9 +14,10 @@ impl Notifier for Log {
         "log"
     }
 
-    async fn notify(&self, notice: &Notice) -> Result<(), NotifyError> {
-        let Notice { tenant, id, state, severity, monitor, slice, summary, time, .. } = notice;
-        tracing::warn!(%tenant, %id, %state, %severity, %monitor, %slice, %time, "alert {state}: {summary}");
+    async fn notify(&self, notices: &[Notice]) -> Result<(), NotifyError> {
+        for Notice { tenant, id, state, severity, monitor, slice, summary, time, .. } in notices {
+            tracing::warn!(%tenant, %id, %state, %severity, %monitor, %slice, %time, "alert {state}: {summary}");
+        }
         Ok(())
     }
 }

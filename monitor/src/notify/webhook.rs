@@ -1,14 +1,14 @@
-//! The webhook: one POST of JSON a notice.
-
-use std::time::Duration;
+//! The webhook: one POST a notice, of JSON or of a template of the user's, signed.
 
 use async_trait::async_trait;
-use reqwest::Url;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment};
 use serde::{Deserialize, Serialize};
 
+use super::address::Allowed;
 use super::hmac::hmac_sha256;
+use super::http::{Post, Retry};
 use super::{Notice, Notifier, NotifyError};
-use crate::error::Error;
 
 /// Settings of one webhook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,100 +21,64 @@ pub struct WebhookConfig {
     /// Environment variable with the secret that signs each body (`x-karat-signature: sha256=<hex of HMAC-SHA256>`). Default: no signature.
     #[serde(default)]
     pub secret_env: Option<String>,
-    /// Longest time that one attempt may take, in milliseconds: patience with slow receivers against waiting looks. Default 5000.
-    #[serde(default = "default_timeout_ms")]
-    pub timeout_ms: u64,
-    /// Attempts at one inspection before the notice waits for the next. Default 3.
-    #[serde(default = "default_attempts")]
-    pub attempts: u32,
-    /// Wait before the second attempt, in milliseconds; it doubles with each further one. Default 250.
-    #[serde(default = "default_backoff_ms")]
-    pub backoff_ms: u64,
+    /// Body as a Jinja template over the fields of a notice; in a JSON body every `{{ value }}` is written as JSON, quotes and all. Default: the notice as JSON.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// Type of the body. Default `application/json`.
+    #[serde(default = "default_content_type")]
+    pub content_type: String,
+    /// How long the receiver is waited for.
+    #[serde(default)]
+    pub retry: Retry,
 }
 
-fn default_timeout_ms() -> u64 {
-    5_000
-}
-
-fn default_attempts() -> u32 {
-    3
-}
-
-fn default_backoff_ms() -> u64 {
-    250
+fn default_content_type() -> String {
+    "application/json".to_owned()
 }
 
 impl WebhookConfig {
     /// A webhook with every other setting at its default.
     pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            url: url.into(),
-            secret_env: None,
-            timeout_ms: default_timeout_ms(),
-            attempts: default_attempts(),
-            backoff_ms: default_backoff_ms(),
-        }
+        Self { name: name.into(), url: url.into(), secret_env: None, body: None, content_type: default_content_type(), retry: Retry::default() }
     }
 }
 
-/// Posts notices as JSON to a URL; any 2xx answer means taken.
+/// Posts notices to a URL; any 2xx answer means taken.
 ///
 /// 5xx, 408 and 429 answers, timeouts and broken connections are tried again with backoff, other answers are not. Redirects are not
-/// followed, and nothing of an answer's body is read.
+/// followed.
 #[derive(Debug)]
 pub struct Webhook {
     config: WebhookConfig,
-    url: Url,
+    post: Post,
     secret: Option<String>,
-    client: reqwest::Client,
+    template: Option<Environment<'static>>,
 }
 
 impl Webhook {
-    /// Checks the settings and makes the client.
-    pub fn new(config: WebhookConfig, secret: Option<String>) -> Result<Self, Error> {
-        let wrong = |problem: String| Error::Webhook { webhook: config.name.clone(), problem };
-        let url = Url::parse(&config.url).map_err(|error| wrong(format!("the url cannot be read: {error}; write http:// or https:// and a host")))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong(format!("the url's scheme is {:?}; write http:// or https://", url.scheme())));
-        }
-        if config.timeout_ms == 0 || config.attempts == 0 || config.attempts > 10 {
-            return Err(wrong("timeout_ms must be above 0 and attempts 1 to 10".to_owned()));
-        }
-        let client = reqwest::Client::builder()
-            .timeout(Duration::from_millis(config.timeout_ms))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("karat/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| wrong(error.to_string()))?;
-        Ok(Self { config, url, secret, client })
+    pub(super) fn new(config: WebhookConfig, secret: Option<String>, allowed: &Allowed) -> Result<Self, String> {
+        let post = Post::new(&config.name, &config.url, config.retry, allowed)?;
+        let template = config.body.as_ref().map(|body| compiled(body, &config.content_type)).transpose()?;
+        Ok(Self { config, post, secret, template })
     }
 
-    async fn attempt(&self, body: &[u8]) -> Result<(), (NotifyError, Again)> {
-        let mut request = self.client.post(self.url.clone()).header("content-type", "application/json").body(body.to_vec());
-        if let Some(secret) = &self.secret {
-            request = request.header("x-karat-signature", format!("sha256={}", hmac_sha256(secret.as_bytes(), body)));
+    fn body(&self, notice: &Notice) -> Result<Vec<u8>, String> {
+        match &self.template {
+            None => serde_json::to_vec(notice).map_err(|error| error.to_string()),
+            Some(template) => {
+                let text = template.get_template("body").and_then(|body| body.render(Serde(notice))).map_err(|error| format!("body: {error:#}"))?;
+                Ok(text.into_bytes())
+            }
         }
-        let notifier = self.config.name.clone();
-        // The URL may hold a token, so it stays out of the message.
-        let answer = request.send().await.map_err(|error| {
-            let problem = if error.is_timeout() { "no answer in time".to_owned() } else { error.without_url().to_string() };
-            (NotifyError::Unreachable { notifier: notifier.clone(), problem }, Again::Yes)
-        })?;
-        let status = answer.status();
-        if status.is_success() {
-            return Ok(());
-        }
-        let again = if status.is_server_error() || matches!(status.as_u16(), 408 | 429) { Again::Yes } else { Again::No };
-        Err((NotifyError::Refused { notifier, status: status.as_u16() }, again))
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Again {
-    Yes,
-    No,
+fn compiled(body: &str, content_type: &str) -> Result<Environment<'static>, String> {
+    let mut environment = Environment::new();
+    let is_json = content_type.contains("json");
+    environment.set_auto_escape_callback(move |_| if is_json { AutoEscape::Json } else { AutoEscape::None });
+    environment.add_template_owned("body", body.to_owned()).map_err(|error| format!("body: {error:#}"))?;
+    Ok(environment)
 }
 
 #[async_trait]
@@ -123,20 +87,18 @@ impl Notifier for Webhook {
         &self.config.name
     }
 
-    async fn notify(&self, notice: &Notice) -> Result<(), NotifyError> {
-        let body = serde_json::to_vec(notice)
-            .map_err(|error| NotifyError::Unreachable { notifier: self.config.name.clone(), problem: error.to_string() })?;
-        let mut wait = self.config.backoff_ms;
-        let mut attempts = 1;
-        loop {
-            match self.attempt(&body).await {
-                Ok(()) => return Ok(()),
-                Err((error, again)) if again == Again::No || attempts == self.config.attempts => return Err(error),
-                Err(_) => {}
-            }
-            tokio::time::sleep(Duration::from_millis(wait)).await;
-            wait = wait.saturating_mul(2).min(60_000);
-            attempts += 1;
+    async fn notify(&self, notices: &[Notice]) -> Result<(), NotifyError> {
+        for notice in notices {
+            let body = self.body(notice).map_err(|problem| NotifyError::Unusable { notifier: self.config.name.clone(), problem })?;
+            let dress = |request: reqwest::RequestBuilder| {
+                let request = request.header("content-type", &self.config.content_type).header("x-karat-key", &notice.key).body(body.clone());
+                match &self.secret {
+                    Some(secret) => request.header("x-karat-signature", format!("sha256={}", hmac_sha256(secret.as_bytes(), &body))),
+                    None => request,
+                }
+            };
+            self.post.send(dress, |_| Ok(())).await?;
         }
+        Ok(())
     }
 }

@@ -2,8 +2,10 @@
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests")]
 
+mod backtest;
 mod detect;
 mod inspect;
+mod late;
 mod notify;
 mod shipped;
 mod traffic;

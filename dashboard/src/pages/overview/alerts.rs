@@ -8,6 +8,7 @@ use crate::app::{Params, Reader};
 use crate::error::Error;
 use crate::format;
 use crate::json::Json;
+use crate::pages::monitors::class_of;
 use crate::range::Range;
 
 const OPEN: &str = include_str!("../../../queries/alerts_open.sql");
@@ -196,15 +197,6 @@ fn examples(details: Option<&str>) -> Vec<String> {
     }
     found.truncate(EXAMPLES_MAX);
     found
-}
-
-fn class_of(state: &str) -> &'static str {
-    match state {
-        "OK" => "good",
-        "ALERT" | "ERROR" => "bad",
-        "WARN" => "warn",
-        _ => "mute",
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,0 @@
-select attributes
-from metrics
-where name = 'karat.alert.delivered'
-  and time >= $start
-order by time desc

@@ -1,0 +1,84 @@
+//! What a SELECT found: read once for all monitors that ask the same, and no more of it than may be held.
+
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use schema::{Micros, Tenant};
+use serde::Deserialize;
+use store::{Answer, Param, QueryOptions, Store};
+
+use super::SeriesError;
+use crate::config::Limits;
+
+/// Share of the bound that a sample is meant to fill: traces are of different sizes.
+const FILL: f64 = 0.8;
+
+/// The rows of a SELECT over a stretch of time, or a sample of its traces.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Found {
+    pub batches: Vec<RecordBatch>,
+    /// Share of the traces that were read.
+    pub rate: f64,
+}
+
+impl Found {
+    /// Runs the SELECT over `start..end`.
+    ///
+    /// More rows than `rows_max` are sampled by trace, the same traces in every SELECT, where the SELECT gives `trace_id`; elsewhere they are an error.
+    pub async fn read(store: &Store, tenant: &Tenant, select: &str, start: Micros, end: Micros, limits: &Limits) -> Result<Self, SeriesError> {
+        let reading = Reading { store, tenant, select, start, end, limits };
+        let answer = reading.run(include_str!("../series.sql"), None).await?;
+        if !answer.truncated {
+            return Ok(Self::of(&answer, 1.0));
+        }
+        if answer.schema.column_with_name("trace_id").is_none() {
+            return Err(SeriesError::TooManyRows { rows_max: limits.rows_max });
+        }
+        let rate = (FILL * limits.rows_max as f64 / reading.count().await?.max(1.0)).min(1.0);
+        let answer = reading.run(include_str!("sampled.sql"), Some(rate)).await?;
+        if answer.truncated {
+            return Err(SeriesError::TooManyRows { rows_max: limits.rows_max });
+        }
+        Ok(Self::of(&answer, rate))
+    }
+
+    fn of(answer: &Answer, rate: f64) -> Self {
+        // Columns are checked even where there are no rows.
+        let empty = RecordBatch::new_empty(answer.schema.clone());
+        Self { batches: std::iter::once(empty).chain(answer.batches.iter().cloned()).collect(), rate }
+    }
+}
+
+struct Reading<'a> {
+    store: &'a Store,
+    tenant: &'a Tenant,
+    select: &'a str,
+    start: Micros,
+    end: Micros,
+    limits: &'a Limits,
+}
+
+impl Reading<'_> {
+    async fn run(&self, sql: &str, rate: Option<f64>) -> Result<Answer, SeriesError> {
+        let mut params = vec![("start".to_owned(), Param::Time(self.start)), ("end".to_owned(), Param::Time(self.end))];
+        params.extend(rate.map(|rate| ("sample".to_owned(), Param::Text(sample(rate)))));
+        let options = QueryOptions { params, max_rows: self.limits.rows_max, deadline: Duration::from_secs(self.limits.query_seconds) };
+        let answer = self.store.query(self.tenant, &sql.replace("{select}", self.select), &options).await;
+        Ok(answer.map_err(Box::new)?)
+    }
+
+    async fn count(&self) -> Result<f64, SeriesError> {
+        #[derive(Deserialize)]
+        struct Count {
+            n: f64,
+        }
+        let rows: Vec<Count> = self.run(include_str!("count.sql"), None).await?.rows().map_err(Box::new)?;
+        Ok(rows.first().map_or(0.0, |count| count.n))
+    }
+}
+
+/// The text that the last eight hex digits of a sampled trace's id sort before; trace ids are random there.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 2^32 - 1")]
+fn sample(rate: f64) -> String {
+    format!("{:08x}", (rate.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32)
+}
