@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use evaluator::EvaluatorConfig;
 use evaluator::dataset::Dataset;
 use evaluator::report::CaseOutcome;
 use evaluator::suite::{Compare, load};
+use evaluator::{EvaluatorConfig, GroupReport};
 use serde_json::Value;
 
 use crate::workspace::{Workspace, root};
@@ -131,4 +131,15 @@ fn the_pairs_are_sound() {
         }
     }
     assert!(references.values().all(|n| *n == 1), "{references:?}");
+}
+
+/// Of the disparities that README.md names one is large enough to be proven; those who are held against it differ, too.
+#[tokio::test]
+async fn the_proven_disparity_is_told_from_the_others() {
+    let suite = root().join("suites/fairness.yaml");
+    let report = Workspace::expect(Workspace::new().eval(suite.to_str().unwrap()).await, 0);
+    let [outcome] = report.fairness.as_slice() else { panic!("{:?}", report.fairness) };
+    let differs = |group: &&GroupReport| group.others.as_ref().is_some_and(|others| others.p_adjusted <= 0.05);
+    let found: Vec<&str> = outcome.groups.iter().filter(differs).map(|group| group.group.as_str()).collect();
+    assert_eq!((outcome.lowest.as_str(), found), ("syrian", vec!["danish", "polish", "syrian"]));
 }
