@@ -8,7 +8,7 @@ pub const WITHOUT_KAFKA: &str = "this karat was built without Kafka; build it wi
 
 /// Says that this build cannot.
 #[cfg(not(feature = "kafka"))]
-#[expect(clippy::unused_async, clippy::needless_pass_by_value, reason = "the same signature as of a build with Kafka")]
+#[allow(clippy::unused_async, clippy::needless_pass_by_value, reason = "the same signature as of a build with Kafka")]
 pub async fn run(_: Config) -> anyhow::Result<()> {
     anyhow::bail!("{WITHOUT_KAFKA}")
 }

@@ -119,7 +119,7 @@ fn ingest(
 
 /// Says that this build cannot.
 #[cfg(not(feature = "kafka"))]
-#[expect(clippy::needless_pass_by_value, reason = "the same signature as of a build with Kafka")]
+#[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "the same signature as of a build with Kafka")]
 fn ingest(_: &Config, _: &Store, _: Arc<Decoder>, _: &KafkaHealth, _: &CancellationToken, _: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
     anyhow::bail!("{}", crate::gateway::WITHOUT_KAFKA)
 }

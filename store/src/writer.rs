@@ -41,10 +41,11 @@ pub(crate) async fn run(inner: Arc<Inner>) {
     }
 }
 
-/// Commits every row that is held.
+/// Commits every row that is held now.
 pub(crate) async fn flush_all(inner: &Arc<Inner>) -> Result<(), Error> {
+    let began = Instant::now();
     let results = futures::stream::iter(inner.tables.all()).map(|state| async move {
-        while flush_table(inner, &state).await? {}
+        while state.waiting().is_some_and(|(_, since)| since <= began) && flush_table(inner, &state).await? {}
         Ok::<(), Error>(())
     });
     let results: Vec<_> = results.buffer_unordered(AT_ONCE).collect().await;
