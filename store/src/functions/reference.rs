@@ -12,7 +12,7 @@ pub fn reference() -> String {
          `karat schema` prints the same, with tables and views. Written by a test from the functions' own documentation: \
          `KARAT_BLESS=1 cargo test -p karat-store reference`.\n\n\
          A **two-sample** function compares the rows where `is_current` is true with those where it is false, the reference; rows where it is null are on \
-         neither side: `select drift(latency_ms, start_time > now() - interval '1 day') from llm_calls`. A record's parts are read as \
+         neither side: `select drift(duration_ns, start_time > now() - interval '1 day') from llm_calls`. A record's parts are read as \
          `drift(...)['p_value']`. A **window** function measures each row against the rows before it: \
          `select time, robust_z(n) over (partition by service order by time) from hours`.\n",
     );
