@@ -106,9 +106,9 @@ fn flow(page: &mut Page, status: &Status) {
     let mut rejected = Vec::new();
     for (signal, flow) in &status.signals {
         for (outcome, n) in [("received", flow.received), ("acked", flow.acked), ("duplicate", flow.duplicates), ("visible", flow.visible)] {
-            records.push((labels([("signal", signal), ("outcome", outcome)]), n));
+            records.push((labels([("signal", signal.as_str()), ("outcome", outcome)]), n));
         }
-        rejected.extend(flow.rejected.iter().map(|(reason, n)| (labels([("signal", signal), ("reason", reason)]), *n)));
+        rejected.extend(flow.rejected.iter().map(|(reason, n)| (labels([("signal", signal.as_str()), ("reason", reason.as_str())]), *n)));
     }
     page.counter("records", "Records by what became of them", records);
     page.counter("records_rejected", "Records that were refused, by reason", rejected);

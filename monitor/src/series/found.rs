@@ -78,7 +78,7 @@ impl Reading<'_> {
 }
 
 /// The text that the last eight hex digits of a sampled trace's id sort before; trace ids are random there.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 2^32 - 1")]
+#[expect(clippy::cast_possible_truncation, reason = "between 0 and 2^32 - 1")]
 fn sample(rate: f64) -> String {
     format!("{:08x}", (rate.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32)
 }
