@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::notify::{Notifier, NotifyConfig};
-use crate::{Monitor, load, shipped};
+use crate::{Monitor, extended, load, shipped};
 
 /// Settings of the monitors; each says what it trades.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct MonitorConfig {
     pub dir: Option<PathBuf>,
     /// Whether the shipped monitors run: coverage from the first day against rows in `monitor_states`. Default true.
     pub shipped: bool,
+    /// Whether the other shipped monitors run too (TTFT, tokens, budget, refusals, answer length, cache hits, tools, loops, scores, retrieval, languages,
+    /// topics, fairness, judge silence): more is seen against longer passes. Default false; `karat monitors init` writes them as files to pick from.
+    pub extended: bool,
     /// Bounds on what a look may cost.
     pub limits: Limits,
     /// Where alerts go besides the log and the table `alerts`.
@@ -25,7 +28,7 @@ pub struct MonitorConfig {
 
 impl Default for MonitorConfig {
     fn default() -> Self {
-        Self { dir: None, shipped: true, limits: Limits::default(), notify: NotifyConfig::default() }
+        Self { dir: None, shipped: true, extended: false, limits: Limits::default(), notify: NotifyConfig::default() }
     }
 }
 
@@ -53,12 +56,19 @@ impl MonitorConfig {
     /// Loads the monitors: the shipped ones unless they are off, and those of `dir`.
     pub fn monitors(&self) -> Result<Vec<Monitor>, Error> {
         let own = self.dir.as_deref().map(load).transpose()?.unwrap_or_default();
-        let shipped = if self.shipped { shipped() } else { Vec::new() };
+        let shipped = self.shipped_set();
         let replaced = |monitor: &Monitor| own.iter().any(|other| other.rule.name == monitor.rule.name);
         let mut monitors: Vec<Monitor> = shipped.into_iter().filter(|monitor| !replaced(monitor)).collect();
         monitors.extend(own);
         monitors.iter_mut().for_each(|monitor| monitor.limits = self.limits);
         Ok(monitors)
+    }
+
+    /// The shipped monitors that run.
+    pub(crate) fn shipped_set(&self) -> Vec<Monitor> {
+        let core = if self.shipped { shipped() } else { Vec::new() };
+        let more = if self.extended { extended() } else { Vec::new() };
+        core.into_iter().chain(more).collect()
     }
 
     /// Makes the notifiers: the log, and those of `notify`. `secret` looks up the secrets that they name.

@@ -13,7 +13,7 @@ use crate::lifecycle::Shade;
 use crate::memory::{Memory, Replay};
 use crate::notify::{Delivered, Notifier, Round, deliver};
 use crate::rule::{Duration, Rule};
-use crate::series::{Found, Series, SeriesError};
+use crate::series::{Excess, Found, Series, SeriesError};
 use crate::watcher::{Look, Written};
 
 /// How much of a walk is read, looked at and written at a time: memory, and what a crash costs.
@@ -183,7 +183,9 @@ impl Pass<'_> {
         // As far as any monitor that asks the same will look at these turns.
         let alike = self.monitors.iter().filter(|other| other.rule.select == monitor.rule.select);
         let start = alike.map(|other| self.range(other, looks).0).min().unwrap_or(start);
-        let found = Arc::new(Found::read(self.store, self.tenant, &monitor.rule.select, start, end, &monitor.limits).await?);
+        // One look alone cannot be made smaller.
+        let excess = if looks.len() > 1 { Excess::Refuse } else { Excess::Sample };
+        let found = Arc::new(Found::read(self.store, self.tenant, &monitor.rule.select, (start, end), &monitor.limits, excess).await?);
         *shared = Shared { select: monitor.rule.select.clone(), start, end, found: found.clone() };
         Ok(found)
     }

@@ -37,7 +37,7 @@ pub use notify::{Notice, Notifier};
 pub use roster::Roster;
 pub use rule::Rule;
 pub use series::Series;
-pub use shipped::{load, shipped, shipped_files, yaml_files};
+pub use shipped::{extended, load, shipped, shipped_files, yaml_files};
 pub use state::State;
 pub use watcher::Written;
 

@@ -120,10 +120,14 @@ impl History {
         }
     }
 
-    /// The evaluations after `start` and before `end` whose window held another number of observations than `count` finds now.
+    /// The evaluations after `start` and before `end` whose window held another number of observations than `count` finds now; one that failed
+    /// stays as it was.
     pub fn outdated(&self, start: i64, end: i64, count: impl Fn(i64) -> u64) -> Vec<i64> {
         let between = self.0.iter().filter(|evaluation| evaluation.time > start && evaluation.time < end);
-        between.filter(|evaluation| evaluation.n != count(evaluation.time)).map(|evaluation| evaluation.time).collect()
+        between
+            .filter(|evaluation| evaluation.verdict != State::Error && evaluation.n != count(evaluation.time))
+            .map(|evaluation| evaluation.time)
+            .collect()
     }
 
     /// Evaluations in a row, up to the last, in which one same slice was in ALERT.

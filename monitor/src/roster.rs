@@ -11,7 +11,7 @@ use schema::{Micros, MonitorState, Tenant};
 
 use crate::config::MonitorConfig;
 use crate::error::Error;
-use crate::shipped::{read, shipped, yaml_files};
+use crate::shipped::{read, yaml_files};
 use crate::state::State;
 use crate::{Monitor, Notifier};
 
@@ -101,7 +101,7 @@ impl Roster {
             }
             own.push(monitor.clone());
         }
-        let shipped = if self.config.shipped { shipped() } else { Vec::new() };
+        let shipped = self.config.shipped_set();
         let replaced = |monitor: &Monitor| own.iter().any(|other| other.rule.name == monitor.rule.name);
         self.monitors = shipped.into_iter().filter(|monitor| !replaced(monitor)).collect();
         self.monitors.extend(own);
@@ -191,6 +191,6 @@ mod tests {
         let roster = Roster::open(&MonitorConfig { dir: Some(dir.path().to_owned()), ..MonitorConfig::default() }, &[]);
         let latency: Vec<&Monitor> = roster.monitors().iter().filter(|monitor| monitor.rule.name == "latency").collect();
         assert_eq!((latency.len(), latency[0].rule.above), (1, Some(1.0)));
-        assert_eq!(roster.monitors().len(), shipped().len());
+        assert_eq!(roster.monitors().len(), crate::shipped().len());
     }
 }

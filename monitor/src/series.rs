@@ -11,7 +11,7 @@ use schema::{Micros, TraceId};
 use store::Store;
 
 use self::columns::{Texts, column, times_of};
-pub(crate) use self::found::Found;
+pub(crate) use self::found::{Excess, Found};
 use crate::config::Limits;
 use crate::detectors::Detector;
 use crate::rule::{Rule, Scale};
@@ -84,7 +84,7 @@ pub struct Series {
 impl Series {
     /// Runs the rule's SELECT over `start..end`.
     pub async fn read(store: &Store, tenant: &schema::Tenant, rule: &Rule, start: Micros, end: Micros, limits: &Limits) -> Result<Self, SeriesError> {
-        let found = Found::read(store, tenant, &rule.select, start, end, limits).await?;
+        let found = Found::read(store, tenant, &rule.select, (start, end), limits, Excess::Sample).await?;
         Self::among(rule, &found, start, end)
     }
 

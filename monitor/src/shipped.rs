@@ -8,6 +8,8 @@ use crate::config::Limits;
 use crate::error::Error;
 use crate::rule::Rule;
 
+/// The first five page; they run unless they are turned off.
+const N_CORE: usize = 5;
 const SHIPPED: &[(&str, &str)] = &[
     ("latency.yaml", include_str!("../../monitors/latency.yaml")),
     ("errors.yaml", include_str!("../../monitors/errors.yaml")),
@@ -30,10 +32,19 @@ const SHIPPED: &[(&str, &str)] = &[
     ("judge-silence.yaml", include_str!("../../monitors/judge-silence.yaml")),
 ];
 
-/// Returns the monitors that every deployment starts with.
+/// Returns the monitors that every deployment starts with: latency, errors, cost, groundedness, silence.
 pub fn shipped() -> Vec<Monitor> {
+    parsed(&SHIPPED[..N_CORE])
+}
+
+/// Returns the other monitors that come with the binary, which run where `monitor.extended` is set.
+pub fn extended() -> Vec<Monitor> {
+    parsed(&SHIPPED[N_CORE..])
+}
+
+fn parsed(files: &[(&str, &str)]) -> Vec<Monitor> {
     // A shipped file that does not read is caught by the test below; it must not stop a server.
-    SHIPPED.iter().filter_map(|(file, yaml)| read(file, yaml).ok()).collect()
+    files.iter().filter_map(|(file, yaml)| read(file, yaml).ok()).collect()
 }
 
 /// Returns the files of the shipped monitors: name and text.
@@ -90,7 +101,7 @@ mod tests {
             let monitor = read(file, yaml).unwrap();
             assert_eq!(format!("{}.yaml", monitor.rule.name), *file);
         }
-        assert_eq!(shipped().len(), SHIPPED.len());
+        assert_eq!(shipped().len() + extended().len(), SHIPPED.len());
     }
 
     #[test]

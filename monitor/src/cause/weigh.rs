@@ -237,7 +237,8 @@ fn mix(parts: &[Part]) -> Option<Explanation> {
     let all = sums(parts, |_| true);
     let (moved, before) = (all.moved()?, all.mean(0)?);
     let mut best: Option<(f64, Explanation)> = None;
-    for dimension in &DIMENSIONS {
+    // Who asks comes before what for, where both explain the same.
+    for dimension in DIMENSIONS.iter().rev() {
         let keys = by_key(parts, dimension.key);
         let shift = |one: &Sums| one.n[1] / all.n[1] - one.n[0] / all.n[0];
         let pull = |one: &Sums| one.mean(0).filter(|_| one.n[0] >= N_MIN).map_or(0.0, |mean| shift(one) * (mean - before));

@@ -13,6 +13,15 @@ use crate::config::Limits;
 /// Share of the bound that a sample is meant to fill: traces are of different sizes.
 const FILL: f64 = 0.8;
 
+/// What to do with more rows than may be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Excess {
+    /// Refuse: a shorter stretch may fit as it is.
+    Refuse,
+    /// Take a sample of the traces.
+    Sample,
+}
+
 /// The rows of a SELECT over a stretch of time, or a sample of its traces.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Found {
@@ -25,13 +34,20 @@ impl Found {
     /// Runs the SELECT over `start..end`.
     ///
     /// More rows than `rows_max` are sampled by trace, the same traces in every SELECT, where the SELECT gives `trace_id`; elsewhere they are an error.
-    pub async fn read(store: &Store, tenant: &Tenant, select: &str, start: Micros, end: Micros, limits: &Limits) -> Result<Self, SeriesError> {
+    pub async fn read(
+        store: &Store,
+        tenant: &Tenant,
+        select: &str,
+        (start, end): (Micros, Micros),
+        limits: &Limits,
+        excess: Excess,
+    ) -> Result<Self, SeriesError> {
         let reading = Reading { store, tenant, select, start, end, limits };
         let answer = reading.run(include_str!("../series.sql"), None).await?;
         if !answer.truncated {
             return Ok(Self::of(&answer, 1.0));
         }
-        if answer.schema.column_with_name("trace_id").is_none() {
+        if excess == Excess::Refuse || answer.schema.column_with_name("trace_id").is_none() {
             return Err(SeriesError::TooManyRows { rows_max: limits.rows_max });
         }
         let rate = (FILL * limits.rows_max as f64 / reading.count().await?.max(1.0)).min(1.0);
@@ -78,7 +94,7 @@ impl Reading<'_> {
 }
 
 /// The text that the last eight hex digits of a sampled trace's id sort before; trace ids are random there.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 2^32 - 1")]
+#[expect(clippy::cast_possible_truncation, reason = "between 0 and 2^32 - 1")]
 fn sample(rate: f64) -> String {
     format!("{:08x}", (rate.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32)
 }

@@ -1,10 +1,9 @@
 //! Backtests: the same looks as live, nothing written; the false-alarm rate over histories in which nothing changed; a picture.
 
-use monitor::{backtest, html};
+use monitor::{backtest, html, shipped};
 use schema::{Micros, Tenant};
 use store::QueryOptions;
 
-use crate::shipped::core;
 use crate::traffic::rows::{fill, open};
 use crate::traffic::{BadDay, DAY, Kind, START, Weather, calls};
 
@@ -14,7 +13,7 @@ async fn it_says_what_would_have_paged_and_how_often_for_nothing() {
     let (store, tenant) = (open(dir.path()).await, Tenant::default());
     let bad = BadDay { kind: Kind::Latency, start: START + 14 * DAY, end: START + 15 * DAY, size: 3.0 };
     fill(&store, &tenant, &calls(11, 18, &Weather::CALM, Some(&bad))).await;
-    let monitors: Vec<_> = core().into_iter().filter(|monitor| ["latency", "errors"].contains(&monitor.rule.name.as_str())).collect();
+    let monitors: Vec<_> = shipped().into_iter().filter(|monitor| ["latency", "errors"].contains(&monitor.rule.name.as_str())).collect();
     let (from, to) = (Micros(START + 8 * DAY), Micros(START + 18 * DAY));
     let all = backtest(&store, &tenant, &monitors, from, to, 3).await.unwrap();
     let fired: Vec<(&str, usize)> = all.iter().map(|replayed| (replayed.monitor.rule.name.as_str(), replayed.fired().count())).collect();

@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use monitor::rule::Duration;
-use monitor::{Inspected, Limits, Monitor, Notifier, Rule, inspect, walk};
+use monitor::{Inspected, Limits, Monitor, Notifier, Rule, inspect, shipped, walk};
 use schema::{AlertTransition, Micros, MonitorState, Row, Tenant};
 use store::{QueryOptions, Store};
 
-use crate::shipped::core;
 use crate::traffic::rows::{fill, open};
 use crate::traffic::{BadDay, Call, DAY, HOUR, Kind, START, Weather, calls};
 
@@ -26,7 +25,7 @@ fn month(bad: Option<&BadDay>) -> Vec<Call> {
 
 /// The shipped monitors, at a slower pace.
 fn monitors(every: &str) -> Vec<Monitor> {
-    let mut monitors = core();
+    let mut monitors = shipped();
     monitors.iter_mut().for_each(|monitor| monitor.rule.every = Duration::parse(every).unwrap());
     monitors
 }
