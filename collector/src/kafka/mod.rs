@@ -18,7 +18,8 @@ mod message;
 mod readings;
 #[cfg(feature = "kafka")]
 mod split;
-#[cfg(all(test, feature = "kafka"))]
+#[cfg(test)]
+#[cfg(feature = "kafka")]
 mod tests;
 
 pub use config::{KafkaConfig, Protocol, Topics};

@@ -95,8 +95,11 @@ pub(super) fn batch_line(key: &str, spec: &BedrockSpec, question: &Question) -> 
     }))
 }
 
+/// The text of an answer, and the tokens of question and answer.
+type Answered = (String, i32, i32);
+
 /// A line of a batch's output: the record, and text and tokens where it was answered.
-pub(super) fn batch_answer(line: &str) -> Option<(String, Option<(String, i32, i32)>)> {
+pub(super) fn batch_answer(line: &str) -> Option<(String, Option<Answered>)> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Line {

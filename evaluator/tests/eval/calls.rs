@@ -215,7 +215,7 @@ async fn questions_can_wait_in_a_file() {
             (&json!("POST"), &json!("/v1/chat/completions"), &json!("m"))
         );
         let body: Value =
-            serde_json::from_str(&completion(json!({"role": "assistant", "content": "{\"verdict\": \"partly\", \"reason\": \"\"}"}), Value::Null))
+            serde_json::from_str(&completion(&json!({"role": "assistant", "content": "{\"verdict\": \"partly\", \"reason\": \"\"}"}), &Value::Null))
                 .unwrap();
         json!({"id": "vllm-1", "custom_id": question["custom_id"], "response": {"status_code": 200, "request_id": "r", "body": body}, "error": null})
             .to_string()
@@ -283,7 +283,7 @@ async fn anchors_tell_the_judge_from_the_app() {
 #[tokio::test]
 async fn labels_correct_a_generous_judge() {
     let endpoint = Endpoint::start(|_, _| verdict("relevant")).await;
-    let labelled = |i: usize| json!({"id": format!("c{i}"), "question": "What?", "answer": format!("answer {i}"), "human": if i < 40 { json!(u8::from(i % 2 == 0)) } else { Value::Null }});
+    let labelled = |i: usize| json!({"id": format!("c{i}"), "question": "What?", "answer": format!("answer {i}"), "human": if i < 40 { json!(u8::from(i.is_multiple_of(2))) } else { Value::Null }});
     let rows: Vec<Value> = (0..100).map(labelled).collect();
     let report = Workspace::expect(suite(&endpoint.url, &rows, &format!("{RUBRIC}, labels: human")).eval("suite.yaml").await, 0);
     let corrected = report.judges[0].corrected.as_ref().unwrap();

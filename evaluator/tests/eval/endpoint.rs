@@ -93,7 +93,7 @@ impl Endpoint {
 }
 
 /// A chat completion as servers write it.
-pub fn completion(message: Value, logprobs: Value) -> String {
+pub fn completion(message: &Value, logprobs: &Value) -> String {
     let usage = json!({"prompt_tokens": 120, "completion_tokens": 9, "total_tokens": 129});
     let choices = json!([{"index": 0, "message": message, "logprobs": logprobs, "finish_reason": "stop"}]);
     json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m", "choices": choices, "usage": usage}).to_string()
@@ -109,10 +109,10 @@ async fn answer(headers: &HeaderMap, body: &Bytes, requests: &Mutex<Vec<Seen>>, 
     };
     let json = |status: StatusCode, body: String| (status, [("content-type", "application/json")], body).into_response();
     match reply(number, &request) {
-        Reply::Content(content) => json(StatusCode::OK, completion(json!({"role": "assistant", "content": content}), Value::Null)),
+        Reply::Content(content) => json(StatusCode::OK, completion(&json!({"role": "assistant", "content": content}), &Value::Null)),
         Reply::Late(pause, content, _held) => {
             tokio::time::sleep(pause).await;
-            json(StatusCode::OK, completion(json!({"role": "assistant", "content": content}), Value::Null))
+            json(StatusCode::OK, completion(&json!({"role": "assistant", "content": content}), &Value::Null))
         }
         Reply::Raw(body) => json(StatusCode::OK, body.to_owned()),
         Reply::Body(body) => json(StatusCode::OK, body),

@@ -41,7 +41,7 @@ async fn every_endpoint_is_asked_in_a_form_that_it_takes() {
             (Value::String(format), _) if format == "json_schema" => Reply::Refusal("response_format json_schema is not supported"),
             (_, Value::Array(tools)) => {
                 let call = json!({"id": "1", "type": "function", "function": {"name": tools[0]["function"]["name"], "arguments": "{\"verdict\": \"partly\"}"}});
-                Reply::Body(completion(json!({"role": "assistant", "content": null, "tool_calls": [call]}), Value::Null))
+                Reply::Body(completion(&json!({"role": "assistant", "content": null, "tool_calls": [call]}), &Value::Null))
             }
             _ => Reply::Status(500, None),
         }
@@ -69,7 +69,7 @@ fn weighed(verdict: &str, top: &[(&str, f64)]) -> Reply {
     let chosen = json!({"token": verdict, "logprob": 0.0, "top_logprobs": top});
     let content = format!("{{\"verdict\": \"{verdict}\", \"reason\": \"x\"}}");
     let tokens = json!({"content": [plain("{\"verdict\": \""), chosen, plain("\", \"reason\": \"x\"}")]});
-    Reply::Body(completion(json!({"role": "assistant", "content": content}), tokens))
+    Reply::Body(completion(&json!({"role": "assistant", "content": content}), &tokens))
 }
 
 /// `Σ v·p / Σ p` over the verdicts; where they have too little of the probability, five votes are taken instead.

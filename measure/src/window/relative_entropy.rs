@@ -1,5 +1,6 @@
 //! A change of the distribution of a series, window by window.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use crate::error::{Error, at_least};
@@ -24,7 +25,7 @@ const SEEN_MAX: usize = 1_000;
 /// Source: Wang and others, "Statistical techniques for online anomaly detection in data centers" (2011).
 pub fn relative_entropy(values: &[f64], low: f64, high: f64, window: usize, refractory: usize) -> Result<Vec<f64>, Error> {
     at_least("relative_entropy", "rows a window", 2, window)?;
-    if !(low < high) {
+    if low.partial_cmp(&high) != Some(Ordering::Less) {
         return Err(Error::Range { measure: "relative_entropy", parameter: "high", wants: "above low", value: high });
     }
     let mut state = State {

@@ -45,7 +45,7 @@ fn polite(n: u8) -> schema::Score {
         trace_id: Some(trace(n)),
         outcome: "value".to_owned(),
         value: Some(f64::from(n % 13) / 13.0),
-        passed: Some(n % 4 != 0),
+        passed: Some(!n.is_multiple_of(4)),
         source: "check".to_owned(),
         ..schema::Score::default()
     }
