@@ -189,7 +189,9 @@ impl TableState {
         if through.is_some_and(|through| seq > through) {
             contents.made_rows += batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
             self.change_held(&mut contents, |contents| {
-                contents.held_of(source).map(|held| held.insert(seq, batches));
+                if let Some(held) = contents.held_of(source) {
+                    held.insert(seq, batches);
+                }
             });
         }
         contents.held_bytes()
@@ -223,7 +225,9 @@ impl TableState {
             let Some(parts) = parts else { return Ok(()) };
             let Some(batch) = merge(&parts)? else { return Ok(()) };
             self.change_held(&mut self.contents.lock(), |contents| {
-                contents.held_of(source).map(|held| held.replace(&parts, batch));
+                if let Some(held) = contents.held_of(source) {
+                    held.replace(&parts, batch);
+                }
             });
         }
     }
@@ -278,7 +282,9 @@ impl TableState {
         for (id, position) in &change.reached.streams {
             if contents.feeds.get(id.as_str()).is_some_and(|feed| *position > feed.through) {
                 self.change_held(&mut contents, |contents| {
-                    contents.feeds.get_mut(id.as_str()).map(|feed| feed.release(*position));
+                    if let Some(feed) = contents.feeds.get_mut(id.as_str()) {
+                        feed.release(*position);
+                    }
                 });
             }
         }
