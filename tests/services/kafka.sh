@@ -81,7 +81,7 @@ start)
     : >"$dir/log"
     spawn "$dir" "${jvm[@]}" "${jsa[@]}" -cp "$HOME_DIR/libs/*" kafka.Kafka "$dir/server.properties"
   fi
-  ready "$dir" 90 grep -q 'Kafka Server started' "$dir/log"
+  ready "$dir" 180 grep -q 'Kafka Server started' "$dir/log"
   echo "PID=$(alive "$dir") BOOTSTRAP=127.0.0.1:$port SASL_SSL=127.0.0.1:$sasl CA=$dir/ca.pem USERNAME=$user PASSWORD=$password DIR=$dir"
   ;;
 *) common "$verb" "$dir" ;;
