@@ -30,7 +30,9 @@ fn main() {
         let report = report(&columns, threads);
         let seconds = began.elapsed().as_secs_f64();
         let p_least = report.iter().map(|found| found.p_value).fold(1.0, f64::min);
-        println!(r#"{{"what":"drift report, 10 columns","rows_a_side":{n},"threads":{threads},"seconds":{seconds:.3},"least_p":{p_least:.4},"exact":true}}"#);
+        println!(
+            r#"{{"what":"drift report, 10 columns","rows_a_side":{n},"threads":{threads},"seconds":{seconds:.3},"least_p":{p_least:.4},"exact":true}}"#
+        );
     }
 }
 

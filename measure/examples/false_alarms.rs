@@ -31,7 +31,10 @@ fn main() {
     numbers(runs);
     categories(runs);
     clusters(runs);
-    println!("\nPower at 1,000 / 1,000, a shift of .2 sd: {:.1} %", 100.0 * share(runs, |rng| drift(&normals(rng, 1_000, 0.0), &normals(rng, 1_000, 0.2)).unwrap().p_value <= ALPHA));
+    println!(
+        "\nPower at 1,000 / 1,000, a shift of .2 sd: {:.1} %",
+        100.0 * share(runs, |rng| drift(&normals(rng, 1_000, 0.0), &normals(rng, 1_000, 0.2)).unwrap().p_value <= ALPHA)
+    );
     peeking(runs);
 }
 
@@ -43,7 +46,11 @@ fn numbers(runs: u32) {
             let ours = share(runs, |rng| {
                 let mut side = |n| normals(rng, n, 0.0).into_iter().map(|x| if is_skewed { x.exp() } else { x }).collect::<Vec<f64>>();
                 let (reference, current) = (side(n), side(m));
-                let found = if n > 1_000 { evidently::wasserstein(&reference, &current).unwrap() >= FLOOR } else { shift::ks_p_value(&reference, &current).unwrap() < ALPHA };
+                let found = if n > 1_000 {
+                    evidently::wasserstein(&reference, &current).unwrap() >= FLOOR
+                } else {
+                    shift::ks_p_value(&reference, &current).unwrap() < ALPHA
+                };
                 theirs += u32::from(found);
                 drift(&reference, &current).unwrap().p_value <= ALPHA
             });
@@ -103,7 +110,11 @@ fn peeking(runs: u32) {
         let intervals = mean_cs(&values, ALPHA, 500.0).unwrap();
         looks.iter().any(|n| intervals[n - 1].is_some_and(|ends| ends.low > 0.9 || ends.high < 0.9))
     });
-    println!("\nLooking 200 times at a rate that does not change: fixed test {:.1} %, confidence sequence {:.1} %", 100.0 * f64::from(fixed) / f64::from(runs), 100.0 * sequence);
+    println!(
+        "\nLooking 200 times at a rate that does not change: fixed test {:.1} %, confidence sequence {:.1} %",
+        100.0 * f64::from(fixed) / f64::from(runs),
+        100.0 * sequence
+    );
 }
 
 fn line(n: usize, m: usize, what: &str, ours: f64, theirs: Option<f64>) {

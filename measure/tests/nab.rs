@@ -79,7 +79,9 @@ fn scores_are_nabs_own() {
             let detected = |(row, score): (usize, f64)| if score >= threshold { Some(series.worth[row]) } else { None };
             let found: Vec<Worth> = published(&folder, detector, &series).into_iter().enumerate().filter_map(detected).collect();
             let n_windows = n_windows(&series);
-            let of_window = |window: usize| found.iter().filter(|worth| worth.window == Some(window) && !worth.on_probation).map(|worth| worth.value).fold(-1.0, f64::max);
+            let of_window = |window: usize| {
+                found.iter().filter(|worth| worth.window == Some(window) && !worth.on_probation).map(|worth| worth.value).fold(-1.0, f64::max)
+            };
             let false_ones = found.iter().filter(|worth| worth.window.is_none() && !worth.on_probation).map(|worth| worth.value);
             let total = false_ones.sum::<f64>() + (0..n_windows).map(of_window).sum::<f64>();
             assert!((written - total).abs() < 1e-6, "{} {detector}: {written} is not {total}", series.name);
@@ -122,7 +124,8 @@ fn score(all: &[Series], scores: &[Vec<f64>]) -> f64 {
 
 /// Every series with its windows, in the order of their names.
 fn read(folder: &Path) -> Vec<Series> {
-    let labels: BTreeMap<String, Vec<[String; 2]>> = serde_json::from_str(&std::fs::read_to_string(folder.join("labels/combined_windows.json")).unwrap()).unwrap();
+    let labels: BTreeMap<String, Vec<[String; 2]>> =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("labels/combined_windows.json")).unwrap()).unwrap();
     let there = labels.into_iter().filter(|(name, _)| folder.join(name).is_file());
     let series = there.map(|(name, windows)| {
         let rows = csv(&folder.join(&name));

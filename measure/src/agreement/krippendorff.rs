@@ -36,11 +36,14 @@ pub fn krippendorff_alpha(units: impl IntoIterator<Item = Vec<(f64, u64)>>, scal
     let distance = Distance::new(&values, scale);
     let n: f64 = values.iter().map(|(_, count)| count).sum();
 
-    let observed: f64 = units.iter().map(|unit| {
-        let places: Vec<(usize, f64)> = unit.iter().map(|(x, count)| (place[&ordered_bits(*x)], *count as f64)).collect();
-        let size: f64 = places.iter().map(|(_, count)| count).sum();
-        distance.sum(&places) / (size - 1.0)
-    }).sum();
+    let observed: f64 = units
+        .iter()
+        .map(|unit| {
+            let places: Vec<(usize, f64)> = unit.iter().map(|(x, count)| (place[&ordered_bits(*x)], *count as f64)).collect();
+            let size: f64 = places.iter().map(|(_, count)| count).sum();
+            distance.sum(&places) / (size - 1.0)
+        })
+        .sum();
     let all: Vec<(usize, f64)> = values.iter().enumerate().map(|(place, (_, count))| (place, *count)).collect();
     Ok(1.0 - (n - 1.0) * observed / distance.sum(&all))
 }
@@ -94,8 +97,18 @@ mod tests {
     #[test]
     fn known_values() {
         const UNITS: [&[f64]; 12] = [
-            &[1.0, 1.0, 1.0], &[2.0, 2.0, 3.0, 2.0], &[3.0, 3.0, 3.0, 3.0], &[3.0, 3.0, 3.0, 3.0], &[2.0, 2.0, 2.0, 2.0], &[1.0, 2.0, 3.0, 4.0],
-            &[4.0, 4.0, 4.0, 4.0], &[1.0, 1.0, 2.0, 1.0], &[2.0, 2.0, 2.0, 2.0], &[5.0, 5.0, 5.0], &[1.0, 1.0, f64::NAN], &[3.0],
+            &[1.0, 1.0, 1.0],
+            &[2.0, 2.0, 3.0, 2.0],
+            &[3.0, 3.0, 3.0, 3.0],
+            &[3.0, 3.0, 3.0, 3.0],
+            &[2.0, 2.0, 2.0, 2.0],
+            &[1.0, 2.0, 3.0, 4.0],
+            &[4.0, 4.0, 4.0, 4.0],
+            &[1.0, 1.0, 2.0, 1.0],
+            &[2.0, 2.0, 2.0, 2.0],
+            &[5.0, 5.0, 5.0],
+            &[1.0, 1.0, f64::NAN],
+            &[3.0],
         ];
         let units = || UNITS.map(|unit| unit.iter().map(|x| (*x, 1)).collect());
         for (scale, expect) in [(Scale::Nominal, 0.743421052631579), (Scale::Ordinal, 0.8153875037548814), (Scale::Interval, 0.8491071428571428)] {

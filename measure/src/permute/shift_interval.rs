@@ -93,9 +93,8 @@ mod tests {
     #[test]
     fn follows_a_shift() {
         let ((reference, a), (current, b)) = (walk(80, 0.0), walk(60, 0.7));
-        let ci = |values: &[f64], level| {
-            clustered_mean_shift_ci(Rows { values: &reference, clusters: &a }, Rows { values, clusters: &b }, level).unwrap()
-        };
+        let ci =
+            |values: &[f64], level| clustered_mean_shift_ci(Rows { values: &reference, clusters: &a }, Rows { values, clusters: &b }, level).unwrap();
         let found = ci(&current, 0.95);
         assert!(found.low < found.shift && found.shift < found.high, "{found:?}");
         let moved = ci(&current.iter().map(|x| x + 3.0).collect::<Vec<_>>(), 0.95);

@@ -84,7 +84,8 @@ fn mann_whitney(pooled: &Pooled, counts: &[u32]) -> f64 {
 
 fn welch(pooled: &Pooled, counts: &[u32]) -> f64 {
     let (n, m) = sizes(pooled, counts);
-    let cells = || counts.iter().zip(&pooled.totals).zip(&pooled.centres).map(|((count, total), x)| (f64::from(*count), f64::from(total - count), *x));
+    let cells =
+        || counts.iter().zip(&pooled.totals).zip(&pooled.centres).map(|((count, total), x)| (f64::from(*count), f64::from(total - count), *x));
     let (side, rest) = cells().fold((0.0, 0.0), |sums, (count, other, x)| (sums.0 + count * x, sums.1 + other * x));
     let (mean, other_mean) = (side / n, rest / m);
     let square = |x: f64, mean: f64| (x - mean) * (x - mean);

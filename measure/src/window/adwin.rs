@@ -149,10 +149,12 @@ mod tests {
     /// `river.drift.ADWIN` on the same series: the rows at which it found a change.
     #[test]
     fn equals_river() {
-        let values: Vec<f64> = (1..=3000).map(|i| {
-            let step = |at: u32, by: f64| if i > at { by } else { 0.0 };
-            (f64::from(i) * 0.618_033_988_749_894_9).fract() + step(700, 0.5) + step(1500, 0.9) - step(2300, 1.3)
-        }).collect();
+        let values: Vec<f64> = (1..=3000)
+            .map(|i| {
+                let step = |at: u32, by: f64| if i > at { by } else { 0.0 };
+                (f64::from(i) * 0.618_033_988_749_894_9).fract() + step(700, 0.5) + step(1500, 0.9) - step(2300, 1.3)
+            })
+            .collect();
         let found: Vec<usize> = adwin(&values, 0.002).unwrap().iter().enumerate().filter(|(_, found)| **found).map(|(row, _)| row).collect();
         assert_eq!(found, [735, 1535, 2335]);
     }

@@ -44,7 +44,11 @@ impl History {
             let down = if below > 0 { median - self.sorted[below - 1] } else { f64::INFINITY };
             let up = if above < n { self.sorted[above] - median } else { f64::INFINITY };
             let deviation = down.min(up);
-            if down <= up { below = below.saturating_sub(1) } else { above += 1 }
+            if down <= up {
+                below = below.saturating_sub(1)
+            } else {
+                above += 1
+            }
             if place == lower {
                 at_lower = deviation;
             }

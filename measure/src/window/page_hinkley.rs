@@ -74,10 +74,12 @@ mod tests {
     /// `river.drift.PageHinkley` on the same series: the rows at which it found a change.
     #[test]
     fn equals_river() {
-        let values: Vec<f64> = (1..=3000).map(|i| {
-            let step = |at: u32, by: f64| if i > at { by } else { 0.0 };
-            (f64::from(i) * 0.618_033_988_749_894_9).fract() + step(700, 0.5) + step(1500, 0.9) - step(2300, 1.3)
-        }).collect();
+        let values: Vec<f64> = (1..=3000)
+            .map(|i| {
+                let step = |at: u32, by: f64| if i > at { by } else { 0.0 };
+                (f64::from(i) * 0.618_033_988_749_894_9).fract() + step(700, 0.5) + step(1500, 0.9) - step(2300, 1.3)
+            })
+            .collect();
         let found = page_hinkley(&values, PageHinkley::default()).unwrap();
         let found: Vec<usize> = found.iter().enumerate().filter(|(_, found)| **found).map(|(row, _)| row).collect();
         assert_eq!(found, [808, 1557, 2339]);

@@ -27,7 +27,13 @@ pub fn relative_entropy(values: &[f64], low: f64, high: f64, window: usize, refr
     if !(low < high) {
         return Err(Error::Range { measure: "relative_entropy", parameter: "high", wants: "above low", value: high });
     }
-    let mut state = State { window, seen: Vec::new(), bins: VecDeque::new(), counts: [0.0; N_BINS], limit: chi_square_quantile(1.0 - LEVEL, N_BINS as f64 - 1.0) };
+    let mut state = State {
+        window,
+        seen: Vec::new(),
+        bins: VecDeque::new(),
+        counts: [0.0; N_BINS],
+        limit: chi_square_quantile(1.0 - LEVEL, N_BINS as f64 - 1.0),
+    };
     let mut told = Told { refractory, highest: VecDeque::new() };
     let bin = |x: f64| {
         let share = (x - low) / (high - low) * N_BINS as f64;

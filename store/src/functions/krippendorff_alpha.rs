@@ -118,7 +118,8 @@ impl Accumulator for State {
 
     fn merge_batch(&mut self, parts: &[ArrayRef]) -> Result<()> {
         for row in 0..parts[0].len() {
-            let (units, values, counts) = (items::<UInt64Type>(&parts[0], row), items::<Float64Type>(&parts[1], row), items::<UInt64Type>(&parts[2], row));
+            let (units, values, counts) =
+                (items::<UInt64Type>(&parts[0], row), items::<Float64Type>(&parts[1], row), items::<UInt64Type>(&parts[2], row));
             (0..units.len()).try_for_each(|at| self.add(units.value(at), values.value(at), counts.value(at)))?;
             self.scale = self.scale.max(items::<UInt64Type>(&parts[3], row).value(0));
         }

@@ -3,8 +3,8 @@
 use datafusion::logical_expr::ScalarUDF;
 use serde_json::Value;
 
-use super::text_of_text::text_of_text;
 use super::function::Make;
+use super::text_of_text::text_of_text;
 use super::{Function, Section};
 
 pub(super) const INPUT: Function = Function {

@@ -7,8 +7,8 @@
 mod adwin;
 mod aggregate;
 mod bh;
-mod bounded_mean_cs;
 pub(crate) mod bounded;
+mod bounded_mean_cs;
 mod cell;
 mod chi2_p_value;
 mod cohen_kappa;
@@ -58,8 +58,8 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 
-pub use function::{Function, Section};
 use function::Make;
+pub use function::{Function, Section};
 pub use reference::reference;
 
 /// Every SQL function of karat's own, in the order of `docs/sql.md`.

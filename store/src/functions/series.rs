@@ -193,7 +193,8 @@ fn to_array(found: Measured, values: &ArrayRef, returns: &DataType) -> Result<Ar
         }
         Measured::Intervals(intervals) => {
             let DataType::Struct(fields) = returns else { return exec_err!("an interval has two ends") };
-            let end = |end: fn(&Interval) -> f64| Arc::new(intervals.iter().map(|interval| number(end(interval))).collect::<Float64Array>()) as ArrayRef;
+            let end =
+                |end: fn(&Interval) -> f64| Arc::new(intervals.iter().map(|interval| number(end(interval))).collect::<Float64Array>()) as ArrayRef;
             Arc::new(StructArray::try_new(fields.clone(), vec![end(|ends| ends.low), end(|ends| ends.high)], None)?)
         }
     })

@@ -39,7 +39,9 @@ impl Kind for WilsonCi {
             [value] if passed(value) => Ok(vec![DataType::Float64]),
             [value, of] if passed(value) && level(of) => Ok(vec![DataType::Float64; 2]),
             [successes, n] if successes.is_integer() && n.is_integer() => Ok(vec![DataType::Int64; 2]),
-            [successes, n, of] if successes.is_integer() && n.is_integer() && level(of) => Ok(vec![DataType::Int64, DataType::Int64, DataType::Float64]),
+            [successes, n, of] if successes.is_integer() && n.is_integer() && level(of) => {
+                Ok(vec![DataType::Int64, DataType::Int64, DataType::Float64])
+            }
             _ => plan_err!("wilson_ci takes wilson_ci(passed [, level]) or, as whole numbers, wilson_ci(successes, n [, level])"),
         }
     }
@@ -106,7 +108,8 @@ impl Accumulator for State {
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let rate = self.successes as f64 / self.n as f64;
         let found = wilson(self.successes, self.n, self.parameters.get(0, 0.95));
-        let cells = |ends: measure::Interval| Cell::Record(vec![Cell::Count(self.n), Cell::Number(rate), Cell::Number(ends.low), Cell::Number(ends.high)]);
+        let cells =
+            |ends: measure::Interval| Cell::Record(vec![Cell::Count(self.n), Cell::Number(rate), Cell::Number(ends.low), Cell::Number(ends.high)]);
         scalar(found.map(cells), &self.returns)
     }
 
