@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use parking_lot::RwLock;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::message::{Header, Message as _, OwnedHeaders, OwnedMessage};
+use rdkafka::message::{Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use schema::Tenant;
 use store::Budget;
@@ -31,6 +31,14 @@ pub struct Gateway {
     producer: RwLock<FutureProducer<Listener>>,
     memory: Arc<Budget>,
     health: KafkaHealth,
+}
+
+/// Why a message was not delivered.
+enum Failure {
+    /// It is more than a broker takes; here it is again.
+    TooLarge(Vec<u8>),
+    /// Something else, which may pass.
+    Other(ClientError),
 }
 
 impl Gateway {
@@ -66,14 +74,13 @@ impl Gateway {
             for outcome in sent {
                 match outcome {
                     Ok(()) => self.health.delivered(1),
-                    Err((error, message)) if is_too_large(&error) => refused.push(message),
-                    Err((error, _)) => return Err(self.refusal(&error)),
+                    Err(Failure::TooLarge(body)) => refused.push(body),
+                    Err(Failure::Other(error)) => return Err(self.refusal(&error)),
                 }
             }
             // The topic takes less than these settings say.
-            for message in refused {
-                let body = message.payload().unwrap_or_default();
-                let pieces = split(signal, body, body.len() / 2)?;
+            for body in refused {
+                let pieces = split(signal, &body, body.len() / 2)?;
                 n_too_large += pieces.n_too_large;
                 waiting.bodies.extend(pieces.bodies);
             }
@@ -89,12 +96,16 @@ impl Gateway {
         }
     }
 
-    async fn deliver(&self, tenant: &Tenant, signal: Signal, body: &[u8]) -> Result<(), (ClientError, OwnedMessage)> {
+    async fn deliver(&self, tenant: &Tenant, signal: Signal, body: &[u8]) -> Result<(), Failure> {
         let key = XxHash3_128::oneshot(body).to_be_bytes();
         let headers = OwnedHeaders::new().insert(Header { key: TENANT, value: Some(tenant.as_str()) });
         let record = FutureRecord::to(self.config.topics.of(signal)).key(&key).payload(body).headers(headers);
         let producer = self.producer.read().clone();
-        producer.send(record, Duration::ZERO).await.map(drop)
+        match producer.send(record, Duration::ZERO).await {
+            Ok(_) => Ok(()),
+            Err((error, message)) if is_too_large(&error) => Err(Failure::TooLarge(message.payload().unwrap_or_default().to_vec())),
+            Err((error, _)) => Err(Failure::Other(error)),
+        }
     }
 
     /// Says what a sender should do about a failed delivery. Whatever may pass is worth another try, also what an operator must mend.
