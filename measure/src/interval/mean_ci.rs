@@ -22,13 +22,13 @@ pub fn mean_ci(moments: &Moments, level: f64) -> Result<Interval, Error> {
 /// `x̄ ± t √(G/(G−1) · Σ_g (S_g − n_g x̄)²) / n`, G − 1 degrees of freedom, out of each cluster's count and sum. A little too narrow where there
 /// are few clusters of unequal sizes. Errors below two clusters, or where the level is not between 0 and 1.
 /// Source: Miller, "Adding error bars to evals" (2024), appendix A.
-pub fn clustered_mean_ci(clusters: impl IntoIterator<Item = (u64, f64)> + Clone, level: f64) -> Result<Interval, Error> {
+pub fn clustered_mean_ci(clusters: &[(u64, f64)], level: f64) -> Result<Interval, Error> {
     open_unit("mean_ci", "level", level)?;
-    let filled = || clusters.clone().into_iter().filter(|(n, _)| *n > 0);
-    let (n, sum, g) = filled().fold((0.0, 0.0, 0_u32), |(n, sum, g), (count, part)| (n + count as f64, sum + part, g + 1));
+    let filled = || clusters.iter().filter(|(n, _)| *n > 0);
+    let (n, sum, g) = filled().fold((0.0, 0.0, 0_u32), |(n, sum, g), (count, part)| (n + *count as f64, sum + part, g + 1));
     at_least("mean_ci", "clusters", 2, g as usize)?;
     let mean = sum / n;
-    let squares: f64 = filled().map(|(count, part)| (part - count as f64 * mean).powi(2)).sum();
+    let squares: f64 = filled().map(|(count, part)| (part - *count as f64 * mean).powi(2)).sum();
     let g = f64::from(g);
     let half = t_quantile(0.5 + level / 2.0, g - 1.0) * (g / (g - 1.0) * squares).sqrt() / n;
     Ok(Interval { low: mean - half, high: mean + half })
@@ -49,8 +49,8 @@ mod tests {
     #[test]
     fn single_values_as_clusters() {
         let values = [3.0, 5.0, 6.0, 9.0, 11.0];
-        let (by_cluster, plain) = (clustered_mean_ci(values.map(|x| (1, x)), 0.9).unwrap(), mean_ci(&Moments::of(&values), 0.9).unwrap());
+        let (by_cluster, plain) = (clustered_mean_ci(&values.map(|x| (1, x)), 0.9).unwrap(), mean_ci(&Moments::of(&values), 0.9).unwrap());
         assert!((by_cluster.low - plain.low).abs() < 1e-12 && (by_cluster.high - plain.high).abs() < 1e-12);
-        assert!(clustered_mean_ci([(5, 2.0)], 0.9).is_err() && mean_ci(&Moments::of(&[1.0]), 0.9).is_err());
+        assert!(clustered_mean_ci(&[(5, 2.0)], 0.9).is_err() && mean_ci(&Moments::of(&[1.0]), 0.9).is_err());
     }
 }

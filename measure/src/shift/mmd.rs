@@ -138,7 +138,6 @@ pub fn mmd(reference: &[Unit], current: &[Unit]) -> Result<MmdTest, Error> {
 
 /// `‖mean of the side − mean of the rest‖²`.
 fn square_distance(side: &Unit, all: &Unit) -> f64 {
-    #[expect(clippy::cast_possible_truncation, reason = "a share needs no more digits than the sums have")]
     let (n, rest) = (1.0 / side.n as f32, 1.0 / (all.n - side.n) as f32);
     side.sums.iter().zip(&all.sums).map(|(side, all)| f64::from((side * n - (all - side) * rest).powi(2))).sum()
 }

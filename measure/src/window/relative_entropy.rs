@@ -24,7 +24,7 @@ const SEEN_MAX: usize = 1_000;
 /// Source: Wang and others, "Statistical techniques for online anomaly detection in data centers" (2011).
 pub fn relative_entropy(values: &[f64], low: f64, high: f64, window: usize, refractory: usize) -> Result<Vec<f64>, Error> {
     at_least("relative_entropy", "rows a window", 2, window)?;
-    if !(low < high) {
+    if low.is_nan() || high.is_nan() || low >= high {
         return Err(Error::Range { measure: "relative_entropy", parameter: "high", wants: "above low", value: high });
     }
     let mut state = State {

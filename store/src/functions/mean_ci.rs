@@ -148,7 +148,7 @@ impl Accumulator for State {
                 // In order, so that the sums do not hang on the order of a hash map.
                 let mut sums: Vec<(u64, f64)> = clusters.values().copied().collect();
                 sums.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-                clustered_mean_ci(sums.iter().copied(), level)
+                clustered_mean_ci(&sums, level)
             }
         };
         let cells = |ends: measure::Interval| {
