@@ -24,11 +24,11 @@ pub fn mean_ci(moments: &Moments, level: f64) -> Result<Interval, Error> {
 /// Source: Miller, "Adding error bars to evals" (2024), appendix A.
 pub fn clustered_mean_ci(clusters: &[(u64, f64)], level: f64) -> Result<Interval, Error> {
     open_unit("mean_ci", "level", level)?;
-    let filled = || clusters.iter().copied().filter(|(n, _)| *n > 0);
-    let (n, sum, g) = filled().fold((0.0, 0.0, 0_u32), |(n, sum, g), (count, part)| (n + count as f64, sum + part, g + 1));
+    let filled = || clusters.iter().filter(|(n, _)| *n > 0);
+    let (n, sum, g) = filled().fold((0.0, 0.0, 0_u32), |(n, sum, g), (count, part)| (n + *count as f64, sum + part, g + 1));
     at_least("mean_ci", "clusters", 2, g as usize)?;
     let mean = sum / n;
-    let squares: f64 = filled().map(|(count, part)| (part - count as f64 * mean).powi(2)).sum();
+    let squares: f64 = filled().map(|(count, part)| (part - *count as f64 * mean).powi(2)).sum();
     let g = f64::from(g);
     let half = t_quantile(0.5 + level / 2.0, g - 1.0) * (g / (g - 1.0) * squares).sqrt() / n;
     Ok(Interval { low: mean - half, high: mean + half })

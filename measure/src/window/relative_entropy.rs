@@ -1,6 +1,5 @@
 //! A change of the distribution of a series, window by window.
 
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use crate::error::{Error, at_least};
@@ -25,7 +24,7 @@ const SEEN_MAX: usize = 1_000;
 /// Source: Wang and others, "Statistical techniques for online anomaly detection in data centers" (2011).
 pub fn relative_entropy(values: &[f64], low: f64, high: f64, window: usize, refractory: usize) -> Result<Vec<f64>, Error> {
     at_least("relative_entropy", "rows a window", 2, window)?;
-    if low.partial_cmp(&high) != Some(Ordering::Less) {
+    if low.is_nan() || high.is_nan() || low >= high {
         return Err(Error::Range { measure: "relative_entropy", parameter: "high", wants: "above low", value: high });
     }
     let mut state = State {
