@@ -20,7 +20,7 @@ use crate::server::{Server, TENANTS, karat, settings_for_two_tenants};
 
 /// How often the ingester is killed.
 const KILLS: u32 = 12;
-const SEED: u64 = 0x6b_6166_6b61;
+const SEED: u64 = 0x006b_6166_6b61;
 /// Moments between two steps of a commit.
 const MOMENTS: [&str; 4] = ["RowsSealed", "FilesWritten", "CommitLinked", "Committed"];
 
