@@ -10,6 +10,10 @@ demo:
 test:
     cargo test --workspace
 
+# The tests of gateway and ingester too; needs libssl-dev. With KARAT_SERVICE_TESTS=1 against a real broker.
+test-kafka:
+    cargo test --workspace --features kafka kafka
+
 # Everything that CI checks, on what is installed here.
 check:
     cargo fmt --all --check

@@ -1,4 +1,4 @@
-"""Plans and runs the queries of store/examples/history.rs through delta-rs' own scan, over the table that the example left with --data.
+"""Plans and runs the queries of benches/history.rs through delta-rs' own scan, over the table that the example left with --data.
 
 bash tests/services/lake.sh duckdb "$PWD/benches/delta_rs_scan.py" DIR/default/spans
 """

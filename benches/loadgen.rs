@@ -1,7 +1,7 @@
 //! Drives an OTLP server with pre-encoded GenAI spans, and prints what it measured as one JSON line.
 //!
 //! `cargo run --release --example loadgen -- --help`. The same program drives karat and its peers, so that a ratio compares the
-//! servers and nothing else. Bodies are encoded before the clock starts; only the ids inside are changed between two sends.
+//! servers and nothing else. Spans are made before the clock starts; over HTTP the bodies are encoded and compressed by then, too.
 
 #![allow(
     clippy::disallowed_methods,
@@ -14,23 +14,35 @@
     reason = "a measurement stops at the first surprise"
 )]
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use clap::Parser;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value as Any};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use prost::Message as _;
 use tonic::codec::CompressionEncoding;
+use tonic::transport::Channel;
 
 #[derive(Debug, Clone, Parser)]
 struct Args {
-    /// OTLP/gRPC endpoint.
+    /// Address of the server: OTLP/gRPC, or with `--http` the base URL of OTLP/HTTP.
     #[arg(long, default_value = "http://127.0.0.1:4317")]
     endpoint: String,
+    /// Sends protobuf over HTTP to `/v1/traces` below the endpoint.
+    #[arg(long)]
+    http: bool,
+    /// Header of every HTTP request, as `name=value`.
+    #[arg(long)]
+    header: Option<String>,
     /// Spans to send in all.
     #[arg(long, default_value_t = 200_000)]
     spans: u64,
@@ -52,10 +64,27 @@ struct Args {
     /// First span id, so that several runs against one server do not collide.
     #[arg(long, default_value_t = 1)]
     first: u64,
-    /// Newest start time, nanoseconds since 1970; the spans lie in the hour before it.
+    /// Sends again at once when told to come back later.
+    #[arg(long)]
+    impatient: bool,
+    /// Newest start time, nanoseconds since 1970; now where it is not given.
     #[arg(long)]
     now_nanos: Option<u64>,
+    /// The spans lie in so many hours before the newest.
+    #[arg(long, default_value_t = 1)]
+    hours: u64,
 }
+
+/// Bytes of a span's own fields and short attributes, beside question and answer.
+const FRAME_BYTES: usize = 560;
+/// Model asked for, model that answered, and how many of ten calls it gets.
+const MODELS: [(&str, &str, &str, u64); 4] = [
+    ("openai", "gpt-4o-mini", "gpt-4o-mini-2024-07-18", 5),
+    ("openai", "gpt-4o", "gpt-4o-2024-08-06", 2),
+    ("anthropic", "claude-sonnet-4-5", "claude-sonnet-4-5-20250929", 2),
+    ("mistral_ai", "mistral-large-latest", "mistral-large-2411", 1),
+];
+const SERVICES: [&str; 5] = ["checkout", "support", "search", "reports", "onboarding"];
 
 fn text(key: &str, value: impl Into<String>) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(Any::StringValue(value.into())) }), ..KeyValue::default() }
@@ -65,58 +94,78 @@ fn int(key: &str, value: i64) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(Any::IntValue(value)) }), ..KeyValue::default() }
 }
 
-/// A chat span with a question and an answer that are not the same twice, as real ones are not.
-fn span(number: u64, bytes: usize, now_nanos: u64) -> Span {
+/// Spreads `number` over all of `u64`, another way for each `salt`.
+fn hash(number: u64, salt: u64) -> u64 {
+    let mixed = (number ^ salt.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 16
+}
+
+/// Words without end, not the same twice, as real prose is not.
+fn prose(number: u64, salt: u64, len: usize) -> String {
     let words = ["ledger", "carat", "assay", "refine", "invoice", "metal", "weight", "stamp", "alloy", "vault", "customs", "parcel"];
-    let pick = |salt: u64, i: usize| {
-        let hash = (number ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(i as u64).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        words[(hash >> 33) as usize % words.len()]
-    };
-    let prose = |salt: u64, len: usize| {
-        let mut out = String::with_capacity(len + 10);
-        for i in 0.. {
-            if out.len() >= len {
-                break;
-            }
-            out.push_str(pick(salt, i));
-            out.push(' ');
+    let mut out = String::with_capacity(len + 10);
+    for i in 0.. {
+        if out.len() >= len {
+            break;
         }
-        out
-    };
-    let body = bytes.saturating_sub(700) / 2;
-    let (question, answer) = (prose(1, body), prose(2, body));
-    let start = now_nanos - 3_600_000_000_000 + (number % 3_500_000) * 1_000_000;
+        out.push_str(words[hash(number, salt << 32 | i) as usize % words.len()]);
+        out.push(' ');
+    }
+    out
+}
+
+/// One chat call; five make a trace, twenty a session.
+fn span(args: &Args, number: u64, now_nanos: u64) -> Span {
+    let share = hash(number, 1) % 10;
+    let mut below = 0;
+    let (provider, asked, answered, _) = *MODELS
+        .iter()
+        .find(|model| {
+            below += model.3;
+            share < below
+        })
+        .unwrap();
+    let body = args.bytes.saturating_sub(FRAME_BYTES) / 2;
+    let window_ms = args.hours * 3_600_000;
+    let start = now_nanos - window_ms * 1_000_000 + hash(number / 5, 2) % window_ms * 1_000_000 + number % 5 * 1_000;
+    let failed = hash(number, 3).is_multiple_of(50);
+    let mut attributes = vec![
+        text("gen_ai.operation.name", "chat"),
+        text("gen_ai.provider.name", provider),
+        text("gen_ai.request.model", asked),
+        text("gen_ai.response.model", answered),
+        int("gen_ai.usage.input_tokens", 200 + (hash(number, 4) % 800) as i64),
+        int("gen_ai.usage.output_tokens", 50 + (hash(number, 5) % 300) as i64),
+    ];
+    if args.bytes > FRAME_BYTES {
+        let message = |role: &str, text: String| serde_json::json!([{"role": role, "parts": [{"type": "text", "content": text}]}]).to_string();
+        attributes.push(text("gen_ai.response.id", format!("chatcmpl-{number:016x}")));
+        attributes.push(text("gen_ai.conversation.id", format!("session-{}", number / 20)));
+        attributes.push(text("user.id", format!("user-{}", hash(number / 20, 6) % 5_000)));
+        attributes.push(text("gen_ai.input.messages", message("user", prose(number, 1, body))));
+        attributes.push(text("gen_ai.output.messages", message("assistant", prose(number, 2, body))));
+    }
+    if failed {
+        attributes.push(text("error.type", "timeout"));
+    }
     Span {
         trace_id: (u128::from(number / 5) << 64 | 0xabcdef).to_be_bytes().to_vec(),
         span_id: number.to_be_bytes().to_vec(),
-        name: "chat gpt-4o-mini".to_owned(),
+        name: format!("chat {asked}"),
         kind: 3,
         start_time_unix_nano: start,
-        end_time_unix_nano: start + 800_000_000 + number % 700_000_000,
-        attributes: vec![
-            text("gen_ai.operation.name", "chat"),
-            text("gen_ai.provider.name", "openai"),
-            text("gen_ai.request.model", "gpt-4o-mini"),
-            text("gen_ai.response.model", "gpt-4o-mini-2024-07-18"),
-            text("gen_ai.response.id", format!("chatcmpl-{number:016x}")),
-            int("gen_ai.usage.input_tokens", 200 + (number % 800) as i64),
-            int("gen_ai.usage.output_tokens", 50 + (number % 300) as i64),
-            text("gen_ai.conversation.id", format!("session-{}", number / 20)),
-            text("gen_ai.input.messages", serde_json::json!([{"role": "user", "parts": [{"type": "text", "content": question}]}]).to_string()),
-            text(
-                "gen_ai.output.messages",
-                serde_json::json!([{"role": "assistant", "parts": [{"type": "text", "content": answer}], "finish_reason": "stop"}]).to_string(),
-            ),
-        ],
+        end_time_unix_nano: start + 300_000_000 + hash(number, 7) % 1_500_000_000,
+        attributes,
+        status: failed.then(|| Status { code: 2, message: "the model did not answer in time".to_owned() }),
         ..Span::default()
     }
 }
 
 fn request(args: &Args, number: u64, now_nanos: u64) -> ExportTraceServiceRequest {
     let first = args.first + number * args.batch;
-    let spans = (first..first + args.batch).map(|number| span(number, args.bytes, now_nanos)).collect();
-    let resource =
-        Resource { attributes: vec![text("service.name", "loadgen"), text("deployment.environment.name", "bench")], ..Resource::default() };
+    let spans = (first..first + args.batch).map(|number| span(args, number, now_nanos)).collect();
+    let service = SERVICES[hash(first, 8) as usize % SERVICES.len()];
+    let resource = Resource { attributes: vec![text("service.name", service), text("deployment.environment.name", "bench")], ..Resource::default() };
     ExportTraceServiceRequest {
         resource_spans: vec![ResourceSpans {
             resource: Some(resource),
@@ -131,41 +180,123 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
     sorted.get(index as usize).copied().unwrap_or(f64::NAN)
 }
 
+/// What is sent: messages that the gRPC client encodes, or bodies that are ready.
+enum Load {
+    Grpc(Vec<ExportTraceServiceRequest>),
+    Http(Vec<Bytes>),
+}
+
+impl Load {
+    /// Makes all requests; returns them with the bytes of their protobuf before compression.
+    fn make(args: &Args, now_nanos: u64) -> (Load, usize) {
+        let requests = (0..args.spans / args.batch).map(|number| request(args, number, now_nanos));
+        if !args.http {
+            let requests: Vec<_> = requests.collect();
+            let bytes = requests.iter().map(prost::Message::encoded_len).sum();
+            return (Load::Grpc(requests), bytes);
+        }
+        let mut bytes = 0;
+        let bodies = requests.map(|request| {
+            let body = request.encode_to_vec();
+            bytes += body.len();
+            compressed(&args.compression, body).into()
+        });
+        let bodies = bodies.collect();
+        (Load::Http(bodies), bytes)
+    }
+}
+
+fn compressed(how: &str, body: Vec<u8>) -> Vec<u8> {
+    match how {
+        "gzip" => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(&body).and_then(|()| encoder.finish()).expect("gzip")
+        }
+        "zstd" => zstd::encode_all(body.as_slice(), 1).expect("zstd"),
+        _ => body,
+    }
+}
+
+/// One sender with a connection of its own.
+enum Client {
+    Grpc(TraceServiceClient<Channel>),
+    Http { client: reqwest::Client, url: String },
+}
+
+impl Client {
+    async fn connect(args: &Args) -> Client {
+        if args.http {
+            let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"))]);
+            if args.compression != "none" {
+                headers.insert(CONTENT_ENCODING, args.compression.parse().expect("a compression"));
+            }
+            if let Some((name, value)) = args.header.as_deref().and_then(|header| header.split_once('=')) {
+                headers.insert(name.parse::<HeaderName>().expect("a header"), value.parse().expect("a header's value"));
+            }
+            let client = reqwest::Client::builder().no_proxy().default_headers(headers).build().expect("an HTTP client");
+            return Client::Http { client, url: format!("{}/v1/traces", args.endpoint) };
+        }
+        let client = TraceServiceClient::connect(args.endpoint.clone()).await.expect("cannot reach the endpoint").max_encoding_message_size(64 << 20);
+        Client::Grpc(match args.compression.as_str() {
+            "gzip" => client.send_compressed(CompressionEncoding::Gzip),
+            "zstd" => client.send_compressed(CompressionEncoding::Zstd),
+            _ => client,
+        })
+    }
+
+    /// Sends request `number`: nothing where there is no such request, false where the server says to come back later.
+    async fn send(&mut self, load: &Load, number: usize) -> Option<bool> {
+        match (self, load) {
+            (Client::Grpc(client), Load::Grpc(requests)) => match client.export(requests.get(number)?.clone()).await {
+                Ok(_) => Some(true),
+                Err(status) => {
+                    assert!(matches!(status.code(), tonic::Code::Unavailable | tonic::Code::ResourceExhausted), "{status:?}");
+                    Some(false)
+                }
+            },
+            (Client::Http { client, url }, Load::Http(bodies)) => {
+                let post = client.post(&*url).body(bodies.get(number)?.clone());
+                let status = post.send().await.expect("the server does not answer").status();
+                assert!(status.is_success() || matches!(status.as_u16(), 429 | 503), "{status}");
+                Some(status.is_success())
+            }
+            _ => unreachable!("client and load are made from the same flags"),
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() {
     let args = Args::parse();
     let now_nanos =
         args.now_nanos.unwrap_or_else(|| std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64));
-    let n_requests = args.spans / args.batch;
-    let requests: Arc<Vec<_>> = Arc::new((0..n_requests).map(|number| request(&args, number, now_nanos)).collect());
-    let bytes: usize = requests.iter().map(prost::Message::encoded_len).sum();
+    let (load, bytes) = Load::make(&args, now_nanos);
+    let load = Arc::new(load);
 
     let next = Arc::new(AtomicU64::new(0));
     let n_retries = Arc::new(AtomicU64::new(0));
     let begin = Instant::now();
     let mut tasks = Vec::new();
     for _ in 0..args.clients {
-        let (args, requests, next, n_retries) = (args.clone(), Arc::clone(&requests), Arc::clone(&next), Arc::clone(&n_retries));
+        let (args, load, next, n_retries) = (args.clone(), Arc::clone(&load), Arc::clone(&next), Arc::clone(&n_retries));
         tasks.push(tokio::spawn(async move {
-            let mut client =
-                TraceServiceClient::connect(args.endpoint.clone()).await.expect("cannot reach the endpoint").max_encoding_message_size(64 << 20);
-            client = match args.compression.as_str() {
-                "gzip" => client.send_compressed(CompressionEncoding::Gzip),
-                "zstd" => client.send_compressed(CompressionEncoding::Zstd),
-                _ => client,
-            };
+            let mut client = Client::connect(&args).await;
             let mut latencies_ms = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(request) = requests.get(number as usize) else { return latencies_ms };
                 // At a set rate the wait is counted from when the request was due: a stall must not hide behind a slow sender.
                 let due =
                     if args.rate > 0 { begin + Duration::from_secs_f64((number * args.batch) as f64 / args.rate as f64) } else { Instant::now() };
                 tokio::time::sleep_until(due.into()).await;
-                while let Err(status) = client.export(request.clone()).await {
-                    assert!(matches!(status.code(), tonic::Code::Unavailable | tonic::Code::ResourceExhausted), "{status:?}");
-                    n_retries.fetch_add(1, Ordering::Relaxed);
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                loop {
+                    match client.send(&load, number as usize).await {
+                        None => return latencies_ms,
+                        Some(true) => break,
+                        Some(false) => n_retries.fetch_add(1, Ordering::Relaxed),
+                    };
+                    if !args.impatient {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
                 }
                 latencies_ms.push(due.elapsed().as_secs_f64() * 1_000.0);
             }
@@ -177,7 +308,7 @@ async fn main() {
     }
     let seconds = begin.elapsed().as_secs_f64();
     latencies_ms.sort_by(f64::total_cmp);
-    let spans = n_requests * args.batch;
+    let spans = args.spans / args.batch * args.batch;
     println!(
         "{}",
         serde_json::json!({

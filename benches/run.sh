@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # Measures ingest against the bars of benches/README.md, on this machine, in one run: karat, and a peer where it is installed.
-#   benches/run.sh [karat|phoenix|all]      KARAT_BENCH_SPANS=200000 spans for karat, PHOENIX_BENCH_SPANS=20000 for the peer
+#   benches/run.sh [karat|sizes|overload|peers|all]
+#     karat     2 KB spans: full rate, half of it, gzip, zstd, HTTP; and how soon a span is visible
+#     sizes     spans of 300 B, 2 KB, 20 KB and 200 KB
+#     overload  more than three times the load that it can take: memory, and what the quiet keep
+#     peers     otlp2parquet, MLflow and Phoenix with the same load generator, each installed at its first run
+#   KARAT_BENCH_SPANS=200000 spans for karat, PEER_BENCH_SPANS=20000 for the slow peers
 # Prints one JSON line a measurement. Needs a release build (made here), python3 and curl.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$HOME/.cache/karat/target}
-spans=${KARAT_BENCH_SPANS:-200000} peer_spans=${PHOENIX_BENCH_SPANS:-20000}
+spans=${KARAT_BENCH_SPANS:-200000} peer_spans=${PEER_BENCH_SPANS:-20000}
 what=${1:-all}
 [ -n "${KARAT_BENCH_NO_BUILD:-}" ] || cargo build --release --quiet --bin karat --example loadgen
 bin=$CARGO_TARGET_DIR/release
@@ -25,22 +30,23 @@ karat_sql() {
   curl -s --noproxy '*' "http://$http/api/v1/sql?format=csv" -H 'content-type: application/json' -d "{\"sql\": \"$1\"}" | tail -n 1
 }
 
-start_karat() { # sets pid, http, grpc
+start_karat() { # sets pid, http, grpc, otlp_http
   data=$work/karat-$RANDOM
   rm -f "$work/ready" # the one of the server before
   "$bin/karat" serve --data "$data" --otlp-grpc 127.0.0.1:0 --otlp-http 127.0.0.1:0 --http 127.0.0.1:0 >"$work/ready" 2>"$work/karat.log" &
   pid=$!; pids+=("$pid")
   until [ -s "$work/ready" ]; do sleep 0.05; done
   ready=$(head -n 1 "$work/ready")
-  http=$(field "$ready" http) grpc=$(field "$ready" otlp_grpc)
+  http=$(field "$ready" http) grpc=$(field "$ready" otlp_grpc) otlp_http=$(field "$ready" otlp_http)
 }
 
 karat_ingest() { # spans, extra flags of the load generator...
   local n=$1; shift
   start_karat
-  local cpu_0 cpu_1 rss now began report visible
+  local cpu_0 cpu_1 rss now began report visible endpoint=$grpc
+  case " $* " in *" --http "*) endpoint=$otlp_http ;; esac
   cpu_0=$(cpu_s "$pid") began=$(date +%s.%N)
-  report=$("$bin/examples/loadgen" --endpoint "http://$grpc" --spans "$n" "$@")
+  report=$("$bin/examples/loadgen" --endpoint "http://$endpoint" --spans "$n" "$@")
   until visible=$(karat_sql 'select count(*) from spans') && [ "$visible" = "$n" ]; do sleep 0.1; done
   local queryable_s; queryable_s=$(python3 -c "import time; print(time.time() - $began)")
   # The commit to Parquet is part of the price: wait until nothing is held, then read the CPU clock.
@@ -84,6 +90,22 @@ PY
   wait "$load"; kill -TERM "$pid"; wait "$pid" || true
 }
 
+overload() { # 64 requests of 200 KB under way at once, and one quiet sender beside them
+  start_karat
+  "$bin/examples/loadgen" --endpoint "http://$grpc" --spans "$spans" --clients 64 --impatient >"$work/noisy" &
+  local load=$!
+  sleep 1
+  local quiet; quiet=$("$bin/examples/loadgen" --endpoint "http://$grpc" --spans 500 --batch 10 --rate 100 --clients 1 --first 900000000)
+  wait "$load"
+  python3 - "$(cat "$work/noisy")" "$quiet" "$(rss_mb "$pid")" <<'PY'
+import json, sys
+noisy, quiet = map(json.loads, sys.argv[1:3])
+print(json.dumps({"karat_overload": {"rss_mb": round(float(sys.argv[3])), "acked_spans_per_s": round(noisy["spans_per_s"]), "refusals": noisy["retries"],
+  "quiet_ack_p50_ms": round(quiet["ack_p50_ms"], 1), "quiet_ack_p99_ms": round(quiet["ack_p99_ms"], 1), "quiet_refusals": quiet["retries"]}}))
+PY
+  kill -TERM "$pid"; wait "$pid" || true
+}
+
 case $what in
 karat | all)
   full=$(karat_ingest "$spans" --clients 8)
@@ -91,11 +113,25 @@ karat | all)
   karat_ingest "$spans" --clients 8 --rate "$(python3 -c 'import json,sys; print(int(json.loads(sys.argv[1])["karat"]["spans_per_s"] / 2))' "$full")"
   karat_ingest "$spans" --clients 8 --compression gzip
   karat_ingest "$spans" --clients 8 --compression zstd
+  karat_ingest "$spans" --clients 8 --http
+  karat_ingest "$spans" --clients 8 --http --compression gzip
   visibility
   ;;
 esac
 case $what in
-phoenix | all)
-  LOADGEN=$bin/examples/loadgen bash benches/peers/phoenix.sh "$peer_spans"
+sizes | all)
+  karat_ingest $((spans * 5)) --clients 8 --bytes 300 --batch 1000
+  karat_ingest "$spans" --clients 8 --bytes 2048 --batch 100
+  karat_ingest $((spans / 5)) --clients 8 --bytes 20480 --batch 20
+  karat_ingest $((spans / 50)) --clients 8 --bytes 204800 --batch 4
+  ;;
+esac
+case $what in overload | all) overload ;; esac
+case $what in
+peers | all)
+  export LOADGEN=$bin/examples/loadgen
+  bash benches/peers/otlp2parquet.sh "$spans"
+  bash benches/peers/mlflow.sh "$peer_spans"
+  bash benches/peers/phoenix.sh "$peer_spans"
   ;;
 esac

@@ -24,6 +24,13 @@ pub async fn get(url: &str, path: &str) -> anyhow::Result<reqwest::Response> {
     send(url, client.get(format!("{}{path}", url.trim_end_matches('/')))).await
 }
 
+/// Asks a server whether it is ready; an answer that it is not is one, too.
+pub async fn ready(url: &str) -> anyhow::Result<reqwest::Response> {
+    let client = reqwest::Client::builder().timeout(GRACE).no_proxy().build()?;
+    let answer = client.get(format!("{}/ready", url.trim_end_matches('/'))).send().await;
+    answer.with_context(|| format!("cannot reach {url}; is karat serving there?"))
+}
+
 /// Asks one query.
 pub async fn ask(url: &str, sql: &str, max_rows: usize, deadline: Duration) -> anyhow::Result<Answer> {
     let client = reqwest::Client::builder().timeout(deadline + GRACE).no_proxy().build()?;

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// What this process is for: `all`, `query` to read tables that other nodes write, or with Kafka between several machines `gateway` or
+    /// `ingester`. Default `all`.
+    pub role: Role,
     /// Where the three servers listen.
     pub listen: Listen,
     /// Bearer tokens; none means that everybody who reaches the ports may write and read.
@@ -25,6 +28,10 @@ pub struct Config {
     pub store: store::StoreConfig,
     /// The OTLP servers.
     pub collector: collector::CollectorConfig,
+    /// Kafka, for the roles `gateway` and `ingester`.
+    pub kafka: collector::kafka::KafkaConfig,
+    /// Query nodes that share the work of a query, for the role `query`.
+    pub cluster: Cluster,
     /// Scoring of landing spans.
     pub evaluator: evaluator::EvaluatorConfig,
     /// Monitors and alerts.
@@ -38,6 +45,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            role: Role::All,
             listen: Listen::default(),
             keys: Vec::new(),
             log: Log::default(),
@@ -45,12 +53,29 @@ impl Default for Config {
             prices: PathBuf::new(),
             store: store::StoreConfig::default(),
             collector: collector::CollectorConfig::default(),
+            kafka: collector::kafka::KafkaConfig::default(),
+            cluster: Cluster::default(),
             evaluator: evaluator::EvaluatorConfig::default(),
             monitor: monitor::MonitorConfig::default(),
             dashboard: dashboard::DashboardConfig::default(),
             telemetry: crate::telemetry::TelemetryConfig::default(),
         }
     }
+}
+
+/// What a process is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Everything on one machine, without Kafka.
+    #[default]
+    All,
+    /// Takes OTLP and writes it to Kafka; has no tables.
+    Gateway,
+    /// Reads Kafka into the tables, beside everything that `all` does.
+    Ingester,
+    /// Answers queries over tables that other nodes write; takes nothing in.
+    Query,
 }
 
 /// Where the servers listen. Loopback by default: nothing of karat's is reachable from outside unless told so.
@@ -63,12 +88,33 @@ pub struct Listen {
     pub otlp_http: SocketAddr,
     /// Dashboard and API.
     pub http: SocketAddr,
+    /// Tasks of other query nodes, for the role `query`.
+    pub cluster: SocketAddr,
 }
 
 impl Default for Listen {
     fn default() -> Self {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self { otlp_grpc: loopback(4317), otlp_http: loopback(4318), http: loopback(4319) }
+        Self { otlp_grpc: loopback(4317), otlp_http: loopback(4318), http: loopback(4319), cluster: loopback(4320) }
+    }
+}
+
+/// Query nodes that share the work of a query.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cluster {
+    /// Addresses of all query nodes, this one among them, such as `http://10.0.0.5:4320`; empty where each node answers alone.
+    pub nodes: Vec<String>,
+    /// Bytes of files that are worth a task of their own: less network against more hands. Default 16 MiB.
+    pub task_bytes: usize,
+    /// Name of the environment variable that holds the secret which all nodes share.
+    pub secret_env: String,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        let store::ClusterConfig { nodes, task_bytes } = store::ClusterConfig::default();
+        Self { nodes, task_bytes, secret_env: "KARAT_CLUSTER_SECRET".to_owned() }
     }
 }
 
@@ -146,6 +192,11 @@ impl Config {
         &self.store.data
     }
 
+    /// Resolves the password for Kafka from the environment.
+    pub fn kafka_password(&self, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+        Some(&self.kafka.password_env).filter(|name| !name.is_empty()).and_then(|name| variable(name)).filter(|password| !password.is_empty())
+    }
+
     /// Resolves the bearer tokens from the environment.
     pub fn keys(&self, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Keys> {
         let mut keys = Vec::new();
@@ -161,6 +212,7 @@ impl Config {
 
 /// Variables that mean something else than a setting.
 const RESERVED: &[&str] = &[
+    "KARAT_CLUSTER_SECRET",
     "KARAT_CONFIG",
     "KARAT_FAILPOINT",
     "KARAT_URL",

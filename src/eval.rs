@@ -1,14 +1,17 @@
 //! `karat eval`, and with it `validate`, `compare` and `aa`.
 
-use std::io::Write as _;
+use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand, ValueEnum};
 use collector::Decoder;
 use evaluator::git::Git;
 use evaluator::suite::{Compare, load};
-use evaluator::{EvalFormat, Options, aa, cli_eval, compare, read_report, validate, write_as};
+use evaluator::{
+    BatchFiles, BatchPlace, Control, EvalFormat, Journaling, Options, Progress, Resume, aa, cli_eval, compare, read_report, validate, write_as,
+};
 use schema::Tenant;
 use store::Store;
 
@@ -46,6 +49,27 @@ pub struct EvalArgs {
     /// Tenant whose tables are meant, with --data.
     #[arg(long, default_value = "default")]
     pub tenant: String,
+    /// Go on with the last run of the suite: what it scored is taken over.
+    #[arg(long)]
+    pub resume: bool,
+    /// Go on with the last run of the suite, and ask again for what errored or could not be judged.
+    #[arg(long)]
+    pub retry_errors: bool,
+    /// Ask judges again what they answered before, and keep nothing of it.
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Ask no judge: write the questions into this file (OpenAI's batch form, which vLLM's offline runner reads).
+    #[arg(long, value_name = "FILE")]
+    pub batch_write: Option<PathBuf>,
+    /// Take over the judges' answers in this file, which a batch gave.
+    #[arg(long, value_name = "FILE")]
+    pub batch_read: Option<PathBuf>,
+    /// Have judges on Amazon Bedrock answer by batch inference over this place (s3://bucket/prefix): half of the price, within a day.
+    #[arg(long, value_name = "S3 URI", requires = "batch_role")]
+    pub batch_s3: Option<String>,
+    /// Role (ARN) that lets Bedrock read and write there.
+    #[arg(long, value_name = "ARN", requires = "batch_s3")]
+    pub batch_role: Option<String>,
 }
 
 /// Something else than running suites.
@@ -126,7 +150,8 @@ pub async fn run(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
         Some(EvalCommand::Aa { suite, pairs }) => {
             let env = |name: &str| std::env::var(name).ok();
             let git = Git::of(suite.parent().unwrap_or(suite));
-            let options = Options { config: config.evaluator.clone(), env: &env, compare: Compare::Nothing, git, store: None };
+            let options =
+                Options { config: config.evaluator.clone(), env: &env, compare: Compare::Nothing, git, store: None, control: Control::default() };
             let report = aa::aa(suite, *pairs, &options, clock::now()).await?;
             write!(std::io::stdout().lock(), "{}", report.text())?;
             Ok(0)
@@ -171,26 +196,36 @@ async fn run_suites(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
     let env = |name: &str| std::env::var(name).ok();
     let kept = open_store(config, args).await?;
     let mut worst = 0;
+    let mut settings = config.evaluator.clone();
+    if args.no_cache {
+        settings.calls.cache_bytes_max = 0;
+    }
+    let resume = match (args.retry_errors, args.resume) {
+        (true, _) => Resume::WithoutErrors,
+        (false, true) => Resume::Scored,
+        (false, false) => Resume::Nothing,
+    };
+    let place = args.batch_s3.clone().zip(args.batch_role.clone()).map(|(uri, role)| BatchPlace { uri, role });
     for suite in &args.suites {
         let compare = match (&args.baseline, args.no_baseline) {
             (Some(file), _) => Compare::File(file.clone()),
             (None, true) => Compare::Nothing,
             (None, false) => Compare::Suite,
         };
-        let outcome = cli_eval(
-            &evaluator::EvalArgs {
-                suite: suite.clone(),
-                compare,
-                update_baseline: args.update_baseline,
-                format: args.format.into(),
-                output: args.output.clone(),
-                config: config.evaluator.clone(),
-                env: &env,
-                store: kept.as_ref().map(|(store, tenant)| (store, tenant)),
-            },
-            clock::now(),
-        )
-        .await;
+        let progress = Progress::default();
+        let arguments = evaluator::EvalArgs {
+            suite: suite.clone(),
+            compare,
+            update_baseline: args.update_baseline,
+            format: args.format.into(),
+            output: args.output.clone(),
+            config: settings.clone(),
+            env: &env,
+            store: kept.as_ref().map(|(store, tenant)| (store, tenant)),
+            control: Control { resume, journal: Journaling::On, progress: Some(&progress) },
+            batch: BatchFiles { write: args.batch_write.clone(), read: args.batch_read.clone(), place: place.clone() },
+        };
+        let outcome = watched(cli_eval(&arguments, clock::now()), &progress).await;
         write!(std::io::stdout().lock(), "{}", outcome.text)?;
         worst = worse(worst, u8::try_from(outcome.exit_code).unwrap_or(1));
     }
@@ -198,6 +233,38 @@ async fn run_suites(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
         store.close().await?;
     }
     Ok(worst)
+}
+
+/// Waits for a run, and shows on a terminal how far it is.
+async fn watched<T>(run: impl Future<Output = T>, progress: &Progress) -> T {
+    let begun = Instant::now();
+    let mut run = std::pin::pin!(run);
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + Duration::from_secs(1), Duration::from_millis(250));
+    let mut shown = false;
+    loop {
+        tokio::select! {
+            ended = &mut run => {
+                if shown {
+                    draw("");
+                }
+                return ended;
+            }
+            _ = ticks.tick() => {
+                if std::io::stderr().is_terminal() {
+                    draw(&progress.line(begun.elapsed()));
+                    shown = true;
+                }
+            }
+        }
+    }
+}
+
+/// Writes over the line on the terminal.
+fn draw(line: &str) {
+    let mut terminal = std::io::stderr().lock();
+    // Who cannot see the progress does without.
+    let _ = write!(terminal, "\r\x1b[2K{line}");
+    let _ = terminal.flush();
 }
 
 /// Of two exit codes, the one that a caller must hear of first: configuration, regressed, budget, error, inconclusive, pass.

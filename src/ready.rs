@@ -11,23 +11,32 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
+use collector::kafka::KafkaHealth;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use store::{ReplayProgress, Store};
 use tower::ServiceExt as _;
 
+use crate::config::Role;
 use crate::metrics::Metrics;
 
 /// What is known of a server from its first moment on.
-#[derive(Default)]
 pub struct Readiness {
     /// How far the log of the last run is read again.
     pub replay: ReplayProgress,
+    /// How Kafka stands, where the role has to do with it.
+    pub kafka: KafkaHealth,
+    role: Role,
     opened: OnceLock<(Store, Router, Metrics)>,
 }
 
 impl Readiness {
+    /// Begins with nothing known.
+    pub fn of(role: Role) -> Self {
+        Self { replay: ReplayProgress::default(), kafka: KafkaHealth::default(), role, opened: OnceLock::new() }
+    }
+
     /// Says that the store is open, and which pages and metrics are over it.
     pub fn opened(&self, store: Store, pages: Router, metrics: Metrics) {
         // A server opens once.
@@ -36,11 +45,25 @@ impl Readiness {
 
     /// Tells why the server cannot take data and answer now; nothing where it can.
     fn reason(&self) -> Option<Value> {
+        let kafka = || self.kafka.trouble().map(|reason| json!({"ready": false, "reason": reason}));
+        if self.role == Role::Gateway {
+            return kafka();
+        }
         let Some((store, ..)) = self.opened.get() else {
             let (done, all) = self.replay.bytes();
             return Some(json!({"ready": false, "reason": "reading the log of the last run again", "bytes_read": done, "bytes": all}));
         };
-        store.trouble().map(|reason| json!({"ready": false, "reason": reason}))
+        let trouble = store.trouble().map(|reason| json!({"ready": false, "reason": reason}));
+        trouble.or_else(|| (self.role == Role::Ingester).then(kafka).flatten())
+    }
+
+    /// Adds to an answer what this process is for, and how far it has come with it.
+    fn with_role(&self, mut answer: Value) -> Value {
+        answer["role"] = json!(self.role);
+        if matches!(self.role, Role::Gateway | Role::Ingester) {
+            answer["kafka"] = json!(self.kafka.status());
+        }
+        answer
     }
 }
 
@@ -56,8 +79,8 @@ pub fn router(readiness: Arc<Readiness>) -> Router {
 
 async fn ready(State(readiness): State<Arc<Readiness>>) -> Response {
     match readiness.reason() {
-        None => answer(StatusCode::OK, &json!({"ready": true})),
-        Some(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, &reason),
+        None => answer(StatusCode::OK, &readiness.with_role(json!({"ready": true}))),
+        Some(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, &readiness.with_role(reason)),
     }
 }
 
@@ -72,6 +95,9 @@ async fn pages(State(readiness): State<Arc<Readiness>>, request: Request) -> Res
     match readiness.opened.get() {
         Some((_, pages, _)) => pages.clone().oneshot(request).await.unwrap_or_else(|error| match error {}),
         None if request.uri().path() == "/healthz" => Response::new(Body::from("ok\n")),
+        None if readiness.role == Role::Gateway => {
+            answer(StatusCode::NOT_FOUND, &json!({"error": {"message": "a gateway has no tables; ask an ingester"}}))
+        }
         None => answer(StatusCode::SERVICE_UNAVAILABLE, &readiness.reason().unwrap_or_default()),
     }
 }

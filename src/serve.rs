@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use collector::{Decoder, price::PriceTable};
+use collector::kafka::KafkaHealth;
+use collector::{Decoder, Sink, price::PriceTable};
 use evaluator::online::Progress;
 use monitor::{Monitor, Roster};
 use schema::{Micros, MonitorState, Tenant};
@@ -16,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Listen, Role};
 use crate::metrics::Metrics;
 use crate::ready::{self, Readiness};
 use crate::telemetry::Telemetry;
@@ -46,6 +47,11 @@ pub struct Addresses {
 
 /// Runs the server until SIGINT or SIGTERM.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    match config.role {
+        Role::Gateway => return crate::gateway::run(config).await,
+        Role::Query => return crate::query_node::run(config).await,
+        Role::All | Role::Ingester => {}
+    }
     let mut running = start(config).await?;
     running.start_stages()?;
     // Whoever reads the line may ask for a stop at once.
@@ -59,15 +65,12 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let keys = Arc::new(config.keys(|name| std::env::var(name).ok())?);
     let prices = prices(&config)?;
     let listen = &config.listen;
-    let grpc = bind(listen.otlp_grpc, "otlp_grpc").await?;
-    let otlp = bind(listen.otlp_http, "otlp_http").await?;
-    let http = bind(listen.http, "http").await?;
-    let addresses =
-        Addresses { otlp_grpc: grpc.local_addr()?.to_string(), otlp_http: otlp.local_addr()?.to_string(), http: http.local_addr()?.to_string() };
+    let Ports { grpc, otlp, http } = Ports::bind(listen).await?;
+    let addresses = Addresses::of(&grpc, &otlp, &http)?;
 
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    let readiness = Arc::new(Readiness::default());
+    let readiness = Arc::new(Readiness::of(config.role));
     tasks.spawn({
         let (router, stop) = (ready::router(Arc::clone(&readiness)), stop.clone());
         async move {
@@ -83,11 +86,42 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let metrics = Metrics::new(store.clone(), Arc::clone(&keys), clock::wall_clock());
     readiness.opened(store.clone(), dashboard::router(config.dashboard.clone(), store.clone(), Arc::clone(&keys), clock::wall_clock()), metrics);
     tasks.spawn({
-        let (config, store, stop) = (config.collector.clone(), store.clone(), stop.clone());
+        let (config, store, stop) = (config.collector.clone(), Sink::Store(store.clone()), stop.clone());
+        let decoder = Arc::clone(&decoder);
         async move { collector::serve(config, store, decoder, keys, clock::wall_clock(), grpc, otlp, stop).await.context("the collector stopped") }
     });
+    if config.role == Role::Ingester {
+        ingest(&config, &store, decoder, &readiness.kafka, &stop, &mut tasks)?;
+    }
     let telemetry = Telemetry::new(&config.telemetry, |name| std::env::var(name).ok())?.map(Arc::new);
     Ok(Running { store, addresses, config, telemetry, stop, tasks })
+}
+
+/// Begins to read Kafka into the tables.
+#[cfg(feature = "kafka")]
+fn ingest(
+    config: &Config,
+    store: &Store,
+    decoder: Arc<Decoder>,
+    health: &KafkaHealth,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    let password = config.kafka_password(|name| std::env::var(name).ok());
+    let (kafka, bytes_max) = (config.kafka.clone(), config.collector.request_memory_bytes_max);
+    let (store, health, stop) = (store.clone(), health.clone(), stop.clone());
+    tasks.spawn(async move {
+        let reading = collector::kafka::ingest(kafka, password, bytes_max, store, decoder, clock::wall_clock(), health, stop);
+        reading.await.context("the reading of Kafka stopped")
+    });
+    Ok(())
+}
+
+/// Says that this build cannot.
+#[cfg(not(feature = "kafka"))]
+#[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "the same signature as of a build with Kafka")]
+fn ingest(_: &Config, _: &Store, _: Arc<Decoder>, _: &KafkaHealth, _: &CancellationToken, _: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+    anyhow::bail!("{}", crate::gateway::WITHOUT_KAFKA)
 }
 
 /// Reads the price table: the shipped one, and over it the user's, where karat.toml names one.
@@ -103,7 +137,33 @@ pub fn prices(config: &Config) -> anyhow::Result<Arc<PriceTable>> {
     Ok(Arc::new(table))
 }
 
-async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+/// The three ports, bound and not served yet.
+pub(crate) struct Ports {
+    /// OTLP over gRPC.
+    pub grpc: TcpListener,
+    /// OTLP over HTTP.
+    pub otlp: TcpListener,
+    /// Dashboard and API.
+    pub http: TcpListener,
+}
+
+impl Ports {
+    /// Takes the ports of the settings.
+    pub(crate) async fn bind(listen: &Listen) -> anyhow::Result<Self> {
+        let grpc = bind(listen.otlp_grpc, "otlp_grpc").await?;
+        let otlp = bind(listen.otlp_http, "otlp_http").await?;
+        Ok(Self { grpc, otlp, http: bind(listen.http, "http").await? })
+    }
+}
+
+impl Addresses {
+    pub(crate) fn of(grpc: &TcpListener, otlp: &TcpListener, http: &TcpListener) -> anyhow::Result<Self> {
+        let address = |port: &TcpListener| port.local_addr().map(|address| address.to_string());
+        Ok(Self { otlp_grpc: address(grpc)?, otlp_http: address(otlp)?, http: address(http)? })
+    }
+}
+
+pub(crate) async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     let flag = key.replace('_', "-");
     TcpListener::bind(address)
         .await
@@ -111,8 +171,9 @@ async fn bind(address: std::net::SocketAddr, key: &str) -> anyhow::Result<TcpLis
 }
 
 /// Prints one JSON line with the bound addresses, for people and programs that wait for it.
-fn print_ready(addresses: &Addresses) -> anyhow::Result<()> {
-    let line = serde_json::json!({"ready": true, "otlp_grpc": addresses.otlp_grpc, "otlp_http": addresses.otlp_http, "http": addresses.http});
+pub(crate) fn print_ready(addresses: &impl Serialize) -> anyhow::Result<()> {
+    let mut line = serde_json::to_value(addresses)?;
+    line["ready"] = true.into();
     writeln!(std::io::stdout().lock(), "{line}")?;
     Ok(())
 }
@@ -221,7 +282,7 @@ fn called(roster: &Mutex<Roster>, tenant: &Tenant, now: Micros) -> (Vec<Monitor>
 }
 
 /// Listens for SIGINT and SIGTERM from now on, and ends with the first of them.
-fn told_to_stop() -> impl Future<Output = ()> {
+pub(crate) fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     async move {

@@ -32,7 +32,10 @@ pub async fn serve(intake: Arc<Intake>, request: Request<Body>) -> Result<Respon
         return Ok(not_grpc());
     }
     let taken = match signal_of(head.uri.path()) {
-        Ok(signal) => take(signal, &intake, &head, body).await.map(|taken| (signal, taken)),
+        Ok(signal) => {
+            let taken = take(signal, &intake, &head, body).await;
+            taken.map(|taken| (signal, taken)).inspect_err(|refusal| intake.refused(signal, refusal))
+        }
         Err(refusal) => Err(refusal),
     };
     Ok(match taken {
@@ -105,8 +108,8 @@ fn success(signal: Signal, taken: &Taken) -> Response<Body> {
 /// Answers a refusal.
 pub fn refuse(refusal: &Refusal) -> Response<Body> {
     let verdict = refusal.verdict();
-    if let Refusal::Store(error) = refusal {
-        tracing::warn!(%error, code = ?verdict.grpc, "request not stored");
+    if let Some(error) = refusal.fault() {
+        tracing::warn!(error, code = ?verdict.grpc, "request not stored");
     }
     let mut status = match verdict.retry_after {
         Some(pause) => Status::with_error_details(verdict.grpc, refusal.message(), ErrorDetails::with_retry_info(Some(pause))),

@@ -43,7 +43,10 @@ async fn export(signal: Signal, intake: Arc<Intake>, request: Request) -> Respon
     let format = format_of(&head.headers).unwrap_or(Format::Json);
     match take(signal, &intake, &head, body).await {
         Ok(taken) => success(signal, format, &taken),
-        Err((refusal, rest)) => refuse(format, &refusal, Unread { rest, version: head.version, headers: &head.headers }).await,
+        Err((refusal, rest)) => {
+            intake.refused(signal, &refusal);
+            refuse(format, &refusal, Unread { rest, version: head.version, headers: &head.headers }).await
+        }
     }
 }
 
@@ -109,8 +112,8 @@ struct Unread<'a> {
 /// Answers a refusal, in the format of the request, or in JSON where that has none.
 async fn refuse(format: Format, refusal: &Refusal, unread: Unread<'_>) -> Response {
     let verdict = refusal.verdict();
-    if let Refusal::Store(error) = refusal {
-        tracing::warn!(%error, status = verdict.http.as_u16(), "request not stored");
+    if let Some(error) = refusal.fault() {
+        tracing::warn!(error, status = verdict.http.as_u16(), "request not stored");
     }
     let mut response = Response::new(Body::from(answer::error(format, verdict.grpc, &refusal.message())));
     *response.status_mut() = verdict.http;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use schema::{Clock, Keys, Tenant};
-use store::{Prepared, Store};
+use store::Prepared;
 use tokio::sync::Semaphore;
 
 use crate::compression::Coding;
@@ -17,11 +17,12 @@ use crate::inlet::Bounds;
 use crate::otlp::limits::Meter;
 use crate::otlp::{Read, Request, Signal, read_json, read_protobuf};
 use crate::refusal::Refusal;
+use crate::sink::Sink;
 
-/// The way from a received body to the store.
+/// The way from a received body to where it is kept.
 pub struct Intake {
     config: CollectorConfig,
-    store: Store,
+    sink: Sink,
     decoder: Arc<Decoder>,
     keys: Arc<Keys>,
     clock: Clock,
@@ -74,10 +75,10 @@ struct Checked {
 
 impl Intake {
     /// Puts the parts together.
-    pub fn new(config: CollectorConfig, store: Store, decoder: Arc<Decoder>, keys: Arc<Keys>, clock: Clock) -> Self {
-        let door = Door::new(Arc::clone(store.memory()));
+    pub fn new(config: CollectorConfig, sink: Sink, decoder: Arc<Decoder>, keys: Arc<Keys>, clock: Clock) -> Self {
+        let door = Door::new(Arc::clone(sink.memory()));
         let checkers = Arc::new(Semaphore::new(config.n_check_threads()));
-        Self { config, store, decoder, keys, clock, door, checkers }
+        Self { config, sink, decoder, keys, clock, door, checkers }
     }
 
     /// The door that bodies come in by.
@@ -88,6 +89,11 @@ impl Intake {
     /// What bounds a body.
     pub fn bounds(&self) -> Bounds {
         Bounds { bytes_max: self.config.body_bytes_max, timeout: self.config.body_timeout() }
+    }
+
+    /// Counts a request that was turned away.
+    pub fn refused(&self, signal: Signal, refusal: &Refusal) {
+        self.sink.refused(signal, refusal);
     }
 
     /// Finds the tenant that a request's headers stand for.
@@ -112,7 +118,7 @@ impl Intake {
         let tenant = sent.tenant.clone();
         let signal = sent.signal;
         let checked = self.checked(sent).await?;
-        let taken = Taken { n_rejected: checked.rejected.n_rejected, message: message(signal, &checked) };
+        let mut taken = Taken { n_rejected: checked.rejected.n_rejected, message: message(signal, &checked) };
         if checked.rejected.n_items == checked.rejected.n_rejected {
             return Ok(taken);
         }
@@ -123,7 +129,12 @@ impl Intake {
             let _hold = hold;
             Ok(decoder.rows(&request, received_at)?)
         });
-        self.store.ingest(&tenant, of_store(signal), checked.body, received_at, Some(prepared)).await?;
+        let n_too_large = self.sink.keep(&tenant, signal, checked.body, received_at, prepared).await?;
+        if n_too_large > 0 {
+            taken.n_rejected += n_too_large;
+            let and = if taken.message.is_empty() { "" } else { "; " };
+            taken.message += &format!("{and}{n_too_large} {} are larger than a message may be (kafka.message_bytes_max)", items(signal));
+        }
         Ok(taken)
     }
 
@@ -169,12 +180,8 @@ impl Intake {
 fn message(signal: Signal, checked: &Checked) -> String {
     let mut parts = Vec::new();
     if let Some(fault) = &checked.rejected.first {
-        let items = match signal {
-            Signal::Traces => "spans",
-            Signal::Logs => "log records",
-            Signal::Metrics => "data points",
-        };
-        parts.push(format!("{} of {} {items} rejected; the first: {fault}", checked.rejected.n_rejected, checked.rejected.n_items));
+        let (n_rejected, n_items) = (checked.rejected.n_rejected, checked.rejected.n_items);
+        parts.push(format!("{n_rejected} of {n_items} {} rejected; the first: {fault}", items(signal)));
     }
     if checked.n_repaired > 0 {
         parts.push(format!("{} strings were not UTF-8 and are kept with U+FFFD in place of the bad bytes", checked.n_repaired));
@@ -182,10 +189,10 @@ fn message(signal: Signal, checked: &Checked) -> String {
     parts.join("; ")
 }
 
-fn of_store(signal: Signal) -> store::Signal {
+fn items(signal: Signal) -> &'static str {
     match signal {
-        Signal::Traces => store::Signal::Traces,
-        Signal::Logs => store::Signal::Logs,
-        Signal::Metrics => store::Signal::Metrics,
+        Signal::Traces => "spans",
+        Signal::Logs => "log records",
+        Signal::Metrics => "data points",
     }
 }

@@ -15,11 +15,14 @@ mod grpc;
 mod http;
 mod inlet;
 mod intake;
+pub mod kafka;
 pub mod otlp;
 pub mod price;
 mod refusal;
 mod server;
+mod sink;
 
 pub use config::CollectorConfig;
 pub use decode::{DecodeConfig, Decoder};
 pub use server::{Error, refuse_during, serve};
+pub use sink::Sink;

@@ -55,6 +55,10 @@ pub enum Refusal {
     /// The store did not keep the body.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The brokers did not confirm the message.
+    #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "only a gateway has brokers"))]
+    #[error("the message brokers cannot take anything at this moment: {0}")]
+    Undelivered(String),
     /// The server is not up yet.
     #[error("the server reads its log again and takes nothing yet; send again in a moment")]
     Starting,
@@ -115,7 +119,9 @@ impl Refusal {
                 lasting(StatusCode::BAD_REQUEST, Code::InvalidArgument)
             }
             Refusal::Busy => passing(StatusCode::TOO_MANY_REQUESTS, BUSY_PAUSE),
-            Refusal::Slow { .. } | Refusal::Starting | Refusal::Stopping => passing(StatusCode::SERVICE_UNAVAILABLE, TROUBLE_PAUSE),
+            Refusal::Slow { .. } | Refusal::Undelivered(_) | Refusal::Starting | Refusal::Stopping => {
+                passing(StatusCode::SERVICE_UNAVAILABLE, TROUBLE_PAUSE)
+            }
             Refusal::Coding(_) | Refusal::ContentType(_) => lasting(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented),
             Refusal::Path(_) => lasting(StatusCode::NOT_FOUND, Code::Unimplemented),
             Refusal::Method(_) => lasting(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented),
@@ -129,11 +135,39 @@ impl Refusal {
         }
     }
 
+    /// Names the kind of refusal in a word or two, for counters.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Refusal::Denied(_) | Refusal::Tenant(_) => "unauthorized",
+            Refusal::Malformed(Malformed::TooLarge { .. }) | Refusal::TooLarge { .. } => "too_large",
+            Refusal::Malformed(_) | Refusal::Compression { .. } | Refusal::Framing(_) => "malformed",
+            Refusal::Busy => "busy",
+            Refusal::Slow { .. } => "slow",
+            Refusal::Broken(_) => "broken_off",
+            Refusal::Store(_) => "not_stored",
+            Refusal::Undelivered(_) => "not_delivered",
+            Refusal::Starting => "starting",
+            Refusal::Stopping => "stopping",
+            Refusal::Coding(_) | Refusal::ContentType(_) => "unsupported",
+            Refusal::Path(_) | Refusal::Method(_) => "no_such_service",
+        }
+    }
+
+    /// Tells what is wrong with this server; of a refusal that is its sender's doing, nothing.
+    pub fn fault(&self) -> Option<String> {
+        match self {
+            Refusal::Store(error) => Some(error.to_string()),
+            Refusal::Undelivered(error) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
     /// Returns what may be told to a stranger: the faults of the store name paths of this machine.
     pub fn message(&self) -> String {
         match self {
             Refusal::Store(store::Error::Full { .. }) => "the server's disk is full; what was sent is taken again later".to_owned(),
             Refusal::Store(error @ (store::Error::Busy { .. } | store::Error::TooLarge { .. } | store::Error::Closed)) => error.to_string(),
+            Refusal::Undelivered(_) => "the message brokers cannot take anything at this moment; send again".to_owned(),
             Refusal::Store(_) => "the server cannot store anything at this moment; its log says why".to_owned(),
             refusal => refusal.to_string(),
         }
@@ -161,6 +195,7 @@ mod tests {
             Refusal::Busy,
             Refusal::Stopping,
             Refusal::Slow { seconds: 1.0 },
+            Refusal::Undelivered("broker of /secret".to_owned()),
             Refusal::from(Malformed::NoMemory),
             Refusal::Store(full()),
             Refusal::Store(store::Error::Closed),

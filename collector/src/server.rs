@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use schema::{Clock, Keys};
-use store::Store;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +18,7 @@ use crate::connections::{Bounds, accept};
 use crate::decode::Decoder;
 use crate::intake::Intake;
 use crate::refusal::Refusal;
+use crate::sink::Sink;
 use crate::{grpc, http};
 
 /// Largest HTTP/2 frame: large bodies come in fewer pieces than with the usual 16 KiB.
@@ -41,7 +41,7 @@ pub enum Error {
 #[allow(clippy::too_many_arguments, reason = "each is a part that the caller owns; wiring happens once")]
 pub fn serve(
     config: CollectorConfig,
-    store: Store,
+    sink: Sink,
     decoder: Arc<Decoder>,
     keys: Arc<Keys>,
     clock: Clock,
@@ -53,7 +53,7 @@ pub fn serve(
         let bounds = Bounds { n_max: config.connections_max, idle: Duration::from_millis(config.connection_idle_ms) };
         let grace = Duration::from_millis(config.stop_grace_ms);
         let server = server(&config);
-        let intake = Arc::new(Intake::new(config, store, decoder, keys, clock));
+        let intake = Arc::new(Intake::new(config, sink, decoder, keys, clock));
 
         let calls = {
             let intake = Arc::clone(&intake);

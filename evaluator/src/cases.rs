@@ -50,8 +50,8 @@ impl Cases {
         env: Env<'_>,
     ) -> Result<Self, Error> {
         match &spec.dataset {
-            Some(name) if spec.tests.0.is_empty() && spec.scenarios.is_empty() => {
-                let dataset = Dataset::read(&files.find("dataset", name)?, config.dataset_bytes_max)?;
+            Some(cases) if spec.tests.0.is_empty() && spec.scenarios.is_empty() => {
+                let dataset = cases.pick(Dataset::read(&files.find("dataset", cases.file())?, config.dataset_bytes_max)?)?;
                 let maker = Maker { dataset: &dataset, files, connector, env, refuse_unknown: true };
                 let places = default.assert.iter().enumerate().map(|(index, check)| (format!("defaultTest.assert[{index}]"), check));
                 let own = spec.checks.iter().enumerate().map(|(index, check)| (format!("checks[{index}]"), check));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schema::Micros;
 use serde_json::{Map, Value};
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::checks::Scale;
 use crate::dataset::Dataset;
 use crate::error::Error;
+use crate::fairness::fairness;
 use crate::gate::{Ended, decide};
 use crate::metrics::Metric;
 use crate::report::{MetricReport, Report};
@@ -22,9 +24,18 @@ pub fn compare(baseline: (&Path, Report), candidate: Report, suite: Option<Suite
     let (path, report) = baseline;
     suite.compare_with(path, report);
     let decision = decide(&suite, &candidate.cases, Ended::Whole)?;
+    let fairness = fairness(&suite, &candidate.cases)?;
     let mut run = candidate.run;
     run.baseline = suite.baseline.as_ref().map(|baseline| baseline_info(baseline, now));
-    Ok(Report { run, verdict: decision.verdict, metrics: decision.metrics, slices: decision.slices, changes: decision.changes, ..candidate })
+    Ok(Report {
+        run,
+        verdict: decision.verdict,
+        metrics: decision.metrics,
+        slices: decision.slices,
+        fairness,
+        changes: decision.changes,
+        ..candidate
+    })
 }
 
 /// What is known of a suite by a report of it.
@@ -55,6 +66,7 @@ pub(crate) fn bare(path: PathBuf, dataset: Dataset, metrics: Vec<Metric>, gate: 
         repeat: 1,
         cluster: None,
         slices: Vec::new(),
+        fairness: None,
         plans: Vec::new(),
         has_tests: false,
         derived: Vec::new(),
@@ -66,6 +78,8 @@ pub(crate) fn bare(path: PathBuf, dataset: Dataset, metrics: Vec<Metric>, gate: 
         kept_baseline: None,
         baseline_path: None,
         hash: String::new(),
+        cache: None,
+        batch: Arc::default(),
     }
 }
 

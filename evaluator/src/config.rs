@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::calls::CallsConfig;
 use crate::online::Rules;
 
 /// Settings of suites and of the checks on landing spans.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluatorConfig {
-    /// Cases of a suite that are answered and judged at once. More is faster until the endpoint says 429. Default 16.
+    /// Cases of a suite that are answered and judged at once. More is faster until the endpoint or the app is saturated. Default 64.
     pub concurrency: usize,
     /// Time that one call of a model may take, in seconds. Shorter gives up on slow endpoints sooner. Default 60.
     pub call_timeout_s: u64,
@@ -24,6 +25,8 @@ pub struct EvaluatorConfig {
     pub answer_bytes_max: usize,
     /// Bytes of a dataset that are read. Default 512 MiB.
     pub dataset_bytes_max: u64,
+    /// How calls of models are made.
+    pub calls: CallsConfig,
     /// The checks on landing spans.
     pub rules: Rules,
 }
@@ -31,7 +34,7 @@ pub struct EvaluatorConfig {
 impl Default for EvaluatorConfig {
     fn default() -> Self {
         Self {
-            concurrency: 16,
+            concurrency: 64,
             call_timeout_s: 60,
             attempts_max: 5,
             backoff_ms: 500,
@@ -39,6 +42,7 @@ impl Default for EvaluatorConfig {
             failures_in_a_row_max: 12,
             answer_bytes_max: 8 << 20,
             dataset_bytes_max: 512 << 20,
+            calls: CallsConfig::default(),
             rules: Rules::default(),
         }
     }

@@ -79,9 +79,11 @@ pub(crate) async fn read(store: &Store, tenant: &Tenant, spec: &BaselineSpec, su
         verdict,
         metrics: Vec::new(),
         slices: Vec::new(),
+        fairness: Vec::new(),
         cases,
         changes: crate::report::Changes::default(),
         sums: Vec::new(),
+        judges: Vec::new(),
     })
 }
 

@@ -1,23 +1,28 @@
 //! A run: every case answered, every answer checked, the whole decided.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use schema::{Micros, Tenant};
+use schema::{Micros, NanoUsd, Tenant};
 use store::Store;
 
 use crate::baseline::Baseline;
 use crate::config::EvaluatorConfig;
 use crate::error::Error;
+use crate::fairness::fairness;
 use crate::gate::{Ended, decide};
 use crate::git::Git;
 use crate::history;
+use crate::journal::{Journal, Line, Resume};
 use crate::judge::Call;
+use crate::judging::{judge_anchors, judge_reports};
 use crate::lineage;
+use crate::progress::Progress;
 use crate::promptfoo::compare::max_score;
 use crate::promptfoo::derived::named_sums;
-use crate::report::{BaselineInfo, CaseReport, Hashes, Report, RunInfo, SCHEMA};
+use crate::report::{BaselineInfo, CaseOutcome, CaseReport, Hashes, Report, RunInfo, SCHEMA};
 use crate::runner::{Done, Runner};
 use crate::suite::{Compare, Suite, load};
 use crate::template::Env;
@@ -34,6 +39,29 @@ pub struct Options<'a> {
     pub git: Git,
     /// Where runs, results, scores and judge calls are kept, where they are.
     pub store: Option<(&'a Store, &'a Tenant)>,
+    /// How the run goes on from another one, and who watches it.
+    pub control: Control<'a>,
+}
+
+/// How a run goes on from another one, and who watches it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Control<'a> {
+    /// What is taken over from the last run of the suite.
+    pub resume: Resume,
+    /// Whether the run can be resumed itself.
+    pub journal: Journaling,
+    /// Counters of how far it is.
+    pub progress: Option<&'a Progress>,
+}
+
+/// Whether a run writes down what it has done as it goes, in the work directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Journaling {
+    /// It does not.
+    #[default]
+    Off,
+    /// It does where doing it again would cost something.
+    On,
 }
 
 /// Loads a suite, runs it and decides.
@@ -60,13 +88,18 @@ pub async fn read_kept_baseline(suite: &mut Suite, options: &Options<'_>) -> Res
 pub async fn run_suite(suite: &Suite, options: &Options<'_>, now: Micros) -> Result<Report, Error> {
     let begun = Instant::now();
     let run_id = lineage::run_id(suite, now);
-    let runner = Runner::new(suite, &options.config, options.store, &run_id, begun);
-    let done: Vec<Result<Done, Error>> =
-        futures::stream::iter(runner.jobs()).map(|job| runner.case(job)).buffered(options.config.concurrency.max(1)).collect().await;
-    let mut done = done.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let runner = Runner::new(suite, options, &run_id, begun, now);
+    let mut done = answer_all(suite, options, &runner).await?;
+    let anchored = judge_anchors(suite, options, &runner).await?;
     compare_answers(suite, &mut done);
+    let judges = judge_reports(suite, &done, &anchored);
     let sums = named_sums(&done.iter().map(|done| (&done.report, suite.plans[done.case].nodes.as_slice())).collect::<Vec<_>>(), &suite.derived);
-    let calls: Vec<Call> = done.iter().flat_map(|done| done.calls.clone()).collect();
+    let calls: Vec<Call> = done
+        .iter()
+        .flat_map(|done| done.calls.clone())
+        .chain(anchored.into_iter().flat_map(|anchored| anchored.calls))
+        .chain(suite.batch.booked())
+        .collect();
     let cases: Vec<CaseReport> = done.into_iter().map(|done| done.report).collect();
     let ended = if runner.was_cut_short() { Ended::BudgetSpent } else { Ended::Whole };
     let decision = decide(suite, &cases, ended)?;
@@ -76,14 +109,59 @@ pub async fn run_suite(suite: &Suite, options: &Options<'_>, now: Micros) -> Res
         verdict: decision.verdict,
         metrics: decision.metrics,
         slices: decision.slices,
+        fairness: fairness(suite, &cases)?,
         cases,
         changes: decision.changes,
         sums,
+        judges,
     };
     if let Some((store, tenant)) = options.store {
         lineage::append(store, tenant, &report, &calls, now).await?;
     }
     Ok(report)
+}
+
+/// Answers every case that is not taken over from an earlier run, in the order that suits the judges; returns them in the suite's.
+async fn answer_all(suite: &Suite, options: &Options<'_>, runner: &Runner<'_>) -> Result<Vec<Done>, Error> {
+    let (jobs, control) = (runner.jobs(), options.control);
+    let keeps_journal = control.resume != Resume::Nothing || control.journal == Journaling::On && suite.costs();
+    let (journal, kept) = if keeps_journal {
+        let (journal, kept) = Journal::begin(&options.config.calls.work_dir, suite, control.resume)?;
+        (Some(journal), kept)
+    } else {
+        (None, BTreeMap::new())
+    };
+    let order: Vec<usize> = runner.order(&jobs).into_iter().filter(|place| !kept.contains_key(place)).collect();
+    if let Some(progress) = control.progress {
+        progress.begin(order.len());
+    }
+    let (jobs, journal) = (&jobs, journal.as_ref());
+    let answered = futures::stream::iter(order).map(|place| async move {
+        let done = runner.case(jobs[place]).await?;
+        if let Some(progress) = control.progress {
+            progress.done(done.report.outcome == CaseOutcome::Error, &done.calls, done.cost);
+        }
+        // What was refused for want of money was not done.
+        if let Some(journal) = journal.filter(|_| !done.was_refused) {
+            journal.add(&Line { job: place, report: done.report.clone(), calls: done.calls.clone(), notes: done.notes.clone() });
+        }
+        Ok::<_, Error>((place, done))
+    });
+    let answered: Vec<Result<(usize, Done), Error>> = answered.buffer_unordered(options.config.concurrency.max(1)).collect().await;
+    let earlier = kept.into_values().map(|line| {
+        let done = Done {
+            case: jobs.get(line.job).map_or(0, |job| job.case),
+            report: line.report,
+            calls: Vec::new(),
+            notes: line.notes,
+            cost: NanoUsd(0),
+            was_refused: false,
+        };
+        Ok((line.job, done))
+    });
+    let mut done: Vec<(usize, Done)> = answered.into_iter().chain(earlier).collect::<Result<_, _>>()?;
+    done.sort_by_key(|(place, _)| *place);
+    Ok(done.into_iter().map(|(_, done)| done).collect())
 }
 
 /// Holds the answers to one test against each other, where it asks for that.

@@ -1,22 +1,24 @@
 //! Asks for every answer, and checks it.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use schema::{NanoUsd, Tenant};
+use futures::future::join_all;
+use schema::{Micros, NanoUsd, Tenant};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use store::Store;
 
 use crate::budget::Budget;
 use crate::checks::{Assertion, Check, Scale, Subject, Verdict};
-use crate::config::EvaluatorConfig;
 use crate::dataset::{Case, Vars, hash_of, hex};
 use crate::error::Error;
 use crate::js;
-use crate::judge::Call;
+use crate::judge::{Call, Note};
 use crate::metrics::metric_name;
 use crate::promptfoo::{Test, render_prompt, tree};
 use crate::report::CaseReport;
+use crate::run::Options;
 use crate::suite::{Prompt, Provider, Suite};
 use crate::target::{Answer, Ask, Limits};
 use crate::trace::{Span, load};
@@ -25,7 +27,7 @@ use crate::trace::{Span, load};
 #[derive(Clone, Copy)]
 pub(crate) struct Job<'a> {
     /// Place of the case in the dataset.
-    case: usize,
+    pub case: usize,
     repeat: u32,
     provider: &'a Provider,
     prompt: Option<&'a Prompt>,
@@ -38,6 +40,27 @@ pub(crate) struct Done {
     pub report: CaseReport,
     /// What judges were asked for it.
     pub calls: Vec<Call>,
+    /// What is worth knowing about their verdicts, by metric.
+    pub notes: Vec<(String, Note)>,
+    pub cost: NanoUsd,
+    /// Whether a part of it was refused because the budget was spent.
+    pub was_refused: bool,
+}
+
+/// How the reasons of what was refused end.
+const SPENT: &str = "the budget is spent";
+
+/// A verdict with what it took.
+struct Judged {
+    verdict: Verdict,
+    calls: Vec<Call>,
+    note: Option<Note>,
+}
+
+impl From<Verdict> for Judged {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, calls: Vec::new(), note: None }
+    }
 }
 
 /// What every case of a run is asked and checked with.
@@ -57,14 +80,15 @@ struct Asked {
 }
 
 impl<'a> Runner<'a> {
-    pub(crate) fn new(suite: &'a Suite, config: &EvaluatorConfig, store: Option<(&'a Store, &'a Tenant)>, run_id: &'a str, begun: Instant) -> Self {
+    pub(crate) fn new(suite: &'a Suite, options: &'a Options<'_>, run_id: &'a str, begun: Instant, now: Micros) -> Self {
+        let config = &options.config;
         let limits = Limits {
             timeout: Duration::from_secs(config.call_timeout_s),
             bytes_max: config.answer_bytes_max,
             attempts_max: config.attempts_max,
             backoff: Duration::from_millis(config.backoff_ms),
         };
-        Self { suite, budget: Budget::of(suite, begun), limits, store, run_id }
+        Self { suite, budget: Budget::of(suite, &config.calls, begun, now.day()), limits, store: options.store, run_id }
     }
 
     /// Whether the budget was spent before the end.
@@ -101,31 +125,52 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// The order in which jobs are begun, by their places: those whose judges read the same documents follow each other, so that a server finds the
+    /// beginning of their prompts still in its memory.
+    pub(crate) fn order(&self, jobs: &[Job<'a>]) -> Vec<usize> {
+        let mut first: HashMap<String, usize> = HashMap::new();
+        let mut keyed: Vec<(usize, usize)> = (0..jobs.len())
+            .map(|place| match self.prefix(&jobs[place]) {
+                Some(prefix) => (*first.entry(prefix).or_insert(place), place),
+                None => (place, place),
+            })
+            .collect();
+        keyed.sort_unstable();
+        keyed.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// The documents that the first judge of a case reads.
+    fn prefix(&self, job: &Job<'a>) -> Option<String> {
+        let assertions = self.suite.plans[job.case].nodes.iter().flat_map(|node| node.assertions());
+        let mut columns = assertions.filter_map(|assertion| match &assertion.check {
+            Check::Judge(judge) => judge.sources(),
+            _ => None,
+        });
+        columns.next().and_then(|column| self.suite.dataset.cases[job.case].vars.get(column)).map(Value::to_string)
+    }
+
     /// Answers one case and checks the answer; what goes wrong with it stays with it.
     pub(crate) async fn case(&self, job: Job<'a>) -> Result<Done, Error> {
         let (case, plan) = (&self.suite.dataset.cases[job.case], &self.suite.plans[job.case]);
         let traceparent = self.traceparent(&job, case);
-        let asked = if self.budget.is_spent() {
-            Err("not run: the budget is spent".to_owned())
-        } else {
-            self.ask(&job, case, &plan.test, &traceparent).await
-        };
+        let asked = if self.budget.is_spent() { Err(format!("not run: {SPENT}")) } else { self.ask(&job, case, &plan.test, &traceparent).await };
         let spans = match &asked {
             Ok(asked) => self.spans(plan.nodes.iter().flat_map(|node| node.assertions()), &asked.answer).await?,
             Err(_) => None,
         };
-        let (mut calls, mut verdicts, mut metrics) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut calls, mut notes, mut verdicts, mut metrics) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         // Answers are compared with each other once all are there.
         let nodes: Vec<_> =
             plan.nodes.iter().filter(|node| !node.assertions().iter().any(|assertion| assertion.comparing().is_some())).cloned().collect();
-        for assertion in nodes.iter().flat_map(|node| node.assertions()) {
-            let verdict = match &asked {
-                Ok(asked) => self.verdict(assertion, asked, spans.as_deref(), &mut calls).await?,
-                Err(_) if !assertion.applies(&case.vars) => Verdict::not_applicable("the case is not one that `when` names"),
-                Err(error) => Verdict::failed(error.clone()),
-            };
+        let assertions: Vec<&Assertion> = nodes.iter().flat_map(|node| node.assertions()).collect();
+        // Judges of one case do not wait for each other.
+        let judged = join_all(assertions.iter().map(|assertion| self.verdict(assertion, &asked, &case.vars, spans.as_deref()))).await;
+        for (assertion, judged) in assertions.into_iter().zip(judged) {
+            let judged = judged?;
             let metric = metric_name(&assertion.metric, asked.as_ref().map_or(&case.vars, |asked| &asked.vars));
-            verdicts.push(self.as_averaged(verdict, assertion, &metric));
+            calls.extend(judged.calls.into_iter().map(|call| Call { purpose: metric.clone(), ..call }));
+            notes.extend(judged.note.map(|note| (metric.clone(), note)));
+            verdicts.push(self.as_averaged(judged.verdict, assertion, &metric));
             metrics.push(metric);
         }
         let graded = tree::grade(&nodes, verdicts, &metrics, plan.test.threshold);
@@ -134,6 +179,9 @@ impl<'a> Runner<'a> {
             Err(error) => (Some(error), None),
         };
         let answer = asked.map(|asked| asked.answer);
+        let cost = self.spend(answer.as_ref(), &calls);
+        let mut reasons = graded.scores.iter().map(|score| &score.reason).chain(&error);
+        let was_refused = reasons.any(|reason| reason.ends_with(SPENT));
         let report = CaseReport {
             id: case.id.clone(),
             repeat: job.repeat,
@@ -143,13 +191,13 @@ impl<'a> Runner<'a> {
             score: graded.score.filter(|_| error.is_none()),
             trace_id: answer.as_ref().and_then(|answer| answer.trace_id.clone()),
             latency_ms: answer.as_ref().and_then(|answer| answer.latency_ms).map(|ms| (ms * 1e3).round() / 1e3),
-            cost_usd: self.spend(answer.as_ref(), &calls),
+            cost_usd: cost.map(|cost| cost.0 as f64 / 1e9),
             output: answer.map(|answer| js::coerce(&answer.output)),
             error,
             hash: Some(hash_of(&case.vars, &self.answer_columns())),
             scores: graded.scores,
         };
-        Ok(Done { case: job.case, report, calls })
+        Ok(Done { case: job.case, report, calls, notes, cost: cost.unwrap_or_default(), was_refused })
     }
 
     /// Fills in the prompt, asks for the answer and makes of it what the suite says.
@@ -178,7 +226,13 @@ impl<'a> Runner<'a> {
         render_prompt(&format!("{}{}{}", test.prefix, prompt.text, test.suffix), &case.vars, prompt.template.env())
     }
 
-    async fn verdict(&self, assertion: &Assertion, asked: &Asked, spans: Option<&[Span]>, calls: &mut Vec<Call>) -> Result<Verdict, Error> {
+    /// What one assertion says about an answer, or about there being none.
+    async fn verdict(&self, assertion: &Assertion, asked: &Result<Asked, String>, vars: &Vars, spans: Option<&[Span]>) -> Result<Judged, Error> {
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(_) if !assertion.applies(vars) => return Ok(Verdict::not_applicable("the case is not one that `when` names").into()),
+            Err(error) => return Ok(Verdict::failed(error.clone()).into()),
+        };
         let output = match &asked.answer.output {
             Value::Null => String::new(),
             other => js::coerce(other),
@@ -196,17 +250,17 @@ impl<'a> Runner<'a> {
             spans,
         };
         if !assertion.applies(&asked.vars) {
-            return Ok(assertion.verdict(&subject));
+            return Ok(assertion.verdict(&subject).into());
         }
         match &assertion.check {
-            Check::Script(script) => Ok(script.verdict(&subject, self.limits.timeout).await),
-            Check::Judge(_) if self.budget.is_spent() => Ok(Verdict::failed("not judged: the budget is spent")),
+            Check::Script(script) => Ok(script.verdict(&subject, self.limits.timeout).await.into()),
+            Check::Semantic(check) => Ok(assertion.settle(check.verdict(&subject).await).into()),
+            Check::Judge(_) if self.budget.is_spent() => Ok(Verdict::failed(format!("not judged: {SPENT}")).into()),
             Check::Judge(judge) => {
                 let asked = judge.verdict(&subject).await?;
-                calls.extend(asked.calls.into_iter().map(|call| Call { purpose: assertion.metric.clone(), ..call }));
-                Ok(assertion.settle(asked.verdict))
+                Ok(Judged { verdict: assertion.settle(asked.verdict), calls: asked.calls, note: Some(asked.note) })
             }
-            _ => Ok(assertion.verdict(&subject)),
+            _ => Ok(assertion.verdict(&subject).into()),
         }
     }
 
@@ -224,17 +278,27 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Counts what the case cost, and returns it in dollars where a price is known.
-    fn spend(&self, answer: Option<&Answer>, calls: &[Call]) -> Option<f64> {
+    /// Whether the budget is spent.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.budget.is_spent()
+    }
+
+    /// Counts what calls beside the cases cost.
+    pub(crate) fn spend_on(&self, calls: &[Call]) {
+        self.budget.spend(NanoUsd(calls.iter().filter_map(|call| call.usage.cost).map(|cost| cost.0).sum()));
+    }
+
+    /// Counts what the case cost, and returns it where a price is known.
+    fn spend(&self, answer: Option<&Answer>, calls: &[Call]) -> Option<NanoUsd> {
         let costs: Vec<i64> = answer
             .and_then(|answer| answer.usage.cost)
             .into_iter()
             .chain(calls.iter().filter_map(|call| call.usage.cost))
             .map(|cost| cost.0)
             .collect();
-        let total = costs.iter().sum();
-        self.budget.spend(NanoUsd(total));
-        (!costs.is_empty()).then(|| total as f64 / 1e9)
+        let total = NanoUsd(costs.iter().sum());
+        self.budget.spend(total);
+        (!costs.is_empty()).then_some(total)
     }
 
     /// A trace of its own for every answer, the same when the same run is made again.

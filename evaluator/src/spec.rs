@@ -9,6 +9,10 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dataset::DatasetSpec;
+use crate::fairness::FairnessSpec;
+use crate::judge::Pool;
+
 /// A suite, as its file has it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,9 +20,9 @@ pub(crate) struct SuiteSpec {
     /// What the suite is about.
     #[serde(default)]
     pub description: Option<String>,
-    /// File of the cases.
+    /// File of the cases, or a part of it.
     #[serde(default)]
-    pub dataset: Option<String>,
+    pub dataset: Option<DatasetSpec>,
     /// Cases in promptfoo's form: here, or in files.
     #[serde(default)]
     pub tests: Many<TestSpec>,
@@ -40,6 +44,9 @@ pub(crate) struct SuiteSpec {
     /// Columns to look into value by value.
     #[serde(default)]
     pub slices: Vec<String>,
+    /// Groups that are to be treated alike.
+    #[serde(default)]
+    pub fairness: Option<FairnessSpec>,
     /// What every test has, in promptfoo's form: here, or in a file.
     #[serde(default, rename = "defaultTest")]
     pub default_test: Option<TextOr<TestSpec>>,
@@ -371,6 +378,24 @@ pub(crate) struct CheckSpec {
     /// How often the judge is asked.
     #[serde(default)]
     pub votes: Option<u32>,
+    /// Models of a jury, instead of `model`.
+    #[serde(default)]
+    pub models: Vec<String>,
+    /// How the values of a jury become one.
+    #[serde(default)]
+    pub pool: Option<Pool>,
+    /// Whether a judge's verdict is weighed by the probabilities of its token, where the endpoint gives them.
+    #[serde(default)]
+    pub weighted: Option<bool>,
+    /// Column with the answer that this one is compared with.
+    #[serde(default)]
+    pub against: Option<String>,
+    /// Column with what people said about the answer, a number from 0 to 1 or nothing; the judge's mean is corrected by it.
+    #[serde(default)]
+    pub labels: Option<String>,
+    /// Answers that are judged in every run beside the cases, with what people said about them: they show whether the judge moved.
+    #[serde(default)]
+    pub anchors: Option<String>,
 }
 
 /// How much the arguments of tool calls count.

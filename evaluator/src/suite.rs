@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use crate::baseline::Baseline;
+use crate::calls::Cache;
 use crate::cases::{Cases, Plan};
 use crate::chat::Connector;
-use crate::checks::Check;
+use crate::checks::{Check, Judged};
 use crate::config::EvaluatorConfig;
 use crate::dataset::{Dataset, hex};
 use crate::error::Error;
+use crate::fairness::FairnessSpec;
 use crate::files::Files;
+use crate::judge::Batch;
 use crate::keys::explain;
 use crate::metrics::{Metric, metrics};
 use crate::promptfoo::transform::Transform;
@@ -38,6 +42,7 @@ pub struct Suite {
     pub(crate) repeat: u32,
     pub(crate) cluster: Option<String>,
     pub(crate) slices: Vec<String>,
+    pub(crate) fairness: Option<FairnessSpec>,
     /// How each case is asked and checked, in the dataset's order.
     pub(crate) plans: Vec<Plan>,
     /// Whether variables are promptfoo's, which may name each other, and not rows of data.
@@ -54,6 +59,10 @@ pub struct Suite {
     /// Where the suite's baseline file is, or would be.
     pub(crate) baseline_path: Option<PathBuf>,
     pub(crate) hash: String,
+    /// Where its judges' answers are kept.
+    pub(crate) cache: Option<Cache>,
+    /// Where its judges' questions are collected that can wait.
+    pub(crate) batch: Arc<Batch>,
 }
 
 /// A prompt template.
@@ -124,6 +133,9 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
     let overrides = overrides(&cases.plans, &dataset, &connector, &directory, env)?;
     let metrics = metrics(&dataset, &cases.plans, &spec.gate)?;
     check_gate(&spec.gate, &spec.slices)?;
+    if let Some(fairness) = &spec.fairness {
+        fairness.check(&dataset, &metrics)?;
+    }
     let named = baseline(&spec, compare, &files)?;
     if spec.budget.is_some_and(|budget| budget.usd.is_some()) && !any_price(&spec) {
         return Err(Error::config("budget: dollars are only known where a provider's or judge's config holds `price: {input, output}`"));
@@ -137,6 +149,7 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
         providers,
         cluster: spec.cluster,
         slices: spec.slices,
+        fairness: spec.fairness,
         plans: cases.plans,
         has_tests,
         derived: spec.derived_metrics,
@@ -148,6 +161,8 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
         baseline_path: named.place,
         kept_baseline: named.kept,
         hash: hex(&Sha256::digest(text))[..16].to_owned(),
+        cache: connector.opened_cache(),
+        batch: connector.batch(),
     })
 }
 
@@ -304,12 +319,23 @@ impl Suite {
 
     /// Hash of model, rubric and prompt of every judge, by metric.
     pub(crate) fn judge_hashes(&self) -> BTreeMap<String, String> {
-        let assertions = self.plans.iter().flat_map(|plan| plan.nodes.iter()).flat_map(|node| node.assertions());
-        assertions
-            .filter_map(|assertion| match &assertion.check {
-                Check::Judge(judge) => Some((assertion.metric.clone(), judge.hash().to_owned())),
-                _ => None,
-            })
-            .collect()
+        self.judges().into_iter().map(|(metric, judge)| (metric.to_owned(), judge.hash().to_owned())).collect()
+    }
+
+    /// Every judge, the first of each metric.
+    pub(crate) fn judges(&self) -> BTreeMap<&str, &Judged> {
+        let mut judges = BTreeMap::new();
+        for assertion in self.plans.iter().flat_map(|plan| plan.nodes.iter()).flat_map(|node| node.assertions()) {
+            if let Check::Judge(judge) = &assertion.check {
+                judges.entry(assertion.metric.as_str()).or_insert(judge);
+            }
+        }
+        judges
+    }
+
+    /// Whether answering or judging asks anybody, so that doing it again costs something.
+    pub(crate) fn costs(&self) -> bool {
+        let asks = |target: &Target| !matches!(target, Target::Dataset(_) | Target::Echo | Target::Unknown(_));
+        self.providers.iter().any(|provider| asks(&provider.target)) || self.overrides.values().any(asks) || !self.judges().is_empty()
     }
 }

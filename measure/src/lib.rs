@@ -6,13 +6,20 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests have clocks, tasks and environments of their own"))]
 
 pub mod agents;
+pub mod agreement;
 pub mod drift;
 pub mod error;
+pub mod fairness;
+pub mod homogeneity;
 pub mod interval;
+pub mod judge;
+pub mod moments;
+pub mod permute;
 pub mod retrieval;
 pub mod safety;
 pub mod seed;
 pub mod shift;
+pub mod sorted;
 pub mod test;
 pub mod text;
 pub mod window;
@@ -21,4 +28,6 @@ mod special;
 
 pub use error::Error;
 pub use interval::Interval;
+pub use moments::Moments;
 pub use seed::Seed;
+pub use sorted::{Sample, Sorted};

@@ -1,12 +1,46 @@
 //! Distribution functions that several measures need, to the last digits.
 
-use statrs::distribution::{Continuous, ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{ChiSquared, Continuous, ContinuousCDF, Normal, StudentsT};
 use statrs::function::beta::beta_reg;
-use statrs::function::gamma::ln_gamma;
+use statrs::function::gamma::{gamma_ur, ln_gamma};
 
 /// Quantile of the standard normal distribution.
 pub(crate) fn normal_quantile(p: f64) -> f64 {
     Normal::standard().inverse_cdf(p)
+}
+
+/// `P(Z > z)` of the standard normal distribution, which keeps its digits far out.
+pub(crate) fn normal_survival(z: f64) -> f64 {
+    statrs::function::erf::erfc(z / std::f64::consts::SQRT_2) / 2.0
+}
+
+/// `P(X >= x)` of a chi-square distribution with `df` degrees of freedom.
+pub(crate) fn chi_square_survival(x: f64, df: f64) -> f64 {
+    if df <= 0.0 || x <= 0.0 {
+        return 1.0;
+    }
+    if x.is_infinite() { 0.0 } else { gamma_ur(df / 2.0, x / 2.0) }
+}
+
+/// Quantile of the chi-square distribution with `df` degrees of freedom.
+pub(crate) fn chi_square_quantile(p: f64, df: f64) -> f64 {
+    ChiSquared::new(df).map_or(f64::NAN, |chi_square| chi_square.inverse_cdf(p))
+}
+
+/// `e^x K₁/₄(x)` of the modified Bessel function of the second kind, by the trapezoid rule on `∫ e^(x − x cosh t) cosh(t/4) dt`, which
+/// converges faster than any power of the step.
+pub(crate) fn scaled_bessel_k_quarter(x: f64) -> f64 {
+    const STEP: f64 = 1.0 / 64.0;
+    let mut sum = 0.5;
+    for k in 1..2_000_u32 {
+        let t = f64::from(k) * STEP;
+        let term = (x * (1.0 - t.cosh())).exp() * (t / 4.0).cosh();
+        sum += term;
+        if term < 1e-18 {
+            break;
+        }
+    }
+    sum * STEP
 }
 
 /// `P(T <= t)` of Student's t with `df` degrees of freedom.
@@ -65,6 +99,15 @@ pub(crate) fn binomial_pmf(k: u64, n: u64, p: f64) -> f64 {
     }
     let log = stirling_error(n) - stirling_error(k) - stirling_error(n - k) - deviance(k, n * p) - deviance(n - k, n * q);
     log.exp() * (n / (2.0 * std::f64::consts::PI * k * (n - k))).sqrt()
+}
+
+/// `P(X = k)` hits among `drawn` of `total`, of which `hits` are hits, by three binomials (as R's `dhyper`).
+pub(crate) fn hypergeometric_pmf(k: u64, drawn: u64, hits: u64, total: u64) -> f64 {
+    if k > drawn || k > hits || drawn - k > total - hits {
+        return 0.0;
+    }
+    let p = drawn as f64 / total as f64;
+    binomial_pmf(k, hits, p) * binomial_pmf(drawn - k, total - hits, p) / binomial_pmf(drawn, total, p)
 }
 
 /// `ln n! − ln(√(2πn) (n/e)^n)`.

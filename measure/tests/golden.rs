@@ -2,11 +2,12 @@
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use measure::drift::{Counts, bin_numbers, js_distance, js_distance_null_mean, psi, psi_null_mean};
+use measure::drift::{Counts, bin_numbers, evidently, hellinger, js_distance, js_distance_null_mean, kl, psi, psi_null_mean};
+use measure::homogeneity::{chi2, g_test};
 use measure::interval::{bonett_price, clopper_pearson, wilson};
 use measure::test::{Plan, bh, cluster_sign_flip, clustered_error, mcnemar, mde, paired_t};
 use measure::text::{Stemming, bleu, chrf, hamming_similarity, jaro, jaro_winkler, levenshtein_similarity, rouge_l, rouge_n, sentence_bleu, stem};
-use measure::{Seed, shift};
+use measure::{Moments, Seed, shift};
 use serde_json::Value;
 
 fn golden() -> Value {
@@ -41,7 +42,28 @@ fn drift() {
     assert_eq!(counts, golden()["counts x, y in 10 quantile bins of x"]);
     check("psi(ref=x,cur=y) 10 quantile bins, +1/2", &[psi(&x(), &y()).unwrap()]);
     check("js_distance same, nats, sqrt", &[js_distance(&x(), &y()).unwrap()]);
+    check("kl(ref||cur) same", &[kl(&x(), &y()).unwrap()]);
+    check("hellinger same", &[hellinger(&x(), &y()).unwrap()]);
+    let test = chi2(&bin_numbers(&x(), &y()).unwrap());
+    check("chi2 homogeneity same bins [chi2,p]", &[test.statistic, test.p_value]);
     check("E0 psi, E0 js_distance at n=200 m=150 B=10", &[psi_null_mean(10, 200, 150), js_distance_null_mean(10, 200, 150)]);
+}
+
+/// Evidently's numbers, bug for bug, and what its table test gives beside ours.
+#[test]
+fn evidently_parity() {
+    let shares = evidently::shares(&x(), &y()).unwrap();
+    check("evidently_psi(ref=x,cur=y)", &[evidently::psi(&shares)]);
+    check("evidently_kl", &[evidently::kl_div(&shares)]);
+    check("evidently_jensenshannon", &[evidently::jensenshannon(&shares)]);
+    check("evidently_wasserstein_norm", &[evidently::wasserstein(&x(), &y()).unwrap()]);
+    check("evidently_hellinger", &[evidently::hellinger(&x(), &y()).unwrap()]);
+    let table = Counts { reference: vec![16, 18, 16, 14, 12, 12], current: vec![16, 16, 16, 16, 16, 8] };
+    let pairs: Vec<(u64, u64)> = table.reference.iter().copied().zip(table.current.iter().copied()).collect();
+    check("evidently_chisquare_same_table_p", &[evidently::chisquare(&pairs).unwrap()]);
+    let (chi2, g) = (chi2(&table), g_test(&table));
+    check("chi2_homogeneity[[16,18,16,14,12,12],[16,16,16,16,16,8]][chi2,p]", &[chi2.statistic, chi2.p_value]);
+    check("g_test_homogeneity[G,p]", &[g.statistic, g.p_value]);
 }
 
 #[test]
@@ -49,6 +71,13 @@ fn shift_of_samples() {
     let exact = shift::ks_test(&x(), &y()).unwrap();
     check("ks_2samp_exact_p", &[exact.p_value]);
     check("wasserstein", &[shift::wasserstein(&x(), &y()).unwrap()]);
+    check("energy_distance", &[shift::energy_distance(&x(), &y()).unwrap()]);
+    let ranks = shift::mann_whitney(&x(), &y()).unwrap();
+    check("mannwhitneyu[U,p]", &[ranks.statistic, ranks.p_value]);
+    let cramer = shift::cramer_von_mises(&x(), &y()).unwrap();
+    check("cvm_2samp[T,p]", &[cramer.statistic, cramer.p_value]);
+    let welch = shift::welch(&Moments::of(&x()), &Moments::of(&y())).unwrap();
+    check("welch_t[t,p]", &[welch.t, welch.p_value]);
     let asymptotic = shift::ks::asymptotic_p_value(200, 150, exact.statistic);
     check("ks_2samp_asymp[D,p]", &[exact.statistic, asymptotic]);
 }

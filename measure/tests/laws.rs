@@ -1,12 +1,13 @@
 //! Laws that hold for every input: symmetry, bounds, identity.
 
 use measure::Seed;
-use measure::drift::{js_distance, psi};
+use measure::drift::{drift, hellinger, js_distance, kl, psi, total_variation};
+use measure::homogeneity::{chi2, fisher_p_value, homogeneity};
 use measure::interval::{bonett_price, wilson};
-use measure::shift::{ks_test, wasserstein};
+use measure::shift::{cramer_von_mises, energy_distance, ks_test, mann_whitney, wasserstein};
 use measure::test::{bh, cluster_sign_flip, mcnemar, non_inferiority_p, paired_t};
 use measure::text::{groundedness, levenshtein, levenshtein_similarity, sentences, stem, token_f1};
-use measure::window::robust_z;
+use measure::window::{adwin, cusum, e_detector, ewma, mean_cs, robust_z, robust_z_series};
 use proptest::prelude::*;
 
 fn sample() -> impl Strategy<Value = Vec<f64>> {
@@ -37,6 +38,58 @@ proptest! {
         prop_assert!((wasserstein(&a, &b).unwrap() - wasserstein(&b, &a).unwrap()).abs() < 1e-9);
         let moved: Vec<f64> = a.iter().map(|x| x + by).collect();
         prop_assert!((wasserstein(&a, &moved).unwrap() - by).abs() < 1e-9);
+    }
+
+    #[test]
+    fn ranks_and_energy_are_symmetric(a in numbers(1..60), b in numbers(1..60)) {
+        let (ab, ba) = (cramer_von_mises(&a, &b).unwrap(), cramer_von_mises(&b, &a).unwrap());
+        prop_assert!((ab.statistic - ba.statistic).abs() < 1e-9 && (ab.p_value - ba.p_value).abs() < 1e-9 && (0.0..=1.0).contains(&ab.p_value));
+        let (ab, ba) = (mann_whitney(&a, &b).unwrap(), mann_whitney(&b, &a).unwrap());
+        prop_assert!((ab.statistic + ba.statistic - (a.len() * b.len()) as f64).abs() < 1e-9 && (ab.p_value - ba.p_value).abs() < 1e-9);
+        prop_assert!((energy_distance(&a, &b).unwrap() - energy_distance(&b, &a).unwrap()).abs() < 1e-9);
+        prop_assert_eq!(energy_distance(&a, &a).unwrap(), 0.0);
+    }
+
+    /// Whatever the values, with nulls and infinite ones: a drift has a p-value and an effect, and the same twice has neither.
+    #[test]
+    fn every_drift_has_a_p_value(a in sample(), b in sample()) {
+        if let Ok(found) = drift(&a, &b) {
+            prop_assert!(found.p_value > 0.0 && found.p_value <= 1.0 && found.effect >= 0.0, "{found:?}");
+        }
+        if let Ok(same) = drift(&a, &a) {
+            prop_assert!(same.effect == 0.0 && same.p_value > 0.999_999, "{same:?}");
+        }
+        prop_assert!(kl(&a, &b).unwrap() >= 0.0);
+        prop_assert!((0.0..=1.0).contains(&hellinger(&a, &b).unwrap()) && (0.0..=1.0).contains(&total_variation(&a, &b).unwrap()));
+    }
+
+    #[test]
+    fn tables_give_probabilities(cells in prop::collection::vec((0_u64..40, 0_u64..40), 1..6)) {
+        let (reference, current): (Vec<u64>, Vec<u64>) = cells.into_iter().unzip();
+        prop_assume!(reference.iter().sum::<u64>() > 0 && current.iter().sum::<u64>() > 0);
+        let counts = measure::drift::Counts { reference, current };
+        prop_assert!((0.0..=1.0).contains(&chi2(&counts).p_value));
+        if let Ok(exact) = fisher_p_value(&counts) {
+            prop_assert!(exact > 0.0 && exact <= 1.0);
+            prop_assert_eq!(homogeneity(&counts).p_value, exact);
+        }
+    }
+
+    /// What a row gets hangs on the rows before it alone.
+    #[test]
+    fn windows_do_not_look_ahead(values in numbers(3..60), cut in 1_usize..60) {
+        let cut = cut.min(values.len());
+        let same = |whole: &[f64], part: &[f64]| whole[..cut].iter().zip(part).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()));
+        prop_assert!(same(&robust_z_series(&values, 9), &robust_z_series(&values[..cut], 9)));
+        prop_assert!(same(&ewma(&values, 0.3).unwrap(), &ewma(&values[..cut], 0.3).unwrap()));
+        prop_assert!(same(&cusum(&values, 5, 0.5).unwrap(), &cusum(&values[..cut], 5, 0.5).unwrap()));
+        let shares: Vec<f64> = values.iter().map(|x| (x + 5.0) / 10.0).collect();
+        prop_assert!(same(&e_detector(&shares, 0.4).unwrap(), &e_detector(&shares[..cut], 0.4).unwrap()));
+        prop_assert_eq!(&adwin(&values, 0.01).unwrap()[..cut], &adwin(&values[..cut], 0.01).unwrap()[..]);
+        prop_assert_eq!(&mean_cs(&values, 0.05, 500.0).unwrap()[..cut], &mean_cs(&values[..cut], 0.05, 500.0).unwrap()[..]);
+        let slow = robust_z(&values[..cut - 1], values[cut - 1]).map_or(f64::NAN, |found| found.z);
+        let fast = robust_z_series(&values, usize::MAX)[cut - 1];
+        prop_assert!(slow == fast || (slow.is_nan() && fast.is_nan()));
     }
 
     #[test]

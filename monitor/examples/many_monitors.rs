@@ -11,7 +11,6 @@
 )]
 
 #[path = "../tests/monitor/traffic/mod.rs"]
-#[allow(dead_code, reason = "of the traffic, only the store is used")]
 mod traffic;
 
 use std::sync::Arc;
@@ -63,7 +62,7 @@ fn span(i: usize, n: usize) -> Span {
         date: start.day(),
         service_name: Some(format!("service-{}", mixed as usize % SERVICES)),
         name: "chat".to_owned(),
-        status: if mixed % 100 == 0 { "error" } else { "ok" }.to_owned(),
+        status: if mixed.is_multiple_of(100) { "error" } else { "ok" }.to_owned(),
         ..Span::default()
     }
 }

@@ -1,6 +1,7 @@
 //! `karat doctor`: is what was acked what was committed and what can be queried, and how long will the disk last?
 
 mod findings;
+mod kafka;
 mod source;
 mod trace;
 
@@ -11,7 +12,7 @@ use clap::{Args, Subcommand};
 use findings::{Finding, Level, examine};
 use source::Source;
 
-use crate::config::Config;
+use crate::config::{Config, Role};
 
 /// Flags of `karat doctor`.
 #[derive(Debug, Args)]
@@ -49,7 +50,11 @@ pub async fn run(config: &Config, args: &DoctorArgs) -> anyhow::Result<u8> {
     if let Some(DoctorOf::Trace { trace_id }) = &args.of {
         return trace::run(config, args, &source, trace_id).await;
     }
-    let findings = examine(&source.status().await?, &source.counts(&args.tenant).await?, &args.tenant, config);
+    let standing = source.standing().await?;
+    let mut findings = kafka::examine(&standing);
+    if standing.role != Role::Gateway {
+        findings.extend(examine(&source.status().await?, &source.counts(&args.tenant).await?, &args.tenant, config));
+    }
     let mut out = std::io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &findings)?;

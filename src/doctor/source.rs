@@ -11,6 +11,7 @@ use serde::Deserialize;
 use store::{Answer, QueryOptions, Status, Store};
 
 use super::DoctorArgs;
+use super::kafka::Standing;
 use crate::config::Config;
 use crate::{client, clock};
 
@@ -39,6 +40,14 @@ impl Source {
         match url {
             Some(url) => Ok(Source::Server(url)),
             None => Ok(Source::Directory(open(config, args).await?)),
+        }
+    }
+
+    /// Returns what a server is for; a directory at rest stands for itself.
+    pub async fn standing(&self) -> anyhow::Result<Standing> {
+        match self {
+            Source::Server(url) => client::ready(url).await?.json().await.with_context(|| format!("{url} is no karat of this version")),
+            Source::Directory(_) => Ok(Standing::default()),
         }
     }
 

@@ -89,9 +89,9 @@ impl Metrics {
         maintenance(&mut page, &status);
         tables(&mut page, &status, tenant);
         let since = Micros((self.clock)().0 - LOOKS);
-        monitors(&mut page, self.rows(tenant, include_str!("monitors.sql"), since).await?);
-        alerts(&mut page, self.rows(tenant, include_str!("alerts.sql"), since).await?);
-        told(&mut page, self.rows(tenant, include_str!("notifications.sql"), since).await?);
+        monitors(&mut page, &self.rows(tenant, include_str!("monitors.sql"), since).await?);
+        alerts(&mut page, &self.rows(tenant, include_str!("alerts.sql"), since).await?);
+        told(&mut page, &self.rows(tenant, include_str!("notifications.sql"), since).await?);
         Ok(page.text()?)
     }
 
@@ -150,7 +150,7 @@ fn tables(page: &mut Page, status: &Status, tenant: &Tenant) {
     page.gauge("table_last_commit_timestamp_seconds", "When this process last committed", commits);
 }
 
-fn monitors(page: &mut Page, looks: Vec<Look>) {
+fn monitors(page: &mut Page, looks: &[Look]) {
     let of = |look: &Look| labels([("monitor", look.monitor.as_str()), ("slice", look.slice.as_str())]);
     let numbers = |pick: fn(&Look) -> Option<f64>| looks.iter().filter_map(move |look| Some((of(look), pick(look)?))).collect::<Vec<_>>();
     let states =
@@ -163,12 +163,12 @@ fn monitors(page: &mut Page, looks: Vec<Look>) {
     page.gauge("monitor_last_look_timestamp_seconds", "When it looked last", numbers(|look| Some(seconds(look.time_us))));
 }
 
-fn alerts(page: &mut Page, open: Vec<Open>) {
+fn alerts(page: &mut Page, open: &[Open]) {
     let of = |row: &Open| labels([("monitor", row.monitor.as_str()), ("severity", row.severity.as_str()), ("state", row.state.as_str())]);
     page.gauge("alerts_open", "Alerts that are not resolved", open.iter().map(|row| (of(row), row.n)));
 }
 
-fn told(page: &mut Page, told: Vec<Told>) {
+fn told(page: &mut Page, told: &[Told]) {
     let of = |row: &Told| labels([("notifier", row.notifier.as_str()), ("outcome", row.outcome.as_str())]);
     page.gauge("notifications", "Attempts to tell people in the last eight days, by how they ended", told.iter().map(|row| (of(row), row.n)));
 }

@@ -21,11 +21,14 @@ use crate::flow::Flow;
 use crate::ipc;
 use crate::progress::Progress;
 use crate::quarantine::Quarantine;
+use crate::source::Source;
 use crate::tables::Tables;
 
 /// A durable record whose rows are still to be made.
 pub(crate) struct Job {
     pub seq: u64,
+    /// Where it came from, if not by the log.
+    pub origin: Option<Origin>,
     pub signal: Signal,
     pub tenant: Tenant,
     pub received_at: Micros,
@@ -35,6 +38,13 @@ pub(crate) struct Job {
     pub visible: Option<oneshot::Sender<()>>,
     /// The memory that the body takes.
     pub permit: Permit,
+}
+
+/// The stream that a record came by.
+pub(crate) struct Origin {
+    pub source: Arc<Source>,
+    /// The first position that the record stands for; the stream left those out that are before its own.
+    pub first: u64,
 }
 
 /// The threads that decode, and what waits for them; what waits is bounded by its permits.
@@ -136,10 +146,11 @@ impl Shared {
     fn make(&self, mut job: Job) {
         let (seq, tenant) = (job.seq, job.tenant.clone());
         let (prepared, visible) = (job.prepared.take(), job.visible.take());
+        let (source, first) = job.origin.as_ref().map_or((None, seq), |origin| (Some(Arc::clone(&origin.source)), origin.first));
         let rows = catch_unwind(AssertUnwindSafe(|| self.rows_of(&job, prepared).and_then(|rows| Ok(by_table(rows)?))));
         match rows.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
             Ok(batches) => {
-                self.hold(seq, &tenant, batches);
+                self.hold(seq, source.as_ref(), &tenant, batches);
                 self.flow.made(job.signal);
                 drop(job);
                 // A receiver that is gone does not wait.
@@ -147,8 +158,9 @@ impl Shared {
             }
             Err(error) => self.quarantine.put(job, error.as_ref()),
         }
-        self.progress.done(seq, seq);
-        self.join(&tenant);
+        let progress = source.as_ref().map_or(self.progress.as_ref(), |source| &source.progress);
+        progress.done(first, seq);
+        self.join(&tenant, source.as_ref(), progress.watermark());
     }
 
     fn rows_of(&self, job: &Job, prepared: Option<Prepared>) -> Result<Rows, DecodeError> {
@@ -162,20 +174,19 @@ impl Shared {
         }
     }
 
-    fn hold(&self, seq: u64, tenant: &Tenant, batches: Vec<(Table, Vec<RecordBatch>)>) {
+    fn hold(&self, seq: u64, source: Option<&Arc<Source>>, tenant: &Tenant, batches: Vec<(Table, Vec<RecordBatch>)>) {
         let tables = self.tables.of(tenant);
         for (table, batches) in batches {
             let Some(state) = tables.iter().find(|state| state.table == table) else { continue };
-            if state.hold(seq, batches) >= self.flush_bytes {
+            if state.hold(seq, source, batches) >= self.flush_bytes {
                 self.full.notify_one();
             }
         }
     }
 
-    fn join(&self, tenant: &Tenant) {
-        let watermark = self.progress.watermark();
+    fn join(&self, tenant: &Tenant, source: Option<&Arc<Source>>, watermark: u64) {
         for state in self.tables.of(tenant).iter() {
-            if let Err(error) = state.join(watermark) {
+            if let Err(error) = state.join(watermark, source) {
                 tracing::error!(%error, table = state.table.name(), "could not join held batches; queries go over many small ones");
             }
         }

@@ -78,6 +78,9 @@ pub struct StoreConfig {
     pub deleted_file_retention_hours: u64,
     /// Memory for filters over trace ids, in bytes; files that do not fit go without. Opening one trace among many files against memory. Default 256 MiB.
     pub bloom_bytes_max: usize,
+    /// How often other nodes' commits to a shared root are looked for, in milliseconds: fresher answers against requests to the object store.
+    /// Default 1000.
+    pub follow_ms: u64,
     /// Settings of queries.
     pub query: QueryConfig,
 }
@@ -127,6 +130,7 @@ impl Default for StoreConfig {
             log_retention_hours: 6,
             deleted_file_retention_hours: 2,
             bloom_bytes_max: 256 * MIB,
+            follow_ms: 1_000,
             query: QueryConfig::default(),
         }
     }
@@ -147,13 +151,18 @@ impl StoreConfig {
         }
     }
 
+    /// Returns how long to wait between two looks at other nodes' commits.
+    pub(crate) fn follow_interval(&self) -> Duration {
+        Duration::from_millis(self.follow_ms.max(50))
+    }
+
     /// Returns the memory that is not for requests and rows: the process itself, and the writing of files.
     pub fn overhead_bytes(&self) -> usize {
         PROCESS_BYTES.saturating_add(self.flush_bytes.saturating_mul(WRITING_BYTES))
     }
 
     /// Returns the memory for requests and rows.
-    pub(crate) fn admitted_bytes(&self) -> usize {
+    pub fn admitted_bytes(&self) -> usize {
         self.ingest_bytes_max.saturating_sub(self.overhead_bytes())
     }
 

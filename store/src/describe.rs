@@ -86,7 +86,7 @@ pub fn describe() -> Vec<Described> {
         kind: DescribedKind::Function,
         name: function.name.to_owned(),
         syntax: Some(function.syntax.to_owned()),
-        doc: function.doc.to_owned(),
+        doc: function.text(),
         columns: Vec::new(),
     }));
     described

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::SessionState;
 use object_store::ObjectStore;
 use schema::Clock;
 use tokio::runtime::Runtime;
@@ -40,6 +41,9 @@ pub(crate) struct Engine {
     waiting: AtomicUsize,
 }
 
+/// Makes the queries of a session run on other nodes, too.
+pub(crate) type Share = Arc<dyn Fn(SessionState) -> Result<SessionState, Error> + Send + Sync>;
+
 impl Engine {
     /// Starts the threads; the files of every table stand under `data`, and are read through `files`.
     pub(crate) fn open(config: QueryConfig, data: &Path, files: Arc<dyn ObjectStore>, clock: Clock) -> Result<Engine, Error> {
@@ -68,7 +72,7 @@ impl Engine {
     ///
     /// A file that a compaction replaced and deleted in the meantime is no reason to fail: the query begins again, once, with the
     /// files that took its place.
-    pub(crate) async fn query(&self, source: &Source, sql: &str, options: &QueryOptions) -> Result<Answer, Error> {
+    pub(crate) async fn query(&self, source: &Source, share: Option<&Share>, sql: &str, options: &QueryOptions) -> Result<Answer, Error> {
         let deadline = Instant::now() + options.deadline;
         let place = Arc::new(self.place(deadline, options.deadline).await?);
         let job = || Job {
@@ -76,6 +80,7 @@ impl Engine {
             sql: sql.to_owned(),
             options: options.clone(),
             source: Arc::clone(source),
+            share: share.map(Arc::clone),
             config: self.config.clone(),
             data: self.data.clone(),
             views: self.views,
@@ -86,6 +91,22 @@ impl Engine {
             Err(Error::Engine(error)) if is_vanished_file(error.as_ref()) => self.run(job(), deadline).await,
             answer => answer,
         }
+    }
+
+    /// Returns the memory, disk and caches that queries share.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn runtime(&self) -> Arc<RuntimeEnv> {
+        Arc::clone(&self.runtime)
+    }
+
+    /// Runs something on the threads of queries, until it ends or is dropped.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn spawn<F>(&self, task: F) -> Result<AbortOnDropHandle<F::Output>, Error>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let Some(threads) = &self.threads else { return Err(Error::Closed) };
+        Ok(AbortOnDropHandle::new(threads.spawn(task)))
     }
 
     async fn run(&self, job: Job, deadline: Instant) -> Result<Answer, Error> {
@@ -202,10 +223,10 @@ mod tests {
         let engine = Engine::open(QueryConfig::default(), directory.path(), files, Arc::new(|| Micros(0))).unwrap();
         let options = QueryOptions::default();
         let (once, looks) = source(&directory, 1);
-        let answer = engine.query(&once, "select id, reason from scores", &options).await.unwrap();
+        let answer = engine.query(&once, None, "select id, reason from scores", &options).await.unwrap();
         assert_eq!((answer.n_rows(), looks.load(Ordering::Relaxed)), (1, 2));
         let (always, looks) = source(&directory, usize::MAX);
-        assert!(engine.query(&always, "select id, reason from scores", &options).await.is_err());
+        assert!(engine.query(&always, None, "select id, reason from scores", &options).await.is_err());
         assert_eq!(looks.load(Ordering::Relaxed), 2);
     }
 }

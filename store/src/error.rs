@@ -91,6 +91,12 @@ pub enum Error {
     /// The store was opened to read.
     #[error("the store was opened to read only; write through a running karat")]
     ReadOnly,
+    /// The nodes of a cluster cannot be told from the settings.
+    #[error("cluster: {reason}")]
+    Cluster {
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// A setting cannot be.
     #[error("the setting {setting} cannot be {value}: {reason}")]
     Setting {
@@ -219,7 +225,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Full { .. } | Error::Io { .. } | Error::Closed | Error::Objects { .. } | Error::Uncommitted { .. } => ErrorKind::Retry,
-            Error::Taken { .. } | Error::NoBackup { .. } => ErrorKind::Input,
+            Error::Taken { .. } | Error::NoBackup { .. } | Error::Cluster { .. } => ErrorKind::Input,
             Error::Root { .. } | Error::Held { .. } | Error::NoData { .. } | Error::TooLarge { .. } | Error::ReadOnly | Error::Setting { .. } => {
                 ErrorKind::Input
             }

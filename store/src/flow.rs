@@ -12,7 +12,7 @@ use crate::error::Error;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SignalStatus {
-    /// Records that reached the store.
+    /// Records that were sent, as far as their signal could be told.
     pub received: u64,
     /// Records that were durable when the sender heard so.
     pub acked: u64,
@@ -43,6 +43,14 @@ impl Flow {
                 Ok(Kept::Before) => status.duplicates += 1,
                 Err(error) => *status.rejected.entry(error.reason().to_owned()).or_default() += 1,
             }
+        });
+    }
+
+    /// Counts a record that was turned away before it reached the store.
+    pub(crate) fn refused(&self, signal: Signal, reason: &str) {
+        self.with(signal, |status| {
+            status.received += 1;
+            *status.rejected.entry(reason.to_owned()).or_default() += 1;
         });
     }
 

@@ -38,9 +38,9 @@ pub(crate) struct Chunk {
     sealed: bool,
 }
 
-/// Rows that are being written to files, and the position up to which the table is complete with them.
+/// Rows that are picked for files, and the position up to which the table is complete with them.
 #[derive(Debug)]
-pub(crate) struct Sealed {
+pub(crate) struct Picked {
     pub through: u64,
     pub batches: Vec<RecordBatch>,
 }
@@ -92,19 +92,19 @@ impl Held {
     ///
     /// Everything of the table up to the returned position is either picked or committed already, because no record up to
     /// `watermark` is still to come.
-    pub(crate) fn seal(&mut self, watermark: u64, bytes_max: usize) -> Option<Sealed> {
-        let mut sealed = Sealed { through: watermark, batches: Vec::new() };
+    pub(crate) fn seal(&mut self, watermark: u64, bytes_max: usize) -> Option<Picked> {
+        let mut picked = Picked { through: watermark, batches: Vec::new() };
         let mut bytes = 0;
         for chunk in &mut self.chunks {
             if chunk.last > watermark || (bytes > 0 && bytes + chunk.bytes > bytes_max) {
-                sealed.through = watermark.min(chunk.first - 1);
+                picked.through = watermark.min(chunk.first - 1);
                 break;
             }
             bytes += chunk.bytes.max(1);
             chunk.sealed = true;
-            sealed.batches.extend(chunk.batches.iter().cloned());
+            picked.batches.extend(chunk.batches.iter().cloned());
         }
-        (bytes > 0).then_some(sealed)
+        (bytes > 0).then_some(picked)
     }
 
     /// Gives picked rows back after a failure.

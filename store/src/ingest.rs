@@ -43,7 +43,7 @@ impl Inner {
         let done = move |result: Result<u64, Error>| {
             if let Ok(seq) = result {
                 let _ = ticket.map(|ticket| ticket.stored(seq));
-                let job = Job { seq, signal, tenant: owner, received_at, body: bytes, prepared, visible, permit };
+                let job = Job { seq, origin: None, signal, tenant: owner, received_at, body: bytes, prepared, visible, permit };
                 inner.appender.get().inspect(|appender| appender.push(job));
             }
             // A sender that went away does not wait for the answer.

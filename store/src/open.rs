@@ -27,8 +27,9 @@ use crate::replay::{ReplayProgress, load_tables, replay};
 use crate::store::{Inner, Store};
 use crate::tables::Tables;
 use crate::wal::{self, Log, LogId, Tail};
-use crate::{maintain, writer};
+use crate::{follow, maintain, writer};
 
+const COMMITTED_ALONE: &str = "this node only reads: it shows what the writing nodes have committed, which is a few seconds behind";
 const BESIDE_A_WRITER: &str = "another karat writes to this directory: this is what it has committed, without the rows of its last seconds";
 
 impl Store {
@@ -66,6 +67,25 @@ impl Store {
             let log = Log::open(Arc::clone(&inner.disk), inner.wal_dir(), id, scanned, &inner.config, lock, inner.fail.clone())?;
             inner.log.set(log).map_err(|_| Error::Closed)?;
             inner.tasks.spawn(maintain::run(Arc::clone(&inner)));
+            if inner.tables.root().is_shared() {
+                inner.tasks.spawn(follow::run(Arc::clone(&inner)));
+            }
+            Ok(store)
+        })
+    }
+
+    /// Opens tables that other nodes write, to read them and nothing else, and follows what is committed to them.
+    ///
+    /// Needs no lock and no log; `config.data` is made where it is missing. What another node holds and has not committed is not seen.
+    pub fn open_follower(config: StoreConfig, clock: Clock) -> BoxFuture<'static, Result<Store, Error>> {
+        Box::pin(async move {
+            config.check()?;
+            std::fs::create_dir_all(&config.data).map_err(|source| Error::io("create", &config.data, source))?;
+            let config = absolute(config)?;
+            let root = Root::of(&config)?;
+            let store = Store::of(Arc::new(inner(config, root, clock, None, 0, None, Some(COMMITTED_ALONE.to_owned()))));
+            follow::once(&store.inner).await?;
+            store.inner.tasks.spawn(follow::run(Arc::clone(&store.inner)));
             Ok(store)
         })
     }
@@ -138,6 +158,8 @@ fn inner(config: StoreConfig, root: Root, clock: Clock, id: Option<LogId>, appli
         tables: Arc::new(Tables::new(root, app_id, prefix, fail.clone(), held_in)),
         progress: Arc::new(Progress::new(applied)),
         quarantine: Arc::new(Quarantine::open(&config.data.join("_wal"), config.quarantine_bytes_max, writes)),
+        sources: Mutex::default(),
+        claims: Mutex::default(),
         window: Arc::new(Window::new(&config)),
         flow: Arc::default(),
         work: Arc::default(),
@@ -154,6 +176,8 @@ fn inner(config: StoreConfig, root: Root, clock: Clock, id: Option<LogId>, appli
         lock: Mutex::new(lock.map(Arc::new)),
         closed: false.into(),
         engine: OnceLock::new(),
+        share: OnceLock::new(),
+        cluster_tasks: Arc::default(),
         retired: Mutex::default(),
         fail,
         config,

@@ -23,7 +23,9 @@ pub(crate) struct Quarantine {
 }
 
 struct Unkept {
-    seq: u64,
+    /// Its position in the log; nothing where it came by a stream, which has it still.
+    seq: Option<u64>,
+    name: String,
     bytes: Vec<u8>,
     _memory: Permit,
 }
@@ -48,7 +50,7 @@ impl Quarantine {
 
     /// Tells whether the record was put aside before, so that a replay need not try it again.
     pub(crate) fn holds(&self, seq: u64) -> bool {
-        self.path_of(seq).exists()
+        self.dir.join(in_log(seq)).exists()
     }
 
     /// Returns the last record that was put aside, now or before.
@@ -63,21 +65,26 @@ impl Quarantine {
         if self.writes == Writes::Forbidden {
             return;
         }
+        let stream = job.origin.as_ref().map(|origin| origin.source.id.as_ref());
+        let name = stream.map_or_else(|| in_log(job.seq), |stream| in_stream(stream, job.seq - 1));
         let head = serde_json::json!({
-            "seq": job.seq,
+            "seq": stream.is_none().then_some(job.seq),
+            "stream": stream,
+            "offset": stream.map(|_| job.seq - 1),
             "signal": format!("{:?}", job.signal).to_lowercase(),
             "tenant": job.tenant.as_str(),
             "received_at_us": job.received_at.0,
             "error": error.to_string(),
         });
         let bytes = [head.to_string().as_bytes(), b"\n", &job.body].concat();
-        let (seq, tenant, signal, n_bytes) = (job.seq, job.tenant.as_str(), job.signal, job.body.len());
-        match self.keep(seq, &bytes) {
-            Ok(true) => tracing::error!(seq, tenant, ?signal, n_bytes, "could not decode a record; it is kept in _wal/quarantine, please report it"),
-            Ok(false) => tracing::error!(seq, tenant, ?signal, n_bytes, "could not decode a record, and _wal/quarantine is full; it is dropped"),
+        let (tenant, signal, n_bytes) = (job.tenant.as_str(), job.signal, job.body.len());
+        match self.keep(&name, &bytes) {
+            Ok(true) => tracing::error!(name, tenant, ?signal, n_bytes, "could not decode a record; it is kept in _wal/quarantine, please report it"),
+            Ok(false) => tracing::error!(name, tenant, ?signal, n_bytes, "could not decode a record, and _wal/quarantine is full; it is dropped"),
             Err(error) => {
-                tracing::error!(seq, tenant, ?signal, n_bytes, %error, "could not decode a record, nor put it into _wal/quarantine yet");
-                self.unkept.lock().push(Unkept { seq, bytes, _memory: job.permit });
+                tracing::error!(name, tenant, ?signal, n_bytes, %error, "could not decode a record, nor put it into _wal/quarantine yet");
+                let seq = stream.is_none().then_some(job.seq);
+                self.unkept.lock().push(Unkept { seq, name, bytes, _memory: job.permit });
             }
         }
     }
@@ -85,11 +92,11 @@ impl Quarantine {
     /// Tries again what the disk did not take. Returns the first record that is still only in the log.
     pub(crate) fn retry(&self) -> Option<u64> {
         let mut unkept = self.unkept.lock();
-        unkept.retain(|record| self.keep(record.seq, &record.bytes).is_err());
-        unkept.iter().map(|record| record.seq).min()
+        unkept.retain(|record| self.keep(&record.name, &record.bytes).is_err());
+        unkept.iter().filter_map(|record| record.seq).min()
     }
 
-    fn keep(&self, seq: u64, bytes: &[u8]) -> Result<bool, Error> {
+    fn keep(&self, name: &str, bytes: &[u8]) -> Result<bool, Error> {
         let size = bytes.len() as u64;
         if self.bytes.load(Ordering::Acquire) + size > self.bytes_max {
             return Ok(false);
@@ -97,7 +104,7 @@ impl Quarantine {
         if let Some(wal) = self.dir.parent() {
             disk::create_dirs(wal, &self.dir)?;
         }
-        disk::replace(&self.path_of(seq), bytes, Durable::Yes)?;
+        disk::replace(&self.dir.join(name), bytes, Durable::Yes)?;
         self.bytes.fetch_add(size, Ordering::AcqRel);
         Ok(true)
     }
@@ -115,12 +122,19 @@ impl Quarantine {
         Ok(())
     }
 
-    fn path_of(&self, seq: u64) -> PathBuf {
-        self.dir.join(format!("{seq:020}"))
-    }
-
     /// Returns how many records could not be decoded since the start.
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Acquire)
     }
+}
+
+/// Names a record of the log.
+fn in_log(seq: u64) -> String {
+    format!("{seq:020}")
+}
+
+/// Names a record of a stream, the same however often it is read.
+fn in_stream(stream: &str, offset: u64) -> String {
+    let plain: String = stream.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    format!("{plain}-{offset:020}")
 }

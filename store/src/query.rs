@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::answer::Answer;
 use crate::catalog::{QueryTables, Source, catalog_of};
-use crate::engine::Engine;
+use crate::engine::{Engine, Share};
 use crate::error::Error;
 use crate::expand::Views;
 use crate::param::Param;
@@ -78,11 +78,11 @@ impl Inner {
     pub(crate) async fn query(self: &Arc<Self>, tenant: &Tenant, sql: &str, options: &QueryOptions) -> Result<Answer, Error> {
         let (inner, tenant) = (Arc::clone(self), tenant.clone());
         let source: Source = Arc::new(move |table| inner.snapshot(&tenant, table));
-        self.engine()?.query(&source, sql, options).await
+        self.engine()?.query(&source, self.share.get(), sql, options).await
     }
 
     /// Returns where queries run; the first one starts it.
-    fn engine(&self) -> Result<&Engine, Error> {
+    pub(crate) fn engine(&self) -> Result<&Engine, Error> {
         if let Some(engine) = self.engine.get() {
             return Ok(engine);
         }
@@ -99,6 +99,7 @@ pub(crate) struct Job {
     pub sql: String,
     pub options: QueryOptions,
     pub source: Source,
+    pub share: Option<Share>,
     pub config: QueryConfig,
     pub data: PathBuf,
     pub views: &'static Views,
@@ -113,7 +114,11 @@ impl Job {
         relations::check(&statement, &self.sql)?;
         let reach = Micros(i64::from(self.config.reach_hours) * 3_600_000_000);
         let tables = QueryTables::new(Arc::clone(&self.source), session::store_url()?, self.data.clone(), reach);
-        let mut state = session::state_for(&self.runtime, &self.config, self.now);
+        let state = session::state_for(&self.runtime, &self.config, self.now);
+        let mut state = match &self.share {
+            Some(share) => share(state)?,
+            None => state,
+        };
         state.register_catalog_list(catalog_of(Arc::clone(&tables), Arc::clone(&self.views.names)));
         let planner = Planner { state: &state, views: self.views, tables: &tables, reach, rows_max: self.options.max_rows };
         let plan = planner.plan(statement).await.map_err(|error| self.blame(error, &state))?;

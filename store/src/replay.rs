@@ -119,7 +119,7 @@ pub(crate) fn replay(inner: &Inner, id: LogId, appender: &Appender, tail: Tail, 
 fn job_of(inner: &Inner, frame: Frame) -> Job {
     let permit = wait_for_room(inner, frame.body.len());
     let Frame { seq, signal, tenant, received_at, body, .. } = frame;
-    Job { seq, signal, tenant, received_at, body, prepared: None, visible: None, permit }
+    Job { seq, origin: None, signal, tenant, received_at, body, prepared: None, visible: None, permit }
 }
 
 /// Waits until the record has room in memory; one that is larger than all of it waits until it is alone.

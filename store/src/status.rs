@@ -24,6 +24,8 @@ pub struct Status {
     pub committed_seq: u64,
     /// What became of the records that were sent, by signal.
     pub signals: BTreeMap<String, SignalStatus>,
+    /// One entry a stream that is read.
+    pub streams: Vec<StreamStatus>,
     /// What maintenance does.
     pub maintenance: MaintenanceStatus,
     /// Bytes that are free on the disk of the data directory, if the system says.
@@ -32,8 +34,24 @@ pub struct Status {
     pub pending_bytes: usize,
     /// Records that could not be decoded since the start; they are in `_wal/quarantine`.
     pub quarantined: u64,
+    /// Tasks of queries that this node ran for a cluster since the start.
+    pub cluster_tasks: u64,
     /// One entry a table that has rows.
     pub tables: Vec<TableStatus>,
+}
+
+/// How far a stream is read. Each figure is the offset that comes next.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StreamStatus {
+    /// What the stream is called.
+    pub name: String,
+    /// What was taken from it.
+    pub taken: u64,
+    /// What queries see, without gaps.
+    pub visible: u64,
+    /// What is committed to every table, without gaps.
+    pub committed: u64,
 }
 
 /// Sizes and times of one table of one tenant.

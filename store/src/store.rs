@@ -1,7 +1,8 @@
 //! The store's front door: what the other crates call.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::config::{Durability, StoreConfig};
 use crate::decode::{Prepared, Signal};
 use crate::dedup::{Known, Window};
 use crate::disk::{self, Disk};
-use crate::engine::Engine;
+use crate::engine::{Engine, Share};
 use crate::error::Error;
 use crate::fail::Fail;
 use crate::flow::{Flow, Kept};
@@ -31,10 +32,11 @@ use crate::maintain::Work;
 use crate::progress::Progress;
 use crate::quarantine::Quarantine;
 use crate::snapshot::TableSnapshot;
-use crate::status::Status;
+use crate::source::Source;
+use crate::status::{Status, StreamStatus};
 use crate::tables::Tables;
 use crate::wal::Log;
-use crate::writer::flush_through;
+use crate::writer::flush_all;
 
 /// The tables of every tenant, and the log in front of them; cheap to clone.
 ///
@@ -52,10 +54,18 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     /// Where queries run, once there was one.
     pub(crate) engine: OnceLock<Engine>,
+    /// How queries are shared out, where they are.
+    pub(crate) share: OnceLock<Share>,
+    /// Tasks of queries that this node ran for a cluster.
+    pub(crate) cluster_tasks: Arc<AtomicU64>,
     pub(crate) tables: Arc<Tables>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) quarantine: Arc<Quarantine>,
     pub(crate) window: Arc<Window>,
+    /// The streams that are read, by their names.
+    pub(crate) sources: Mutex<BTreeMap<Arc<str>, Arc<Source>>>,
+    /// Held from the look at what other tables hold of streams until a commit that says so is made.
+    pub(crate) claims: Mutex<()>,
     /// What became of the records that were sent.
     pub(crate) flow: Arc<Flow>,
     /// What maintenance does.
@@ -185,8 +195,9 @@ impl Store {
                 ticket: None,
                 visible: Some(visible),
             };
-            self.inner.write(record).await?;
-            seen.await.map_err(|_| Error::Rows { table: table.name(), reason: "they are put aside in _wal/quarantine".to_owned() })
+            let seq = self.inner.write(record).await?;
+            seen.await.map_err(|_| Error::Rows { table: table.name(), reason: "they are put aside in _wal/quarantine".to_owned() })?;
+            self.inner.promised(seq).await
         })
     }
 
@@ -196,7 +207,7 @@ impl Store {
             self.inner.check_open()?;
             let seq = self.inner.durable();
             self.inner.progress.reached(seq).await;
-            flush_through(&self.inner, seq).await
+            flush_all(&self.inner).await
         })
     }
 
@@ -220,7 +231,7 @@ impl Store {
             let close_log = tokio::task::spawn_blocking(move || inner.log.get().map(Log::close)).await;
             let seq = self.inner.durable();
             self.inner.progress.reached(seq).await;
-            let flushed = flush_through(&self.inner, seq).await;
+            let flushed = flush_all(&self.inner).await;
             self.inner.stop.cancel();
             self.inner.tasks.close();
             self.inner.tasks.wait().await;
@@ -236,6 +247,7 @@ impl Store {
     pub fn trouble(&self) -> Option<&'static str> {
         let log = match self.inner.check_open() {
             Ok(log) => log,
+            Err(Error::ReadOnly) => return None,
             Err(_) => return Some("the store is closed"),
         };
         match () {
@@ -243,6 +255,11 @@ impl Store {
             () if self.inner.memory.used() >= self.inner.memory.limit() => Some("the memory of ingest is used up"),
             () => None,
         }
+    }
+
+    /// Counts a request that its receiver turned away before it came here.
+    pub fn refused(&self, signal: Signal, reason: &str) {
+        self.inner.flow.refused(signal, reason);
     }
 
     /// Returns the memory of ingest, of which whoever receives requests takes a permit before it reads them.
@@ -268,10 +285,12 @@ impl Store {
             visible_seq: inner.progress.watermark(),
             committed_seq: inner.tables.applied(inner.progress.watermark()),
             signals: inner.flow.status(),
+            streams: inner.sources.lock().values().filter_map(|source| inner.stream_status(source)).collect(),
             maintenance: inner.work.status(),
             disk_free_bytes: disk::free_bytes(&inner.config.data),
             pending_bytes: inner.memory.used().saturating_sub(inner.tables.held_bytes()),
             quarantined: inner.quarantine.count(),
+            cluster_tasks: inner.cluster_tasks.load(Ordering::Relaxed),
             tables: inner.tables.all().iter().filter_map(|state| state.status()).collect(),
         }
     }
@@ -284,6 +303,11 @@ impl Inner {
             Some(state) => state.snapshot(),
             None => TableSnapshot { table, root: self.tables.root_of(tenant, table), files: Arc::from([]), held: Arc::from([]) },
         }
+    }
+
+    fn stream_status(&self, source: &Source) -> Option<StreamStatus> {
+        let committed = self.complete(source)?;
+        Some(StreamStatus { name: source.id.to_string(), taken: source.fed(), visible: source.progress.watermark(), committed })
     }
 
     /// Returns the directory of the log.

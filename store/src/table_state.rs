@@ -9,11 +9,14 @@ use arrow::array::RecordBatch;
 use parking_lot::Mutex;
 use schema::{Day, Micros, Table, Tenant};
 
-use crate::delta::{DeltaLog, LogFigures};
+use crate::datafile::Written;
+use crate::delta::{DeltaLog, LogFigures, Reached};
 use crate::error::Error;
-use crate::held::{Held, Sealed, merge};
+use crate::feed::Feed;
+use crate::held::{Chunk, Held, merge};
 use crate::place::Place;
 use crate::snapshot::{DataFile, TableSnapshot};
+use crate::source::Source;
 use crate::status::TableStatus;
 use crate::tables::HeldBytes;
 
@@ -50,9 +53,12 @@ struct Retry {
 struct Contents {
     /// The last record of the log whose rows are in `files`; what comes from it or before is not held again.
     through: u64,
+    /// Rows that came by the log.
     held: Held,
+    /// Rows that came by streams, by their names.
+    feeds: BTreeMap<Arc<str>, Feed>,
     files: Arc<[Arc<DataFile>]>,
-    /// `held` as a query sees it; made when the first one asks.
+    /// The held rows as a query sees them; made when the first one asks.
     view: Option<Arc<[RecordBatch]>>,
     last_commit: Option<Micros>,
     /// Rows that were ever held.
@@ -66,14 +72,14 @@ struct Contents {
 pub(crate) struct Change {
     pub added: Vec<Arc<DataFile>>,
     pub removed: Vec<String>,
-    /// The position in the log that the table has reached with this change.
-    pub through: Option<u64>,
+    /// The positions that the table has reached with this change.
+    pub reached: Reached,
 }
 
 impl Change {
     /// Tells whether nothing changes.
     pub(crate) fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty() && self.through.is_none()
+        self.added.is_empty() && self.removed.is_empty() && self.reached.is_empty()
     }
 
     /// Takes in what came later.
@@ -81,7 +87,46 @@ impl Change {
         self.added.retain(|file| !later.removed.contains(&file.path));
         self.added.extend(later.added);
         self.removed.extend(later.removed);
-        self.through = later.through.or(self.through);
+        self.reached.then(later.reached);
+    }
+}
+
+impl Change {
+    /// Tells whether these files are among those that come: then the change is the very commit that they were written for.
+    pub(crate) fn holds_all(&self, files: &[Written]) -> bool {
+        !files.is_empty() && files.iter().all(|written| self.added.iter().any(|file| file.path == written.file.path))
+    }
+}
+
+/// Rows that are being written to files, and the positions up to which the table is complete with them.
+pub(crate) struct Sealed {
+    pub batches: Vec<RecordBatch>,
+    /// The last record of the log, where rows of it are here.
+    pub log: Option<u64>,
+    /// The streams of which rows are here, and the last position.
+    pub streams: Vec<(Arc<Source>, u64)>,
+}
+
+impl Contents {
+    /// Returns what came by the log and by every stream.
+    fn all_held(&self) -> impl Iterator<Item = &Held> {
+        std::iter::once(&self.held).chain(self.feeds.values().map(|feed| &feed.held))
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.all_held().map(Held::bytes).sum()
+    }
+
+    fn held_rows(&self) -> u64 {
+        self.all_held().map(Held::rows).sum()
+    }
+
+    /// Finds what is held of the log, or of a stream that is still read.
+    fn held_of(&mut self, source: Option<&Arc<Source>>) -> Option<&mut Held> {
+        match source {
+            None => Some(&mut self.held),
+            Some(source) => self.feeds.get_mut(&source.id).filter(|feed| Arc::ptr_eq(&feed.source, source)).map(|feed| &mut feed.held),
+        }
     }
 }
 
@@ -122,43 +167,105 @@ impl TableState {
     }
 
     /// Changes what is held, and counts the bytes.
-    fn change_held(&self, contents: &mut Contents, change: impl FnOnce(&mut Held)) {
-        let before = contents.held.bytes();
-        change(&mut contents.held);
+    fn change_held(&self, contents: &mut Contents, change: impl FnOnce(&mut Contents)) {
+        let before = contents.held_bytes();
+        change(contents);
         contents.view = None;
-        self.all_held.change(before, contents.held.bytes());
+        self.all_held.change(before, contents.held_bytes());
     }
 
     /// Holds the rows of one record, unless they are in a file already. Returns how many bytes the table holds now.
-    pub(crate) fn hold(&self, seq: u64, batches: Vec<RecordBatch>) -> usize {
+    pub(crate) fn hold(&self, seq: u64, source: Option<&Arc<Source>>, batches: Vec<RecordBatch>) -> usize {
         let mut contents = self.contents.lock();
-        if seq > contents.through {
+        let through = match source {
+            None => Some(contents.through),
+            // A table that was not there when the stream was opened has nothing of it.
+            Some(source) if source.is_open() => {
+                let feed = contents.feeds.entry(Arc::clone(&source.id)).or_insert_with(|| Feed::new(source, 0));
+                Arc::ptr_eq(&feed.source, source).then_some(feed.through)
+            }
+            Some(_) => None,
+        };
+        if through.is_some_and(|through| seq > through) {
             contents.made_rows += batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
-            self.change_held(&mut contents, |held| held.insert(seq, batches));
+            self.change_held(&mut contents, |contents| {
+                if let Some(held) = contents.held_of(source) {
+                    held.insert(seq, batches);
+                }
+            });
         }
-        contents.held.bytes()
+        contents.held_bytes()
     }
 
-    /// Joins small batches, so that a query meets few of them.
-    pub(crate) fn join(&self, watermark: u64) -> Result<(), Error> {
+    /// Begins to hold rows of a stream that come behind position `through`.
+    pub(crate) fn open_feed(&self, source: &Arc<Source>, through: u64) {
+        let mut contents = self.contents.lock();
+        self.change_held(&mut contents, |contents| drop(contents.feeds.insert(Arc::clone(&source.id), Feed::new(source, through))));
+    }
+
+    /// Drops what is held of a stream.
+    pub(crate) fn drop_feed(&self, source: &Arc<Source>) {
+        let mut contents = self.contents.lock();
+        if contents.held_of(Some(source)).is_some() {
+            self.change_held(&mut contents, |contents| drop(contents.feeds.remove(&source.id)));
+        }
+    }
+
+    /// Returns the position of the first record of a stream whose rows are held.
+    pub(crate) fn first_held_of(&self, source: &Source) -> Option<u64> {
+        let contents = self.contents.lock();
+        contents.feeds.get(&source.id).filter(|feed| std::ptr::eq(feed.source.as_ref(), source)).and_then(|feed| feed.held.first())
+    }
+
+    /// Joins small batches, so that a query meets few of them. Every record of the log, or of the stream, up to `watermark` is done.
+    pub(crate) fn join(&self, watermark: u64, source: Option<&Arc<Source>>) -> Result<(), Error> {
         let Some(_joining) = self.joining.try_lock() else { return Ok(()) };
         loop {
-            let parts = self.contents.lock().held.mergeable(watermark);
+            let parts: Option<Vec<Chunk>> = self.contents.lock().held_of(source).and_then(|held| held.mergeable(watermark));
             let Some(parts) = parts else { return Ok(()) };
             let Some(batch) = merge(&parts)? else { return Ok(()) };
-            self.change_held(&mut self.contents.lock(), |held| held.replace(&parts, batch));
+            self.change_held(&mut self.contents.lock(), |contents| {
+                if let Some(held) = contents.held_of(source) {
+                    held.replace(&parts, batch);
+                }
+            });
         }
     }
 
     /// Picks rows for a file. Blocks for as long as a join takes.
     pub(crate) fn seal(&self, watermark: u64, bytes_max: usize) -> Option<Sealed> {
         let _joining = self.joining.lock();
-        self.contents.lock().held.seal(watermark, bytes_max)
+        let mut contents = self.contents.lock();
+        let mut sealed = Sealed { batches: Vec::new(), log: None, streams: Vec::new() };
+        if let Some(picked) = contents.held.seal(watermark, bytes_max) {
+            sealed.log = Some(picked.through);
+            sealed.batches = picked.batches;
+        }
+        for feed in contents.feeds.values_mut() {
+            let left = bytes_max.saturating_sub(sealed.batches.iter().map(RecordBatch::get_array_memory_size).sum());
+            if let Some(picked) = feed.held.seal(feed.source.progress.watermark(), left) {
+                sealed.streams.push((Arc::clone(&feed.source), picked.through));
+                sealed.batches.extend(picked.batches);
+            }
+        }
+        (!sealed.batches.is_empty()).then_some(sealed)
     }
 
     /// Gives picked rows back after a failure.
     pub(crate) fn unseal(&self) {
-        self.contents.lock().held.unseal();
+        let mut contents = self.contents.lock();
+        contents.held.unseal();
+        contents.feeds.values_mut().for_each(|feed| feed.held.unseal());
+    }
+
+    /// Returns the streams that are read here, and in which a commit of another node has moved the table.
+    pub(crate) fn overtaken(&self, reached: &Reached) -> Vec<Arc<Source>> {
+        let contents = self.contents.lock();
+        let moved = reached.streams.iter().filter_map(|(id, position)| {
+            let feed = contents.feeds.get(id.as_str())?;
+            (*position > feed.through).then(|| Arc::clone(&feed.source))
+        });
+        moved.collect()
     }
 
     /// Swaps files and held rows, in one step for every reader.
@@ -167,12 +274,21 @@ impl TableState {
         let stays = |file: &&Arc<DataFile>| !change.removed.contains(&file.path) && !change.added.iter().any(|added| added.path == file.path);
         let files: Vec<_> = contents.files.iter().filter(stays).cloned().chain(change.added.iter().cloned()).collect();
         contents.files = files.into();
-        if let Some(through) = change.through.filter(|through| *through > contents.through) {
+        let before = contents.held_rows();
+        if let Some(through) = change.reached.log.filter(|through| *through > contents.through) {
             contents.through = through;
-            let before = contents.held.rows();
-            self.change_held(&mut contents, |held| held.release(through));
-            contents.committed_rows += before - contents.held.rows();
+            self.change_held(&mut contents, |contents| contents.held.release(through));
         }
+        for (id, position) in &change.reached.streams {
+            if contents.feeds.get(id.as_str()).is_some_and(|feed| *position > feed.through) {
+                self.change_held(&mut contents, |contents| {
+                    if let Some(feed) = contents.feeds.get_mut(id.as_str()) {
+                        feed.release(*position);
+                    }
+                });
+            }
+        }
+        contents.committed_rows += before - contents.held_rows();
         contents.last_commit = Some(now);
     }
 
@@ -203,7 +319,7 @@ impl TableState {
         self.contents.lock().through
     }
 
-    /// Returns the first record whose rows are held.
+    /// Returns the first record of the log whose rows are held.
     pub(crate) fn first_held(&self) -> Option<u64> {
         self.contents.lock().held.first()
     }
@@ -211,15 +327,20 @@ impl TableState {
     /// Returns how many bytes are held, and since when the oldest waits.
     pub(crate) fn waiting(&self) -> Option<(usize, Instant)> {
         let contents = self.contents.lock();
-        contents.held.since().map(|since| (contents.held.bytes(), since))
+        let since = contents.all_held().filter_map(Held::since).min();
+        since.map(|since| (contents.held_bytes(), since))
     }
 
     /// Returns what the table holds now.
     pub(crate) fn snapshot(&self) -> TableSnapshot {
         let mut contents = self.contents.lock();
-        let Contents { held, view, files, .. } = &mut *contents;
-        let held = view.get_or_insert_with(|| held.batches().cloned().collect());
-        TableSnapshot { table: self.table, root: self.root.clone(), files: Arc::clone(files), held: Arc::clone(held) }
+        let held = match &contents.view {
+            Some(held) => Arc::clone(held),
+            None => contents.all_held().flat_map(Held::batches).cloned().collect(),
+        };
+        contents.view = Some(Arc::clone(&held));
+        let files = &contents.files;
+        TableSnapshot { table: self.table, root: self.root.clone(), files: Arc::clone(files), held }
     }
 
     /// Returns figures of the table's log; of the last time that somebody asked, where it is busy with a commit now.
@@ -240,8 +361,8 @@ impl TableState {
         let status = TableStatus {
             tenant: self.tenant.to_string(),
             table: self.table.name().to_owned(),
-            held_rows: contents.held.rows(),
-            held_bytes: contents.held.bytes(),
+            held_rows: contents.held_rows(),
+            held_bytes: contents.held_bytes(),
             rows: contents.files.iter().map(|file| file.rows).sum(),
             files: contents.files.len(),
             days: days.len(),

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use schema::Micros;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::datafile::FileWriter;
-use crate::delta::{Commit, DeltaLog, Operation, Rows, add};
+use crate::delta::{Commit, DeltaLog, Operation, Reached, Rows, add};
 use crate::error::Error;
 use crate::fail::FailPoint;
-use crate::held::Sealed;
+use crate::source::Source;
 use crate::store::Inner;
-use crate::table_state::{Change, TableState};
+use crate::table_state::{Change, Sealed, TableState};
 use crate::wal;
 
 /// Tables that are committed at the same time: one sorts and compresses while the other waits for the disk.
@@ -40,10 +41,11 @@ pub(crate) async fn run(inner: Arc<Inner>) {
     }
 }
 
-/// Commits every row that came from a record up to `seq`.
-pub(crate) async fn flush_through(inner: &Arc<Inner>, seq: u64) -> Result<(), Error> {
+/// Commits every row that is held now.
+pub(crate) async fn flush_all(inner: &Arc<Inner>) -> Result<(), Error> {
+    let began = Instant::now();
     let results = futures::stream::iter(inner.tables.all()).map(|state| async move {
-        while state.first_held().is_some_and(|first| first <= seq) && flush_table(inner, &state).await? {}
+        while state.waiting().is_some_and(|(_, since)| since <= began) && flush_table(inner, &state).await? {}
         Ok::<(), Error>(())
     });
     let results: Vec<_> = results.buffer_unordered(AT_ONCE).collect().await;
@@ -105,9 +107,8 @@ fn flush(inner: &Inner, state: &TableState, mut log: OwnedMutexGuard<DeltaLog>) 
     take_in(inner, state, &mut log)?;
     let Some(sealed) = state.seal(inner.progress.watermark(), inner.config.flush_bytes) else { return Ok(false) };
     let result = commit(inner, state, &mut log, &sealed);
-    if result.is_err() {
-        state.unseal();
-    }
+    // After a commit nothing is left to give back.
+    state.unseal();
     result.map(|()| true)
 }
 
@@ -115,9 +116,18 @@ fn flush(inner: &Inner, state: &TableState, mut log: OwnedMutexGuard<DeltaLog>) 
 pub(crate) fn take_in(inner: &Inner, state: &TableState, log: &mut DeltaLog) -> Result<(), Error> {
     let change = log.catch_up()?;
     if !change.is_empty() {
-        state.apply(&change, (inner.clock)());
+        meet(inner, state, &change, (inner.clock)());
     }
     Ok(())
+}
+
+/// Takes in a commit that came from elsewhere. Who reads a stream in which it moves the table reads what it has already: that reading ends.
+pub(crate) fn meet(inner: &Inner, state: &TableState, change: &Change, now: Micros) {
+    for source in state.overtaken(&change.reached) {
+        tracing::warn!(stream = %source.id, table = state.table.name(), "another node has committed what is read here; the stream is opened again");
+        inner.close_source(&source);
+    }
+    state.apply(change, now);
 }
 
 fn commit(inner: &Inner, state: &TableState, log: &mut DeltaLog, sealed: &Sealed) -> Result<(), Error> {
@@ -125,9 +135,12 @@ fn commit(inner: &Inner, state: &TableState, log: &mut DeltaLog, sealed: &Sealed
     let (config, now) = (&inner.config, (inner.clock)());
     let change = log.create(&config.data, config, now)?;
     if !change.is_empty() {
-        state.apply(&change, now);
+        meet(inner, state, &change, now);
     }
-    let name = log.file_of_rows(state.through());
+    if sealed.is_overtaken() {
+        return Ok(());
+    }
+    let name = if sealed.log.is_some() { log.file_of_rows(state.through()) } else { log.file_of_streams() };
     let writer = FileWriter { table: state.table, root: &state.root, name: &name, config, blooms: &inner.blooms };
     inner.fail.reach(FailPoint::RowsSealed)?;
     let written = writer.write_days(&sealed.batches)?;
@@ -136,23 +149,53 @@ fn commit(inner: &Inner, state: &TableState, log: &mut DeltaLog, sealed: &Sealed
     }
     inner.fail.reach(FailPoint::FilesWritten)?;
     let actions: Vec<_> = written.iter().map(|written| add(state.table, &written.file, &written.footer, Rows::Change, now)).collect();
-    while let Commit::Raced(change) = log.commit(Operation::Append, &actions, Some(sealed.through), config, now)? {
-        state.apply(&change, now);
+    // Or two tables that commit at the same time would each say that the other is not there yet.
+    let _claims = (!sealed.streams.is_empty()).then(|| inner.claims.lock());
+    let reached = reached(inner, state, sealed);
+    while let Commit::Raced(change) = log.commit(Operation::Append, &actions, &reached, config, now)? {
+        // An answer of an object store can get lost: then what came first is this very commit.
+        if change.holds_all(&written) {
+            state.apply(&change, now);
+            return Ok(());
+        }
+        meet(inner, state, &change, now);
+        if sealed.is_overtaken() {
+            return written.iter().try_for_each(|written| state.place.delete(&written.file.path));
+        }
     }
     inner.fail.reach(FailPoint::Committed)?;
     let n_rows: u64 = written.iter().map(|written| written.file.rows).sum();
     let added = written.into_iter().map(|written| Arc::new(written.file)).collect();
-    state.apply(&Change { added, removed: Vec::new(), through: Some(sealed.through) }, now);
+    state.apply(&Change { added, removed: Vec::new(), reached }, now);
     tracing::debug!(
         tenant = state.tenant.as_str(),
         table = state.table.name(),
         n_rows,
         n_files = actions.len(),
-        through = sealed.through,
+        through = sealed.log,
+        n_streams = sealed.streams.len(),
         duration_ms = started.elapsed().as_millis(),
         "committed rows"
     );
     Ok(())
+}
+
+/// Names the positions that the table, and all tables together, reach with a commit.
+fn reached(inner: &Inner, state: &TableState, sealed: &Sealed) -> Reached {
+    let mut reached = Reached { log: sealed.log, ..Reached::default() };
+    for (source, through) in &sealed.streams {
+        reached.streams.insert(source.id.to_string(), *through);
+        let complete = inner.complete_with(source, state, *through).filter(|complete| *complete > source.start);
+        reached.streams.extend(complete.map(|complete| (Source::complete_id(&source.id), complete)));
+    }
+    reached
+}
+
+impl Sealed {
+    /// Tells whether a stream of which rows are here is not read any more.
+    fn is_overtaken(&self) -> bool {
+        self.streams.iter().any(|(source, _)| !source.is_open())
+    }
 }
 
 /// Deletes the log's segments whose rows are all committed.

@@ -11,12 +11,17 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod bedrock;
 mod browser;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod crash;
 mod demo;
 mod eval;
 mod faults;
 mod floors;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod lake;
 mod metrics;
 mod objects;

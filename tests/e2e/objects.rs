@@ -13,36 +13,51 @@ use crate::server::{Server, karat};
 
 /// 2026-11-01T00:00:00Z.
 const START_NANOS: u64 = 1_793_491_200_000_000_000;
-const REQUESTS: u64 = 40;
-const SPANS: u64 = 25;
+pub const REQUESTS: u64 = 40;
+pub const SPANS: u64 = 25;
 
 /// An S3 server; ended, and its objects deleted, when this is dropped.
-struct S3 {
+pub struct S3 {
     server: &'static str,
     port: String,
-    variables: Vec<(String, String)>,
+    /// `AWS_...`, by which it is reached.
+    pub variables: Vec<(String, String)>,
+    /// Where it keeps its objects as plain files.
+    pub directory: String,
 }
 
 impl S3 {
     /// Starts a server of the name with a bucket `lake`; nothing where services are not to be started.
-    fn start(server: &'static str) -> Option<S3> {
+    pub fn start(server: &'static str) -> Option<S3> {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let said = service_of(server, &["start", &port])?;
         let pairs = said.split_whitespace().filter_map(|word| word.split_once('='));
+        let directory = pairs.clone().find(|(name, _)| *name == "DIR").unwrap().1.to_owned();
         let variables = pairs.filter(|(name, _)| name.starts_with("AWS_")).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Some(S3 { server, port, variables })
+        Some(S3 { server, port, variables, directory })
+    }
+
+    /// Returns the variables that say where it is, and the keys to it.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
     }
 
     /// Starts a node that keeps its tables here and has only its log in `data`.
     fn spawn(&self, data: &Path, log: Stdio) -> std::process::Child {
+        let mut command = self.command(data);
+        command.stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+    }
+
+    /// A command that serves the tables here on ports of its own choice.
+    pub fn command(&self, data: &Path) -> std::process::Command {
         let mut command = karat();
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.env("KARAT_STORE_ROOT", "s3://lake/tables").env("KARAT_STORE_DURABILITY", "commit").env("KARAT_LOG_FILTER", "warn");
         command.args(["serve", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]).arg(data);
-        command.stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+        command
     }
 
-    fn node(&self, data: &Path) -> Server {
+    pub fn node(&self, data: &Path) -> Server {
         Server::ready(self.spawn(data, Stdio::inherit())).expect("a node comes up")
     }
 }
@@ -83,7 +98,7 @@ fn body(node: u64, request: u64) -> Vec<u8> {
     ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans: vec![scope], ..ResourceSpans::default() }] }.encode_to_vec()
 }
 
-async fn send_all(otlp_http: String, node: u64) {
+pub async fn send_all(otlp_http: String, node: u64) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("http://{otlp_http}/v1/traces");
     let send = |request: u64| client.post(&url).header("content-type", "application/x-protobuf").body(body(node, request)).send();

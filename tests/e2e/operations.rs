@@ -122,9 +122,11 @@ async fn the_doctor_follows_a_trace_until_it_is_forgotten() {
         send(&server, trace).await;
     }
     let url = format!("http://{}", server.http);
+    let nonsense = reqwest::Client::new().post(format!("http://{}/v1/traces", server.otlp_http)).header("content-type", "application/x-protobuf");
+    assert_eq!(nonsense.body("no protobuf").send().await.unwrap().status(), 400);
     let doctor = karat().args(["doctor", "--url", &url]).output().unwrap();
     let text = said(&doctor);
-    assert!(text.contains("traces: 4 received, 4 acked") && text.contains("spans: 20 rows are kept"), "{text}");
+    assert!(text.contains("traces: 5 received, 4 acked") && text.contains("1 malformed") && text.contains("spans: 20 rows are kept"), "{text}");
     let id = format!("{:032x}", 2);
     let trace = karat().args(["doctor", "trace", &id, "--url", &url]).env("KARAT_STORE_DATA", dir.path()).output().unwrap();
     let text = said(&trace);

@@ -1,5 +1,6 @@
 //! A server that reads a large log again is alive, and says that it is not ready yet and how far it is.
 
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -62,8 +63,12 @@ async fn a_replay_is_not_mistaken_for_death() {
     server.stop();
 }
 
-/// Ports that nobody listens on at this moment.
-fn free_ports() -> [u16; 3] {
-    let listeners: [_; 3] = std::array::from_fn(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+/// Returns ports that are free, and that nobody who asks for any port is given: below those that the system hands out.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    std::array::from_fn(|_| {
+        let next = || first + TAKEN.fetch_add(1, Ordering::Relaxed);
+        std::iter::repeat_with(next).find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+    })
 }

@@ -69,7 +69,8 @@ impl Server {
             let _ = child.wait();
             return None;
         };
-        let address = |key: &str| ready[key].as_str().unwrap().to_owned();
+        // A query node takes no spans in.
+        let address = |key: &str| ready[key].as_str().unwrap_or_default().to_owned();
         Some(Self { otlp_grpc: address("otlp_grpc"), otlp_http: address("otlp_http"), http: address("http"), child })
     }
 
@@ -84,6 +85,11 @@ impl Server {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// Returns the id of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Tells whether the process has ended.
@@ -121,7 +127,8 @@ impl Server {
     }
 }
 
-fn spawn(mut command: Command, data: &Path, settings: Option<&Path>, ports: &[u16; 3]) -> Child {
+/// Starts the process of a command with `serve` and its flags.
+pub fn spawn(mut command: Command, data: &Path, settings: Option<&Path>, ports: &[u16; 3]) -> Child {
     if let Some(settings) = settings {
         command.arg("--config").arg(settings);
     }

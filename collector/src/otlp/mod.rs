@@ -34,6 +34,17 @@ pub enum Signal {
     Metrics,
 }
 
+impl Signal {
+    /// Returns what the store calls it.
+    pub(crate) fn of_store(self) -> store::Signal {
+        match self {
+            Signal::Traces => store::Signal::Traces,
+            Signal::Logs => store::Signal::Logs,
+            Signal::Metrics => store::Signal::Metrics,
+        }
+    }
+}
+
 /// An export request of any signal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use collector::price::PriceTable;
-use collector::{CollectorConfig, Decoder, serve};
+use collector::{CollectorConfig, Decoder, Sink, serve};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
@@ -51,7 +51,7 @@ impl Server {
         let (grpc, http) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
         let (grpc_address, http_address) = (grpc.local_addr().unwrap(), http.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(config, store.clone(), decoder, Arc::new(keys), clock, grpc, http, stop.clone()));
+        let task = tokio::spawn(serve(config, Sink::Store(store.clone()), decoder, Arc::new(keys), clock, grpc, http, stop.clone()));
         Self { http: http_address, grpc: grpc_address, store, stop, task, _directory: directory }
     }
 

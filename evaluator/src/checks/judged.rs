@@ -1,76 +1,199 @@
-//! The answer is judged by a model.
+//! The answer is judged by models.
 
 use std::sync::Arc;
 
-use crate::checks::spec::Context;
+use sha2::{Digest, Sha256};
+
+use crate::checks::spec::{Context, needed};
 use crate::checks::{Subject, Verdict};
+use crate::dataset::hex;
 use crate::error::Error;
-use crate::judge::{Asked, Judge, Material, Rubric, ask};
+use crate::judge::{Anchors, Asked, Claims, Judge, Judging, Material, Note, Pair, Panel, Rubric, system};
 use crate::spec::CheckSpec;
 
-/// `judge`: a model reads the rubric, the question, the documents and the answer, and gives a verdict.
+/// `judge` and its kin: models read the question, the documents and the answer, and give a verdict.
 #[derive(Debug, Clone)]
 pub(crate) struct Judged {
+    columns: Columns,
+    /// Nothing where no endpoint is configured.
+    recipe: Option<Recipe>,
+    models: Vec<String>,
+    hash: String,
+    signature: String,
+    /// Column with what people said.
+    labels: Option<String>,
+    anchors: Option<Arc<Anchors>>,
+}
+
+/// Where the material of a verdict stands.
+#[derive(Debug, Clone)]
+struct Columns {
     answer: String,
     question: Option<String>,
     sources: Option<String>,
     reference: Option<String>,
-    rubric: Arc<Rubric>,
-    /// Nothing where no endpoint is configured.
-    judge: Option<Arc<dyn Judge>>,
-    model: String,
-    votes: u32,
-    hash: String,
+    against: Option<String>,
+}
+
+/// How an answer is judged.
+#[derive(Debug, Clone)]
+enum Recipe {
+    /// By a rubric's verdicts.
+    Rubric(Arc<Rubric>, Panel),
+    /// Claim by claim.
+    Claims(Claims),
+    /// Against another answer.
+    Pair(Pair),
 }
 
 impl Judged {
-    pub(crate) fn new(answer: String, spec: &CheckSpec, context: &Context<'_>) -> Result<Self, Error> {
-        let file = spec.rubric.as_ref().ok_or_else(|| context.error("judge needs `rubric`, a file"))?;
-        let id = spec.model.as_ref().ok_or_else(|| context.error("judge needs `model`, such as openai:chat:<model>"))?;
-        let model = id.strip_prefix("openai:chat:").or_else(|| id.strip_prefix("openai:"));
-        let model = model.ok_or_else(|| context.error(&format!("model {id:?} is unknown; a judge's model is openai:chat:<model>")))?;
-        let rubric = Rubric::parse(file, &context.files.read(&context.place, file)?)?;
-        let chat = context.connector.chat(model, &crate::target::settings(&context.place, spec.config.as_ref())?, context.env)?;
-        let votes = spec.votes.unwrap_or(1);
-        if !(1..=25).contains(&votes) {
-            return Err(context.error("votes is a number from 1 to 25"));
-        }
-        let hash = rubric.hash(model, &crate::judge::system(&rubric));
-        Ok(Self {
-            answer,
-            question: spec.question.clone().or_else(|| context.dataset.columns.contains("question").then(|| "question".to_owned())),
-            sources: spec.sources.clone(),
-            reference: spec.reference.clone(),
-            rubric: Arc::new(rubric),
-            judge: chat.map(|chat| chat as Arc<dyn Judge>),
-            model: model.to_owned(),
-            votes,
-            hash,
-        })
+    pub(crate) fn new(kind: &str, answer: String, spec: &CheckSpec, context: &Context<'_>) -> Result<Self, Error> {
+        let models = models(spec, context)?;
+        let judges = models.iter().map(|id| judge_of(id, spec, context)).collect::<Result<Vec<_>, _>>()?;
+        // A jury is whole or it is none.
+        let judges: Option<Vec<Arc<dyn Judge>>> = judges.into_iter().collect();
+        let question = spec.question.clone().or_else(|| context.dataset.columns.contains("question").then(|| "question".to_owned()));
+        let columns = Columns { answer, question, sources: spec.sources.clone(), reference: spec.reference.clone(), against: spec.against.clone() };
+        let (recipe, prompt) = recipe(kind, spec, judges, context)?;
+        let hash = hash_of(&models, &prompt);
+        let signature = format!("{kind} {} {hash}{}", models.join(","), how(spec));
+        let anchors = spec.anchors.as_ref().map(|file| Anchors::read(context, file)).transpose()?.map(Arc::new);
+        Ok(Self { columns, recipe, models, hash, signature, labels: spec.labels.clone(), anchors })
     }
 
-    /// Hash of model, rubric and prompt.
+    /// Hash of models, rubric and prompts.
     pub(crate) fn hash(&self) -> &str {
         &self.hash
     }
 
     pub(crate) fn signature(&self) -> String {
-        format!("judge {} {} votes {}", self.model, self.hash, self.votes)
+        self.signature.clone()
     }
 
-    /// Asks the judge about an answer.
+    /// The models that judge, as the suite names them.
+    pub(crate) fn models(&self) -> &[String] {
+        &self.models
+    }
+
+    /// Column with what people said about the answers.
+    pub(crate) fn labels(&self) -> Option<&str> {
+        self.labels.as_deref()
+    }
+
+    pub(crate) fn anchors(&self) -> Option<&Anchors> {
+        self.anchors.as_deref()
+    }
+
+    /// The column whose text stands at the head of every prompt.
+    pub(crate) fn sources(&self) -> Option<&str> {
+        self.columns.sources.as_deref()
+    }
+
+    /// Asks about an answer.
     pub(crate) async fn verdict(&self, subject: &Subject<'_>) -> Result<Asked, Error> {
-        let Some(judge) = &self.judge else {
-            let verdict = Verdict::failed("not judged: no endpoint is configured; set apiBaseUrl, or OPENAI_BASE_URL in the environment");
-            return Ok(Asked { verdict, calls: Vec::new() });
-        };
         let text = |column: &Option<String>| column.as_ref().and_then(|column| subject.text(column)).map(String::from);
         let material = Material {
-            question: text(&self.question),
-            documents: self.sources.as_ref().map_or_else(Vec::new, |column| subject.texts(column)),
-            reference: text(&self.reference),
-            answer: subject.text(&self.answer).map(String::from).unwrap_or_default(),
+            question: text(&self.columns.question),
+            documents: self.columns.sources.as_ref().map_or_else(Vec::new, |column| subject.texts(column)),
+            reference: text(&self.columns.reference),
+            answer: subject.text(&self.columns.answer).map(String::from).unwrap_or_default(),
         };
-        ask(judge.as_ref(), &self.rubric, &material, self.votes).await
+        self.judge(&material, text(&self.columns.against).as_deref()).await
     }
+
+    /// Asks about an answer that stands by itself.
+    pub(crate) async fn judge(&self, material: &Material, against: Option<&str>) -> Result<Asked, Error> {
+        let without = |verdict| Ok(Asked { verdict, calls: Vec::new(), note: Note::default() });
+        match &self.recipe {
+            None => without(Verdict::failed("not judged: no endpoint is configured; set apiBaseUrl, or OPENAI_BASE_URL in the environment")),
+            Some(Recipe::Rubric(rubric, panel)) => panel.rule(rubric, material).await,
+            Some(Recipe::Claims(claims)) => claims.check(material).await,
+            Some(Recipe::Pair(pair)) => match against {
+                Some(other) => pair.prefer(material, other).await,
+                None => without(Verdict::not_applicable("there is no other answer to compare with")),
+            },
+        }
+    }
+}
+
+/// The models that judge: one, or a jury.
+fn models(spec: &CheckSpec, context: &Context<'_>) -> Result<Vec<String>, Error> {
+    match (&spec.model, spec.models.as_slice()) {
+        (Some(model), []) => Ok(vec![model.clone()]),
+        (None, [_, _, ..]) => Ok(spec.models.clone()),
+        (None, []) => Err(context.error("judge needs `model`, such as openai:chat:<model>, or `models`, a jury of them")),
+        _ => Err(context.error("write `model`, or `models` with two or more; not both")),
+    }
+}
+
+/// Makes a judge out of a model's id; nothing where no endpoint is configured.
+fn judge_of(id: &str, spec: &CheckSpec, context: &Context<'_>) -> Result<Option<Arc<dyn Judge>>, Error> {
+    let openai = id.strip_prefix("openai:chat:").or_else(|| id.strip_prefix("openai:"));
+    let judge: Option<Arc<dyn Judge>> = match (openai, id.strip_prefix("bedrock:")) {
+        (Some(model), _) => {
+            let chat = context.connector.chat(model, &crate::target::settings(&context.place, spec.config.as_ref())?, context.env)?;
+            chat.map(|chat| chat as Arc<dyn Judge>)
+        }
+        #[cfg(feature = "bedrock")]
+        (None, Some(model)) => {
+            let settings = crate::target::settings(&context.place, spec.config.as_ref())?;
+            Some(Arc::new(crate::bedrock::Bedrock::new(model, settings, context.connector)))
+        }
+        _ => return Err(context.error(&format!("model {id:?} is unknown; a judge's model is openai:chat:<model> or bedrock:<model>"))),
+    };
+    Ok(judge.map(|judge| context.connector.keeping(judge)))
+}
+
+/// The recipe, and everything that its judge is told.
+fn recipe(kind: &str, spec: &CheckSpec, judges: Option<Vec<Arc<dyn Judge>>>, context: &Context<'_>) -> Result<(Option<Recipe>, String), Error> {
+    let weighted = spec.weighted.unwrap_or(false);
+    let first = judges.as_ref().and_then(|judges| judges.first()).cloned();
+    match kind {
+        "judge_groundedness" | "judge_correctness" => {
+            let judging = if kind == "judge_groundedness" { Judging::Groundedness } else { Judging::Correctness };
+            match judging {
+                Judging::Groundedness => needed(spec.sources.as_ref(), "sources", kind, context)?,
+                Judging::Correctness => needed(spec.reference.as_ref(), "reference", kind, context)?,
+            };
+            Ok((first.map(|judge| Recipe::Claims(Claims { judge, judging })), Claims::system()))
+        }
+        "judge_pairwise" => {
+            needed(spec.against.as_ref(), "against", kind, context)?;
+            let criteria = rubric(spec, context)?.text;
+            let prompt = Pair::system(&criteria);
+            Ok((first.map(|judge| Recipe::Pair(Pair { judge, criteria, weighted })), prompt))
+        }
+        _ => {
+            let votes = spec.votes.unwrap_or(1);
+            if !(1..=25).contains(&votes) {
+                return Err(context.error("votes is a number from 1 to 25"));
+            }
+            let rubric = rubric(spec, context)?;
+            let prompt = format!("{} {:?}", system(&rubric), rubric.verdicts);
+            let panel = judges.map(|judges| Panel { judges, votes, weighted, pool: spec.pool.unwrap_or_default() });
+            Ok((panel.map(|panel| Recipe::Rubric(Arc::new(rubric), panel)), prompt))
+        }
+    }
+}
+
+fn rubric(spec: &CheckSpec, context: &Context<'_>) -> Result<Rubric, Error> {
+    let file = spec.rubric.as_ref().ok_or_else(|| context.error("judge needs `rubric`, a file"))?;
+    Rubric::parse(file, &context.files.read(&context.place, file)?)
+}
+
+/// What a signature says about how the models are asked.
+fn how(spec: &CheckSpec) -> String {
+    let votes = spec.votes.filter(|votes| *votes > 1).map(|votes| format!(" votes {votes}"));
+    let weighted = spec.weighted.filter(|weighted| *weighted).map(|_| " weighted".to_owned());
+    let pool = spec.pool.map(|pool| format!(" pool {pool:?}").to_lowercase());
+    [votes, weighted, pool].into_iter().flatten().collect()
+}
+
+fn hash_of(models: &[String], prompt: &str) -> String {
+    let mut hash = Sha256::new();
+    for part in models.iter().map(String::as_str).chain([prompt]) {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize())[..16].to_owned()
 }

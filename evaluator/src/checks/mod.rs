@@ -13,6 +13,7 @@ mod ranked;
 mod readability;
 mod regex;
 mod safety;
+mod semantic;
 mod spec;
 mod token_f1;
 mod tools;
@@ -51,6 +52,7 @@ pub(crate) enum Check {
     Ranked(ranked::Ranked),
     Tools(tools::Tools),
     Safety(safety::Safety),
+    Semantic(semantic::Semantic),
     /// An assertion of promptfoo's, judged as promptfoo does.
     Promptfoo(Box<Assert>),
     /// Code in JavaScript or Python, run by the interpreter that is installed.
@@ -239,7 +241,13 @@ impl Check {
     pub(crate) fn scale(&self) -> Scale {
         match self {
             Check::Equals(_) | Check::Contains(_) | Check::Regex(_) | Check::Json(_) | Check::Numeric(_) | Check::Safety(_) => Scale::Rate,
-            Check::TokenF1(_) | Check::Groundedness(_) | Check::Judge(_) | Check::Overlap(_) | Check::Quotes(_) | Check::Ranked(_) => Scale::Score,
+            Check::TokenF1(_)
+            | Check::Groundedness(_)
+            | Check::Judge(_)
+            | Check::Overlap(_)
+            | Check::Quotes(_)
+            | Check::Ranked(_)
+            | Check::Semantic(_) => Scale::Score,
             Check::Tools(check) => check.scale(),
             Check::Latency(_) | Check::Readability(_) => Scale::Unbounded,
             Check::Promptfoo(check) => check.scale(),
@@ -277,6 +285,7 @@ impl Check {
             Check::Promptfoo(check) => check.signature(),
             Check::Script(check) => check.signature(),
             Check::Judge(check) => check.signature(),
+            Check::Semantic(check) => check.signature(),
         }
     }
 }
@@ -328,6 +337,7 @@ impl Assertion {
             Check::Promptfoo(check) => return check.verdict(subject),
             Check::Script(_) => Verdict::failed("the script was not run"),
             Check::Judge(_) => Verdict::failed("the judge was not asked"),
+            Check::Semantic(_) => Verdict::failed("the texts were not embedded"),
         };
         self.settle(verdict)
     }

@@ -18,6 +18,7 @@ use crate::checks::ranked::{self, Ranked};
 use crate::checks::readability::{Formula, Readability};
 use crate::checks::regex::Regex;
 use crate::checks::safety::{LooksFor, Safety};
+use crate::checks::semantic::{Compared, Semantic};
 use crate::checks::token_f1::TokenF1;
 use crate::checks::tools::{self, Tools};
 use crate::checks::{Assertion, Check, OUTPUT, Scale};
@@ -39,7 +40,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// Every name of a kind that is not one of a family's.
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 31] = [
     "exact",
     "equals",
     "exact_match",
@@ -58,6 +59,9 @@ const NAMES: [&str; 28] = [
     "groundedness",
     "latency",
     "judge",
+    "judge_groundedness",
+    "judge_correctness",
+    "judge_pairwise",
     "numeric",
     "quotes",
     "citations",
@@ -73,7 +77,7 @@ const NAMES: [&str; 28] = [
 /// Every name of a kind.
 fn names() -> Vec<&'static str> {
     let families = overlap::Measure::NAMES.iter().map(|(name, _)| *name).chain(ranked::Measure::NAMES.iter().map(|(name, _)| *name));
-    NAMES.into_iter().chain(families).chain(tools::Rule::NAMES.iter().map(|(name, _)| *name)).collect()
+    NAMES.into_iter().chain(families).chain(tools::Rule::NAMES.iter().map(|(name, _)| *name)).chain(Compared::NAMES.map(|(name, _)| name)).collect()
 }
 
 /// Makes an assertion out of its keys.
@@ -86,9 +90,8 @@ pub(crate) fn parse(spec: &CheckSpec, id: String, context: &Context<'_>) -> Resu
     let (kind, negated) = name.strip_prefix("not-").map_or((name.as_str(), false), |kind| (kind, true));
     let check = check_of(kind, spec, context)?;
     refuse_useless_keys(kind, &check, spec, context)?;
-    for column in
-        spec.when.keys().map(String::as_str).chain([&spec.reference, &spec.sources, &spec.question].into_iter().flatten().map(String::as_str))
-    {
+    let columns = [&spec.reference, &spec.sources, &spec.question, &spec.against, &spec.labels];
+    for column in spec.when.keys().map(String::as_str).chain(columns.into_iter().flatten().map(String::as_str)) {
         context.dataset.expect_column(&context.place, column)?;
     }
     if let Some(answer) = spec.answer.as_deref().filter(|answer| *answer != OUTPUT) {
@@ -140,7 +143,7 @@ fn check_of(kind: &str, spec: &CheckSpec, context: &Context<'_>) -> Result<Check
         "token_f1" => Check::TokenF1(TokenF1 { answer, reference: needed(spec.reference.as_ref(), "reference", kind, context)? }),
         "groundedness" => Check::Groundedness(Groundedness { answer, sources: needed(spec.sources.as_ref(), "sources", kind, context)? }),
         "latency" => Check::Latency(Latency),
-        "judge" => Check::Judge(Judged::new(answer, spec, context)?),
+        "judge" | "judge_groundedness" | "judge_correctness" | "judge_pairwise" => Check::Judge(Judged::new(kind, answer, spec, context)?),
         "numeric" => Check::Numeric(Numeric {
             answer,
             reference: needed(spec.reference.as_ref(), "reference", kind, context)?,
@@ -166,6 +169,9 @@ fn check_of(kind: &str, spec: &CheckSpec, context: &Context<'_>) -> Result<Check
 fn of_family(kind: &str, answer: String, spec: &CheckSpec, context: &Context<'_>) -> Result<Check, Error> {
     if let Some(measure) = overlap::Measure::named(kind) {
         return Ok(Check::Overlap(Overlap { measure, answer, reference: needed(spec.reference.as_ref(), "reference", kind, context)? }));
+    }
+    if let Some(compared) = Compared::named(kind) {
+        return Ok(Check::Semantic(Semantic::new(compared, answer, spec, context)?));
     }
     if let Some(measure) = ranked::Measure::named(kind) {
         let column = |column: &Option<String>, default: &str| column.clone().unwrap_or_else(|| default.to_owned());
@@ -260,19 +266,27 @@ pub(crate) fn needed(column: Option<&String>, key: &str, kind: &str, context: &C
 /// A key that a kind does not look at is a mistake, and a silent one would be a check that checks something else.
 fn refuse_useless_keys(kind: &str, check: &Check, spec: &CheckSpec, context: &Context<'_>) -> Result<(), Error> {
     let judge = matches!(check, Check::Judge(_));
+    let semantic = |wanted| matches!(check, Check::Semantic(semantic) if semantic.compared == wanted);
     let text = matches!(check, Check::Equals(_) | Check::Contains(_)) || kind == "canary";
+    let sourced = matches!(check, Check::Groundedness(_) | Check::Quotes(_) | Check::Ranked(_));
     let compared = matches!(check, Check::Overlap(_) | Check::Numeric(_) | Check::Ranked(_) | Check::Tools(_));
     let given = [
         ("value", spec.value.is_some(), text || kind == "pii" || matches!(check, Check::Regex(_) | Check::Json(_))),
         ("answer", spec.answer.is_some(), !matches!(check, Check::Latency(_) | Check::Ranked(_))),
-        ("reference", spec.reference.is_some(), text || judge || compared || matches!(check, Check::TokenF1(_))),
-        ("sources", spec.sources.is_some(), judge || matches!(check, Check::Groundedness(_) | Check::Quotes(_) | Check::Ranked(_))),
-        ("question", spec.question.is_some(), judge),
+        ("reference", spec.reference.is_some(), text || judge || compared || matches!(check, Check::TokenF1(_)) || semantic(Compared::Similarity)),
+        ("sources", spec.sources.is_some(), judge || sourced || semantic(Compared::Support)),
+        ("question", spec.question.is_some(), judge || semantic(Compared::Relevancy)),
         ("schema", spec.schema.is_some(), matches!(check, Check::Json(_))),
-        ("rubric", spec.rubric.is_some(), judge),
-        ("model", spec.model.is_some(), judge),
-        ("config", spec.config.is_some(), judge),
-        ("votes", spec.votes.is_some(), judge),
+        ("rubric", spec.rubric.is_some(), kind == "judge" || kind == "judge_pairwise"),
+        ("model", spec.model.is_some(), judge || matches!(check, Check::Semantic(_))),
+        ("config", spec.config.is_some(), judge || matches!(check, Check::Semantic(_))),
+        ("votes", spec.votes.is_some(), kind == "judge"),
+        ("models", !spec.models.is_empty(), kind == "judge"),
+        ("pool", spec.pool.is_some(), !spec.models.is_empty()),
+        ("weighted", spec.weighted.is_some(), kind == "judge" || kind == "judge_pairwise"),
+        ("against", spec.against.is_some(), kind == "judge_pairwise"),
+        ("labels", spec.labels.is_some(), judge),
+        ("anchors", spec.anchors.is_some(), judge),
         ("k", spec.k.is_some(), matches!(check, Check::Ranked(_))),
         ("arguments", spec.arguments.is_some(), matches!(check, Check::Tools(_))),
         ("absolute", spec.absolute.is_some(), matches!(check, Check::Numeric(_))),

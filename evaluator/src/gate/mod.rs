@@ -19,4 +19,6 @@ mod summary;
 mod values;
 
 pub(crate) use decide::{Ended, decide};
+pub(crate) use pairing::Columns;
 pub(crate) use phrase::number;
+pub(crate) use values::Cases as CaseCells;

@@ -214,9 +214,11 @@ fn simulate(setting: &Setting, runs: usize) -> Tally {
             verdict,
             metrics: Vec::new(),
             slices: Vec::new(),
+            fairness: Vec::new(),
             cases: baseline,
             changes: crate::report::Changes::default(),
             sums: Vec::new(),
+            judges: Vec::new(),
         };
         suite.compare_with(std::path::Path::new("baseline.json"), report);
         let decision = decide(&suite, &candidate, Ended::Whole).unwrap();

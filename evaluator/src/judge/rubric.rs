@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
-use crate::dataset::hex;
 use crate::error::Error;
 use crate::keys::explain;
 
@@ -54,8 +52,7 @@ impl Rubric {
 
     /// The JSON schema of an answer: the verdict first, for a reason that is written first talks the judge into it.
     pub(crate) fn schema(&self) -> Result<Box<RawValue>, serde_json::Error> {
-        let names: Vec<&str> = self.verdicts.iter().map(|(name, _)| name.as_str()).collect();
-        let names = serde_json::to_string(&names)?;
+        let names = serde_json::to_string(&self.names())?;
         RawValue::from_string(format!(
             r#"{{"type":"object","properties":{{"verdict":{{"type":"string","enum":{names}}},"reason":{{"type":"string"}}}},"required":["verdict","reason"],"additionalProperties":false}}"#
         ))
@@ -66,14 +63,19 @@ impl Rubric {
         self.verdicts.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.trim()))
     }
 
-    /// Hash of everything that the verdict depends on beside the case.
-    pub(crate) fn hash(&self, model: &str, system: &str) -> String {
-        let mut hash = Sha256::new();
-        for part in [model, system, &format!("{:?}", self.verdicts)] {
-            hash.update(part.len().to_le_bytes());
-            hash.update(part);
-        }
-        hex(&hash.finalize())[..16].to_owned()
+    /// The names of the verdicts.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.verdicts.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// What the verdicts are worth, in the order of their names.
+    pub(crate) fn values(&self) -> Vec<Option<f64>> {
+        self.verdicts.iter().map(|(_, value)| *value).collect()
+    }
+
+    /// What one verdict is worth.
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+        self.find(name).and_then(|(_, value)| *value)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::fairness::FairnessReport;
 use crate::gate::number;
 use crate::report::{CaseOutcome, CaseReport, MetricReport, Report, RunOutcome};
 
@@ -22,7 +23,9 @@ pub fn html(report: &Report, baseline: Option<&Report>) -> String {
     for metric in &report.metrics {
         body.push_str(&row(metric));
     }
-    body.push_str("</tbody></table>\n<h2>Cases</h2>\n");
+    body.push_str("</tbody></table>\n");
+    body.push_str(&fairness(report));
+    body.push_str("<h2>Cases</h2>\n");
     let mut cases: Vec<&CaseReport> = report.cases.iter().collect();
     cases.sort_by_key(|case| (!report.changes.newly_failing.contains(&case.id), case.outcome == CaseOutcome::Pass));
     for case in cases.iter().take(CASES_MAX) {
@@ -45,6 +48,25 @@ fn about(report: &Report) -> String {
     let baseline = run.baseline.as_ref().map_or("no baseline".to_owned(), |baseline| format!("baseline {} (run {})", baseline.file, baseline.run));
     let commit = run.git_commit.as_deref().map_or(String::new(), |commit| format!(", commit {}", commit.chars().take(10).collect::<String>()));
     escape(&format!("run {} of {}{commit}, {} cases × {}, {baseline}", run.id, run.started_at, run.n_cases, run.n_repeats))
+}
+
+fn fairness(report: &Report) -> String {
+    let mut out = String::new();
+    for metric in &report.fairness {
+        let line = |cell: &str, cells: [String; 9]| cells.map(|text| format!("<{cell}>{}</{cell}>", escape(&text))).concat();
+        // Writing to a String does not fail.
+        let _ = writeln!(
+            out,
+            "<h2>Groups</h2><p>{}</p><table><thead><tr>{}</tr></thead><tbody>",
+            escape(&metric.sentence()),
+            line("th", FairnessReport::COLUMNS.map(str::to_owned))
+        );
+        for cells in metric.rows() {
+            let _ = writeln!(out, "<tr>{}</tr>", line("td", cells));
+        }
+        out.push_str("</tbody></table>\n");
+    }
+    out
 }
 
 fn row(metric: &MetricReport) -> String {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::checks::Outcome;
+use crate::fairness::FairnessReport;
 use crate::gate::number;
 use crate::report::{CaseOutcome, MetricReport, Report, RunOutcome};
 
@@ -26,6 +27,7 @@ pub fn markdown(report: &Report) -> String {
             let _ = writeln!(out, "- **{}**: {}", escape(&metric.name), escape(&metric.reason));
         }
     }
+    out.push_str(&fairness(report));
     out.push_str(&cases(report));
     out
 }
@@ -75,6 +77,19 @@ fn row(metric: &MetricReport) -> String {
         metric.p_adjusted.map_or("–".to_owned(), |p| format!("{p:.4}")),
         metric.n
     )
+}
+
+fn fairness(report: &Report) -> String {
+    let mut out = String::new();
+    for metric in &report.fairness {
+        let line = |cells: [String; 9]| format!("| {} |", cells.map(|cell| escape(&cell)).join(" | "));
+        let _ = writeln!(out, "\n{}\n", escape(&metric.sentence()));
+        let _ = writeln!(out, "{}\n|---|--:|--:|--:|--:|--:|--:|--:|---|", line(FairnessReport::COLUMNS.map(str::to_owned)));
+        for cells in metric.rows() {
+            let _ = writeln!(out, "{}", line(cells));
+        }
+    }
+    out
 }
 
 fn cases(report: &Report) -> String {

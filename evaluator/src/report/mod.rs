@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::Outcome;
+use crate::fairness::FairnessReport;
+use crate::judge::JudgeReport;
 use crate::spec::Better;
 
 pub use github::github;
@@ -36,6 +38,9 @@ pub struct Report {
     /// The slices.
     #[serde(default)]
     pub slices: Vec<SliceReport>,
+    /// How groups differ, where the suite names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fairness: Vec<FairnessReport>,
     /// The cases, in the dataset's order.
     pub cases: Vec<CaseReport>,
     /// What changed since the baseline.
@@ -44,6 +49,9 @@ pub struct Report {
     /// Sums of the named metrics, as promptfoo counts them, with what is derived from them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sums: Vec<NamedSums>,
+    /// What the judges were worth.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judges: Vec<JudgeReport>,
 }
 
 /// Sums of the named metrics over the answers of one prompt and provider.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::checks::Outcome;
+use crate::fairness::FairnessReport;
 use crate::gate::number;
 use crate::report::{CaseOutcome, MetricReport, Mode, Report};
 
@@ -19,7 +20,10 @@ pub fn text(report: &Report) -> String {
     for metric in report.metrics.iter().filter(|metric| !metric.reason.is_empty()) {
         let _ = writeln!(out, "  {}: {}", metric.name, metric.reason);
     }
-    let _ = write!(out, "{}{}", slices(report), cases(report));
+    for judge in &report.judges {
+        let _ = write!(out, "{}", judge.text());
+    }
+    let _ = write!(out, "{}{}{}", slices(report), fairness(report), cases(report));
     let _ = writeln!(out, "\n{}  {}  (exit {})", report.verdict.outcome.name(), report.verdict.summary, report.verdict.exit_code);
     out
 }
@@ -54,13 +58,29 @@ fn table(metrics: &[MetricReport]) -> String {
     };
     rows.push(header.iter().map(|name| (*name).to_owned()).collect());
     rows.extend(metrics.iter().map(|metric| if compared { compared_row(metric) } else { plain_row(metric) }));
-    let widths: Vec<usize> = (0..header.len()).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    aligned(&rows, 2)
+}
+
+/// Sets rows of one length in columns, the first `n_left` of them to the left.
+fn aligned(rows: &[Vec<String>], n_left: usize) -> String {
+    let n_columns = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..n_columns).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
     let mut out = String::new();
-    for row in &rows {
-        let cells: Vec<String> = row.iter().zip(&widths).enumerate().map(|(at, (cell, width))| pad(cell, *width, at < 2)).collect();
+    for row in rows {
+        let cells: Vec<String> = row.iter().zip(&widths).enumerate().map(|(at, (cell, width))| pad(cell, *width, at < n_left)).collect();
         let _ = writeln!(out, "  {}", cells.join("  ").trim_end());
     }
     out
+}
+
+/// How groups differ: a sentence and a table a metric.
+fn fairness(report: &Report) -> String {
+    let mut out = String::new();
+    for metric in &report.fairness {
+        let rows: Vec<Vec<String>> = std::iter::once(FairnessReport::COLUMNS.map(str::to_owned)).chain(metric.rows()).map(Vec::from).collect();
+        let _ = write!(out, "\n{}\n{}", metric.sentence(), aligned(&rows, 1));
+    }
+    if out.is_empty() { out } else { format!("\nfairness{out}") }
 }
 
 fn pad(cell: &str, width: usize, left: bool) -> String {

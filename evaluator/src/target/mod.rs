@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::chat::{CallError, Chat, Connector, Request, Usage};
+use crate::calls::CallError;
+use crate::chat::{Chat, Connector, Request, Usage};
 use crate::dataset::{Dataset, Vars};
 use crate::error::Error;
 use crate::keys::{explain_message, unknown};
@@ -134,7 +135,7 @@ impl Target {
             Target::Chat(None) => Err(CallError::NotConfigured.to_string()),
             Target::Chat(Some(chat)) => {
                 let seed = (ask.repeat > 0).then(|| i64::from(ask.repeat));
-                let request = Request { messages: messages_of(ask.prompt), seed, response_format: None, temperature: None };
+                let request = Request { messages: messages_of(ask.prompt), seed, ..Request::default() };
                 let completion = chat.complete(&request).await.map_err(|error| error.to_string())?;
                 Ok(Answer {
                     output: Value::String(completion.text),

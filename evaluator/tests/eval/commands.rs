@@ -1,7 +1,7 @@
 //! `validate`, `compare`, `aa`, and the forms of a report.
 
 use evaluator::suite::Compare;
-use evaluator::{EvalFormat, Options, aa, compare, read_report, validate};
+use evaluator::{Control, EvalFormat, Options, aa, compare, read_report, validate};
 
 use crate::workspace::{NOW, Workspace};
 
@@ -41,8 +41,14 @@ async fn two_reports_are_compared() {
 #[tokio::test]
 async fn recorded_answers_raise_no_false_alarm() {
     let workspace = Workspace::of_rag();
-    let options =
-        Options { config: workspace.config.clone(), env: &|_| None, compare: Compare::Nothing, git: evaluator::git::Git::default(), store: None };
+    let options = Options {
+        config: workspace.config.clone(),
+        env: &|_| None,
+        compare: Compare::Nothing,
+        git: evaluator::git::Git::default(),
+        store: None,
+        control: Control::default(),
+    };
     let report = aa::aa(&workspace.path("suites/rag.yaml"), 3, &options, NOW).await.unwrap();
     assert_eq!((report.n_pairs, report.n_alarms, report.is_deterministic), (3, 0, true));
     assert!(report.text().contains("0 of 3 pairs"), "{}", report.text());

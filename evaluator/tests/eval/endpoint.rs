@@ -1,5 +1,6 @@
 //! A server on a loopback port that speaks OpenAI's wire format, and misbehaves as it is told.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,12 @@ pub enum Reply {
     Content(String),
     /// This body with status 200.
     Raw(&'static str),
+    /// The same, made by the test.
+    Body(String),
+    /// Status 400 with this message.
+    Refusal(&'static str),
+    /// A completion with this content after a while, until when something is held.
+    Late(Duration, String, Arc<dyn Any + Send + Sync>),
     /// An error, with `Retry-After` where it is given.
     Status(u16, Option<&'static str>),
     /// Nothing for a long time.
@@ -32,6 +39,13 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// What stands between two tags of the user's message.
+    pub fn tagged(&self, tag: &str) -> String {
+        let user = self.message("user");
+        let (_, rest) = user.split_once(&format!("<{tag}>\n")).unwrap();
+        rest.split_once(&format!("\n</{tag}>")).unwrap().0.to_owned()
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -61,7 +75,8 @@ impl Endpoint {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let router = Router::new().route("/v1/chat/completions", post(handler));
+        let paths = ["/v1/chat/completions", "/v1/embeddings", "/embed"];
+        let router = paths.iter().fold(Router::new(), |router, path| router.route(path, post(handler.clone())));
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, seen }
     }
@@ -77,6 +92,13 @@ impl Endpoint {
     }
 }
 
+/// A chat completion as servers write it.
+pub fn completion(message: &Value, logprobs: &Value) -> String {
+    let usage = json!({"prompt_tokens": 120, "completion_tokens": 9, "total_tokens": 129});
+    let choices = json!([{"index": 0, "message": message, "logprobs": logprobs, "finish_reason": "stop"}]);
+    json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m", "choices": choices, "usage": usage}).to_string()
+}
+
 async fn answer(headers: &HeaderMap, body: &Bytes, requests: &Mutex<Vec<Seen>>, reply: &(dyn Fn(usize, &Seen) -> Reply + Send + Sync)) -> Response {
     let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
     let request = Seen { body: String::from_utf8(body.to_vec()).unwrap(), authorization, at: Instant::now() };
@@ -87,14 +109,14 @@ async fn answer(headers: &HeaderMap, body: &Bytes, requests: &Mutex<Vec<Seen>>, 
     };
     let json = |status: StatusCode, body: String| (status, [("content-type", "application/json")], body).into_response();
     match reply(number, &request) {
-        Reply::Content(content) => {
-            let message = json!({"role": "assistant", "content": content});
-            let usage = json!({"prompt_tokens": 120, "completion_tokens": 9, "total_tokens": 129});
-            let choices = json!([{"index": 0, "message": message, "finish_reason": "stop"}]);
-            let body = json!({"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m", "choices": choices, "usage": usage});
-            json(StatusCode::OK, body.to_string())
+        Reply::Content(content) => json(StatusCode::OK, completion(&json!({"role": "assistant", "content": content}), &Value::Null)),
+        Reply::Late(pause, content, _held) => {
+            tokio::time::sleep(pause).await;
+            json(StatusCode::OK, completion(&json!({"role": "assistant", "content": content}), &Value::Null))
         }
         Reply::Raw(body) => json(StatusCode::OK, body.to_owned()),
+        Reply::Body(body) => json(StatusCode::OK, body),
+        Reply::Refusal(message) => json(StatusCode::BAD_REQUEST, json!({"error": {"message": message, "type": "invalid_request_error"}}).to_string()),
         Reply::Status(status, retry_after) => {
             let error = json!({"error": {"message": "the test says no", "type": "test", "code": null}});
             let mut response = json(StatusCode::from_u16(status).unwrap(), error.to_string());

@@ -23,7 +23,7 @@ async fn json_reads_back() {
 async fn junit_counts_what_fails_the_build() {
     let workspace = Workspace::of_rag();
     let compared = workspace.eval_as("suites/rag.yaml", Compare::Suite, EvalFormat::Junit).await;
-    assert!(compared.contains("tests=\"76\" failures=\"0\" errors=\"0\" skipped=\"6\""), "{}", &compared[..300]);
+    assert!(compared.contains("tests=\"84\" failures=\"0\" errors=\"0\" skipped=\"6\""), "{}", &compared[..300]);
     let alone = workspace.eval_as("suites/rag.yaml", Compare::Nothing, EvalFormat::Junit).await;
     assert!(alone.contains("failures=\"6\" errors=\"0\" skipped=\"0\""), "{}", &alone[..300]);
     assert!(alone.contains("does not hold [&quot;cannot&quot;]"));

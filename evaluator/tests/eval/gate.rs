@@ -27,9 +27,9 @@ async fn worse_answers_are_a_regression() {
     assert_eq!(outcome(&report, "correct"), Some(RunOutcome::Regressed));
     assert_eq!(outcome(&report, "f1"), Some(RunOutcome::Regressed));
     assert_eq!(outcome(&report, "form"), Some(RunOutcome::Pass));
-    assert_eq!(report.changes.newly_failing.len(), 24);
+    assert_eq!(report.changes.newly_failing.len(), 28);
     let correct = &report.metrics[0];
-    assert!((correct.difference.unwrap() + 24.0 / 72.0).abs() < 1e-9 && correct.p_adjusted.unwrap() < 0.01, "{correct:?}");
+    assert!((correct.difference.unwrap() + 28.0 / 80.0).abs() < 1e-9 && correct.p_adjusted.unwrap() < 0.01, "{correct:?}");
 }
 
 /// A critical metric needs no statistics: one answer that loses its form is enough, and it is named.
@@ -43,7 +43,7 @@ async fn one_critical_case_is_enough() {
     assert_eq!(outcome(&report, "correct"), Some(RunOutcome::Pass));
 }
 
-/// One answer of 72 that got worse is no regression, and a run that shows it is no failure.
+/// One answer of 80 that got worse is no regression, and a run that shows it is no failure.
 #[tokio::test]
 async fn noise_is_no_regression() {
     let workspace = Workspace::of_rag();
@@ -86,7 +86,7 @@ async fn the_same_data_gives_the_same_verdict() {
 #[tokio::test]
 async fn changed_case_sets_are_named() {
     let workspace = Workspace::of_rag();
-    // Five of 72 gone, one new, one edited: within max_changed.
+    // Five of 80 gone, one new, one edited: within max_changed.
     workspace.edit_rows(ROWS, |index, mut row| {
         if index == 10 {
             row["id"] = json!("brand-new");
@@ -98,7 +98,7 @@ async fn changed_case_sets_are_named() {
     let report = Workspace::expect(workspace.eval("suites/rag.yaml").await, 0);
     assert_eq!((report.changes.removed.len(), report.changes.new.as_slice()), (6, ["brand-new".to_owned()].as_slice()));
     assert_eq!(report.changes.edited, ["billing-06"]);
-    assert_eq!(report.metrics[0].n, 65);
+    assert_eq!(report.metrics[0].n, 73);
     // Five more, and the two runs are no longer about the same thing.
     workspace.edit_rows(ROWS, |index, row| (index >= 5).then_some(row));
     let outcome = workspace.eval("suites/rag.yaml").await;
@@ -135,7 +135,7 @@ async fn missing_answers_are_not_zeros() {
         workspace
     };
     let report = Workspace::expect(without(2).eval("suites/rag.yaml").await, 0);
-    assert_eq!((report.metrics[0].n_unscored, report.metrics[0].n), (2, 70));
+    assert_eq!((report.metrics[0].n_unscored, report.metrics[0].n), (2, 78));
     let outcome = without(8).eval("suites/rag.yaml").await;
     assert!(outcome.text.contains("went unscored, more than max_unscored"), "{}", outcome.text);
     Workspace::expect(outcome, 101);
@@ -183,7 +183,7 @@ async fn repeats_are_no_cases() {
     let workspace = Workspace::of_rag();
     workspace.edit("suites/rag.yaml", "cluster: topic", "repeat: 3\ncluster: topic");
     let report = Workspace::expect(workspace.eval("suites/rag.yaml").await, 0);
-    assert_eq!((report.cases.len(), report.metrics[0].n), (216, 72));
+    assert_eq!((report.cases.len(), report.metrics[0].n), (240, 80));
 }
 
 #[tokio::test]
@@ -201,6 +201,6 @@ async fn a_spent_budget_ends_the_run_and_keeps_what_was_scored() {
     let workspace = Workspace::of_rag();
     workspace.edit("suites/rag.yaml", "gate:\n", "budget: {minutes: 0}\ngate:\n");
     let report = Workspace::expect(workspace.eval("suites/rag.yaml").await, 4);
-    assert_eq!(report.cases.len(), 72);
+    assert_eq!(report.cases.len(), 80);
     assert!(report.cases.iter().all(|case| case.error.as_deref() == Some("not run: the budget is spent")));
 }

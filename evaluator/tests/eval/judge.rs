@@ -48,13 +48,16 @@ async fn the_request_speaks_the_wire_format() {
     Workspace::expect(judged(&endpoint.url, &["x"], ", votes: 2").eval("suite.yaml").await, 0);
     let seen = endpoint.seen();
     assert_eq!(seen.len(), 2);
-    let body = seen[0].json();
+    let mut bodies = seen.iter().map(|seen| seen.json()).collect::<Vec<_>>();
+    bodies.sort_by_key(|body| body["seed"].as_i64());
+    let body = &bodies[0];
     assert_eq!((&body["model"], &body["temperature"], &body["response_format"]["type"]), (&json!("m"), &json!(0.0), &json!("json_schema")));
     let schema = &body["response_format"]["json_schema"];
     assert_eq!((&schema["strict"], &schema["schema"]["additionalProperties"]), (&json!(true), &json!(false)));
     assert_eq!(schema["schema"]["properties"]["verdict"]["enum"], json!(["relevant", "partly", "irrelevant", "unclear"]));
     assert!(seen[0].body.find("\"verdict\":{").unwrap() < seen[0].body.find("\"reason\":{").unwrap());
-    assert_ne!(body["seed"], seen[1].json()["seed"], "every vote has a seed of its own");
+    assert_ne!(body["seed"], bodies[1]["seed"], "every vote has a seed of its own");
+    assert_eq!(bodies[1]["temperature"], json!(1.0), "a vote at temperature 0 would only repeat the first");
     assert_eq!(seen[0].authorization.as_deref(), Some("Bearer sk-test"));
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use evaluator::git::Git;
 use evaluator::suite::{Compare, load};
-use evaluator::{EvaluatorConfig, Options, run_suite};
+use evaluator::{Control, EvaluatorConfig, Options, run_suite};
 use schema::Tenant;
 use serde::Deserialize;
 use store::{Decode, DecodeError, Record, Rows, Store, StoreConfig};
@@ -40,7 +40,14 @@ async fn a_run_is_kept_with_everything_in_it() {
     let workspace = Workspace::of_rag();
     let (env, tenant) = (|name: &str| (name == "OPENAI_BASE_URL").then(|| endpoint.url.clone()), Tenant::default());
     let git = Git { commit: Some("abc".to_owned()), branch: Some("main".to_owned()) };
-    let options = Options { config: EvaluatorConfig::default(), env: &env, compare: Compare::Suite, git, store: Some((&store, &tenant)) };
+    let options = Options {
+        config: EvaluatorConfig::default(),
+        env: &env,
+        compare: Compare::Suite,
+        git,
+        store: Some((&store, &tenant)),
+        control: Control::default(),
+    };
     let suite = load(&workspace.path("suites/rag-judge.yaml"), &Compare::Suite, &options.config, &env).unwrap();
     let report = run_suite(&suite, &options, NOW).await.unwrap();
     assert_eq!(report.verdict.exit_code, 0, "{:?}", report.verdict);
@@ -55,11 +62,11 @@ async fn a_run_is_kept_with_everything_in_it() {
     let expected = Kept {
         outcome: "PASS".to_owned(),
         git_branch: "main".to_owned(),
-        n_results: 72,
-        n_scores: 72,
-        n_judged: 72,
-        n_calls: 72,
-        input_tokens: 72 * 120,
+        n_results: 80,
+        n_scores: 80,
+        n_judged: 80,
+        n_calls: 80,
+        input_tokens: 80 * 120,
     };
     assert_eq!(kept, [expected]);
 }

@@ -1,14 +1,20 @@
 //! `karat eval` from the suite file to the exit code: the shipped suites, planted changes, wrong input, and a judge over a real socket.
 
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 
+mod calls;
 mod checks;
 mod commands;
+mod embeddings;
 mod endpoint;
+mod fairness;
 mod forms;
 mod gate;
 mod judge;
 mod lineage;
+mod llama;
+mod llmbar;
 mod mistakes;
+mod recipes;
 mod shipped;
 mod workspace;

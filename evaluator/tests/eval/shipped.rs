@@ -1,10 +1,11 @@
 //! What ships in `suites/`, `datasets/`, `rubrics/` and `baselines/`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use evaluator::EvaluatorConfig;
 use evaluator::dataset::Dataset;
+use evaluator::report::CaseOutcome;
 use evaluator::suite::{Compare, load};
+use evaluator::{EvaluatorConfig, GroupReport};
 use serde_json::Value;
 
 use crate::workspace::{Workspace, root};
@@ -72,6 +73,73 @@ async fn the_planted_mistakes_are_found() {
 #[tokio::test]
 async fn the_judged_suite_says_that_it_has_no_judge() {
     let outcome = Workspace::of_rag().eval("suites/rag-judge.yaml").await;
-    assert!(outcome.text.contains("not run: all 72 cases went unscored") && outcome.text.contains("OPENAI_BASE_URL"), "{}", outcome.text);
+    assert!(outcome.text.contains("not run: all 80 cases went unscored") && outcome.text.contains("OPENAI_BASE_URL"), "{}", outcome.text);
     Workspace::expect(outcome, 3);
+}
+
+/// Every set passes out of the box, the wrong answers in it included: the baseline knows them.
+#[tokio::test]
+async fn every_suite_with_a_baseline_passes_against_it() {
+    for name in ["rag", "support", "summarisation", "fairness"] {
+        let suite = root().join("suites").join(name).with_extension("yaml");
+        let report = Workspace::expect(Workspace::new().eval(suite.to_str().unwrap()).await, 0);
+        assert!(report.cases.len() >= 80, "{name}");
+    }
+}
+
+/// The checks find wrong answers in every set, and README.md names them.
+#[tokio::test]
+async fn the_wrong_answers_are_named() {
+    let readme = std::fs::read_to_string(root().join("datasets/README.md")).unwrap();
+    for (name, n_failing) in [("support", 11), ("summarisation", 4)] {
+        let suite = root().join("suites").join(name).with_extension("yaml");
+        let outcome = Workspace::new().eval_with(suite.to_str().unwrap(), Compare::Nothing, false).await;
+        let report = Workspace::expect(outcome, 100);
+        let failing: Vec<_> = report.cases.iter().filter(|case| case.outcome == CaseOutcome::Fail).map(|case| &case.id).collect();
+        assert_eq!(failing.len(), n_failing, "{failing:?}");
+        assert!(failing.iter().all(|id| readme.contains(&format!("`{id}`"))), "{failing:?}");
+    }
+}
+
+/// What an answer must hold, the reference holds too; but where a colleague takes over, it only says so.
+#[test]
+fn the_references_hold_their_facts() {
+    for file in ["datasets/support/mails.jsonl", "datasets/summarisation/texts.jsonl"] {
+        let dataset = Dataset::read(&root().join(file), 1 << 24).unwrap();
+        assert!(dataset.duplicates.is_empty(), "{file}: {:?}", dataset.duplicates);
+        for case in dataset.cases.iter().filter(|case| case.vars.get("kind").is_none_or(|kind| kind != "handover")) {
+            let reference = text(case, "reference").to_lowercase();
+            let facts = ["facts", "numbers"].iter().filter_map(|column| case.vars.get(*column)?.as_array()).flatten();
+            for fact in facts {
+                assert!(reference.contains(&fact.as_str().unwrap().to_lowercase()), "{}: {fact}", case.id);
+            }
+        }
+    }
+}
+
+/// One prompt of a pair is its reference, and every answer gives the outcome or the amount of its columns.
+#[test]
+fn the_pairs_are_sound() {
+    let dataset = Dataset::read(&root().join("datasets/fairness/prompts.jsonl"), 1 << 24).unwrap();
+    assert!(dataset.duplicates.is_empty(), "{:?}", dataset.duplicates);
+    let mut references: BTreeMap<&str, usize> = BTreeMap::new();
+    for case in &dataset.cases {
+        *references.entry(text(case, "pair")).or_default() += usize::from(case.vars["is_reference"] == true);
+        match case.vars["outcome"].as_str() {
+            Some(outcome) => assert!(text(case, "answer").starts_with(&format!("{outcome}:")), "{}", case.id),
+            None => assert_eq!(measure::text::numeric::final_number(text(case, "answer")), case.vars["amount"].as_f64(), "{}", case.id),
+        }
+    }
+    assert!(references.values().all(|n| *n == 1), "{references:?}");
+}
+
+/// Of the disparities that README.md names one is large enough to be proven; those who are held against it differ, too.
+#[tokio::test]
+async fn the_proven_disparity_is_told_from_the_others() {
+    let suite = root().join("suites/fairness.yaml");
+    let report = Workspace::expect(Workspace::new().eval(suite.to_str().unwrap()).await, 0);
+    let [outcome] = report.fairness.as_slice() else { panic!("{:?}", report.fairness) };
+    let differs = |group: &&GroupReport| group.others.as_ref().is_some_and(|others| others.p_adjusted <= 0.05);
+    let found: Vec<&str> = outcome.groups.iter().filter(differs).map(|group| group.group.as_str()).collect();
+    assert_eq!((outcome.lowest.as_str(), found), ("syrian", vec!["danish", "polish", "syrian"]));
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use evaluator::suite::Compare;
-use evaluator::{EvalArgs, EvalFormat, EvalOutcome, EvaluatorConfig, Report, cli_eval};
+use evaluator::{BatchFiles, CallsConfig, Control, EvalArgs, EvalFormat, EvalOutcome, EvaluatorConfig, Report, cli_eval};
 use schema::Micros;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -20,12 +20,16 @@ pub struct Workspace {
     /// Environment variables that a suite may name.
     pub env: Vec<(&'static str, String)>,
     pub config: EvaluatorConfig,
+    pub control: Control<'static>,
+    pub batch: BatchFiles,
 }
 
 impl Workspace {
     pub fn new() -> Self {
-        let config = EvaluatorConfig { backoff_ms: 1, attempts_max: 4, call_timeout_s: 1, ..EvaluatorConfig::default() };
-        Self { dir: tempfile::tempdir().unwrap(), env: Vec::new(), config }
+        let dir = tempfile::tempdir().unwrap();
+        let calls = CallsConfig { work_dir: dir.path().join(".karat"), ..CallsConfig::default() };
+        let config = EvaluatorConfig { backoff_ms: 1, attempts_max: 4, call_timeout_s: 1, calls, ..EvaluatorConfig::default() };
+        Self { dir, env: Vec::new(), config, control: Control::default(), batch: BatchFiles::default() }
     }
 
     /// A copy of the shipped suite with everything that it names.
@@ -92,6 +96,8 @@ impl Workspace {
             config: self.config.clone(),
             env: &|_| None,
             store: None,
+            control: self.control,
+            batch: self.batch.clone(),
         };
         let shown = cli_eval(&args(None), NOW).await.text;
         cli_eval(&args(Some(path)), NOW).await;
@@ -117,6 +123,8 @@ impl Workspace {
             config: self.config.clone(),
             env: &env,
             store: None,
+            control: self.control,
+            batch: self.batch.clone(),
         };
         cli_eval(&args, NOW).await
     }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, at_least};
+use crate::sorted::{Sample, Sorted};
 
-/// Bins of a numeric column, before equal edges merge.
+/// Bins of a numeric column before equal edges merge, and the distinct values up to which each is a bin of its own.
 pub const N_BINS: usize = 10;
 
 /// How many observations of either side fell into each bin.
@@ -17,43 +18,128 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Makes bins of categories, `(reference, current)` each, and of the nulls of both sides.
+    ///
+    /// A category that the reference has is a bin; those that only the current side has are pooled in one, `other`; null is a bin
+    /// where either side has one. Errors if a side is empty.
+    pub fn of_categories(categories: impl IntoIterator<Item = (u64, u64)>, nulls: (u64, u64)) -> Result<Self, Error> {
+        let (mut bins, mut other) = (Vec::new(), 0);
+        for (reference, current) in categories {
+            if reference > 0 {
+                bins.push((reference, current));
+            } else {
+                other += current;
+            }
+        }
+        bins.extend((other > 0).then_some((0, other)));
+        bins.extend((nulls != (0, 0)).then_some(nulls));
+        let (reference, current): (Vec<u64>, Vec<u64>) = bins.into_iter().unzip();
+        let counts = Self { reference, current };
+        let (n, m) = counts.totals();
+        at_least("binning", "values in the reference", 1, usize::from(n > 0))?;
+        at_least("binning", "values on the current side", 1, usize::from(m > 0))?;
+        Ok(counts)
+    }
+
+    /// Returns the number of bins.
+    pub fn n_bins(&self) -> usize {
+        self.reference.len()
+    }
+
+    /// Returns how many observations the reference and the current side have.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.reference.iter().sum(), self.current.iter().sum())
+    }
+
     /// Returns the shares of both sides, bin by bin: `(count + ½) / (n + B/2)`, so that an empty bin has a share.
     pub fn shares(&self) -> impl Iterator<Item = (f64, f64)> {
-        let n_bins = self.reference.len() as f64;
+        let n_bins = self.n_bins() as f64;
         let total = |side: &[u64]| side.iter().map(|count| *count as f64).sum::<f64>() + n_bins / 2.0;
         let (reference, current) = (total(&self.reference), total(&self.current));
         self.reference.iter().zip(&self.current).map(move |(r, c)| ((*r as f64 + 0.5) / reference, (*c as f64 + 0.5) / current))
     }
 }
 
-/// Counts numbers in bins that the reference lays down.
+/// Where the bins of a numeric column lie.
 ///
 /// Ten bins at the reference's linear quantiles (numpy's default), right-closed, the outer ones open; equal edges merge.
 /// A reference of at most ten distinct values gets one bin a value, and a new value of the current side is `other`.
 /// NaN is null: a bin of its own where either side has one. Infinite values lay down no edge and fall into the outer bins.
-/// Errors if a side is empty.
-pub fn bin_numbers(reference: &[f64], current: &[f64]) -> Result<Counts, Error> {
-    let mut sorted: Vec<f64> = reference.iter().copied().filter(|x| !x.is_nan()).map(positive_zero).collect();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let mut distinct = sorted.clone();
-    distinct.dedup();
-    if distinct.len() <= N_BINS {
-        let key = |x: &f64| (!x.is_nan()).then(|| positive_zero(*x).to_bits());
-        return bin_categories(reference.iter().map(key), current.iter().map(key));
+#[derive(Debug, Clone, PartialEq)]
+pub struct Binning {
+    /// Inner edges, or the values themselves.
+    points: Vec<f64>,
+    discrete: bool,
+    has_other: bool,
+    has_null: bool,
+}
+
+impl Binning {
+    /// Lays down the bins for two sides. Errors if a side is empty.
+    pub fn of(reference: &Sorted, current: &Sorted) -> Result<Self, Error> {
+        at_least("binning", "values in the reference", 1, reference.n_rows())?;
+        at_least("binning", "values on the current side", 1, current.n_rows())?;
+        let has_null = reference.nulls() + current.nulls() > 0;
+        let discrete = is_discrete(reference);
+        let points = if discrete { reference.runs().map(|(x, _)| x).collect() } else { quantile_edges(finite(reference.values())) };
+        let has_other = discrete && current.runs().any(|(x, _)| place(&points, x).is_err());
+        Ok(Self { points, discrete, has_other, has_null })
     }
-    at_least("binning", "values on the current side", 1, current.len())?;
-    sorted.retain(|x| x.is_finite());
-    let edges = quantile_edges(&sorted);
-    let has_null = reference.iter().chain(current).any(|x| x.is_nan());
-    let count = |side: &[f64]| {
-        let mut counts = vec![0; edges.len() + 1 + usize::from(has_null)];
-        for x in side {
-            let bin = if x.is_nan() { edges.len() + 1 } else { edges.partition_point(|edge| edge < x) };
-            counts[bin] += 1;
+
+    /// Returns the number of bins.
+    pub fn n_bins(&self) -> usize {
+        self.null_bin() + usize::from(self.has_null)
+    }
+
+    /// Returns the bin of a value; NaN is null.
+    pub fn bin(&self, x: f64) -> usize {
+        if x.is_nan() {
+            self.null_bin()
+        } else if self.discrete {
+            place(&self.points, x + 0.0).unwrap_or(self.points.len())
+        } else {
+            self.points.partition_point(|edge| *edge < x)
+        }
+    }
+
+    fn null_bin(&self) -> usize {
+        self.points.len() + usize::from(!self.discrete || self.has_other)
+    }
+
+    /// Counts a side that is in order by looking for the edges, not at the values.
+    fn counts(&self, side: &Sorted) -> Vec<u64> {
+        let mut counts = vec![0; self.n_bins()];
+        if self.discrete {
+            side.runs().for_each(|(x, count)| counts[self.bin(x)] += count as u64);
+        } else {
+            let mut start = 0;
+            for (bin, edge) in self.points.iter().map(Some).chain([None]).enumerate() {
+                let end = edge.map_or(side.values().len(), |edge| side.values().partition_point(|x| x <= edge));
+                counts[bin] = (end - start) as u64;
+                start = end;
+            }
+        }
+        if self.has_null {
+            counts[self.null_bin()] += side.nulls() as u64;
         }
         counts
-    };
-    Ok(Counts { reference: count(reference), current: count(current) })
+    }
+}
+
+/// Counts numbers in the bins of [`Binning`]. Errors if a side is empty.
+pub fn bin_numbers<A: Sample + ?Sized, B: Sample + ?Sized>(reference: &A, current: &B) -> Result<Counts, Error> {
+    let (reference, current) = (reference.sorted(), current.sorted());
+    let binning = Binning::of(&reference, &current)?;
+    Ok(Counts { reference: binning.counts(&reference), current: binning.counts(&current) })
+}
+
+/// Returns whether a reference has so few distinct values that each is a category.
+pub fn is_discrete(reference: &Sorted) -> bool {
+    reference.runs().nth(N_BINS).is_none()
+}
+
+fn place(points: &[f64], x: f64) -> Result<usize, usize> {
+    points.binary_search_by(|point| point.total_cmp(&x))
 }
 
 /// Counts categories: those of the reference, `other` where the current side has unseen ones, null where either side has one.
@@ -61,31 +147,21 @@ pub fn bin_numbers(reference: &[f64], current: &[f64]) -> Result<Counts, Error> 
 /// Errors if a side is empty.
 pub fn bin_categories<T: Ord>(reference: impl IntoIterator<Item = Option<T>>, current: impl IntoIterator<Item = Option<T>>) -> Result<Counts, Error> {
     let mut bins: BTreeMap<T, (u64, u64)> = BTreeMap::new();
-    let (mut nulls, mut other) = ((0_u64, 0_u64), 0_u64);
+    let mut nulls = (0, 0);
     for value in reference {
-        match value {
-            Some(value) => bins.entry(value).or_default().0 += 1,
-            None => nulls.0 += 1,
-        }
+        value.map_or(&mut nulls, |value| bins.entry(value).or_default()).0 += 1;
     }
     for value in current {
-        match value.map(|value| bins.get_mut(&value)) {
-            Some(Some(counts)) => counts.1 += 1,
-            Some(None) => other += 1,
-            None => nulls.1 += 1,
-        }
+        value.map_or(&mut nulls, |value| bins.entry(value).or_default()).1 += 1;
     }
-    let mut counts: Vec<(u64, u64)> = bins.into_values().collect();
-    if other > 0 {
-        counts.push((0, other));
-    }
-    if nulls != (0, 0) {
-        counts.push(nulls);
-    }
-    let (reference, current): (Vec<u64>, Vec<u64>) = counts.into_iter().unzip();
-    at_least("binning", "values in the reference", 1, usize::from(reference.iter().any(|count| *count > 0)))?;
-    at_least("binning", "values on the current side", 1, usize::from(current.iter().any(|count| *count > 0)))?;
-    Ok(Counts { reference, current })
+    Counts::of_categories(bins.into_values(), nulls)
+}
+
+/// The part of ascending numbers that is finite.
+pub(crate) fn finite(sorted: &[f64]) -> &[f64] {
+    let start = sorted.partition_point(|x| *x == f64::NEG_INFINITY);
+    let end = sorted.partition_point(|x| *x < f64::INFINITY);
+    &sorted[start..end]
 }
 
 /// The nine inner edges of ten quantile bins, equal ones merged. The ranks are whole tenths, so no rounding moves a tie.
@@ -101,10 +177,6 @@ fn quantile_edges(sorted: &[f64]) -> Vec<f64> {
         .collect();
     edges.dedup();
     edges
-}
-
-fn positive_zero(x: f64) -> f64 {
-    if x == 0.0 { 0.0 } else { x }
 }
 
 #[cfg(test)]

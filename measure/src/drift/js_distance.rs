@@ -4,13 +4,14 @@ use statrs::function::gamma::ln_gamma;
 
 use crate::drift::bins::{Counts, bin_categories, bin_numbers};
 use crate::error::Error;
+use crate::sorted::Sample;
 
 /// Jensen-Shannon distance of a numeric column.
 ///
 /// `√(½ KL(e‖h) + ½ KL(a‖h))` with `h = (e + a)/2`, natural logarithm, over the bins of [`bin_numbers`] with shares
 /// `(count + ½) / (n + B/2)`. Returns `0.0..=√ln 2` (0.8326), symmetric in its shares. NaN is null. Errors if a side is empty.
 /// Source: Lin, "Divergence measures based on the Shannon entropy" (1991); its root is a metric.
-pub fn js_distance(reference: &[f64], current: &[f64]) -> Result<f64, Error> {
+pub fn js_distance<A: Sample + ?Sized, B: Sample + ?Sized>(reference: &A, current: &B) -> Result<f64, Error> {
     Ok(js_distance_counts(&bin_numbers(reference, current)?))
 }
 

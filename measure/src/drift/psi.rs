@@ -2,13 +2,14 @@
 
 use crate::drift::bins::{Counts, bin_categories, bin_numbers};
 use crate::error::Error;
+use crate::sorted::Sample;
 
 /// Population stability index of a numeric column.
 ///
 /// `PSI = Σ (aᵢ − eᵢ) · ln(aᵢ / eᵢ)` over the bins of [`bin_numbers`], with shares `(count + ½) / (n + B/2)`.
 /// Returns nats, `0.0..`; 0.1 is usually read as "watch", 0.25 as "shifted" (Siddiqi, Credit Risk Scorecards, 2006). It is an
 /// effect, not a test: its mean without any change is [`psi_null_mean`]. NaN is null. Errors if a side is empty.
-pub fn psi(reference: &[f64], current: &[f64]) -> Result<f64, Error> {
+pub fn psi<A: Sample + ?Sized, B: Sample + ?Sized>(reference: &A, current: &B) -> Result<f64, Error> {
     Ok(psi_counts(&bin_numbers(reference, current)?))
 }
 

@@ -1,7 +1,8 @@
 //! The two-sample Kolmogorov-Smirnov test.
 
-use crate::error::{Error, at_least};
-use crate::shift::{kolmogorov, sorted};
+use crate::error::Error;
+use crate::shift::{kolmogorov, two_sides};
+use crate::sorted::Sample;
 
 /// Values a side up to which the p-value is exact (scipy's limit for `method = "auto"`).
 pub const EXACT_MAX: usize = 10_000;
@@ -18,14 +19,13 @@ pub struct KsTest {
 }
 
 /// The Kolmogorov-Smirnov statistic `max |F(x) − G(x)|` of two samples, `0.0..=1.0`. NaN is null and left out. Errors if a side has no value.
-pub fn ks_statistic(a: &[f64], b: &[f64]) -> Result<f64, Error> {
-    let (a, b) = (sorted(a), sorted(b));
-    at_least("ks_statistic", "values a side", 1, a.len().min(b.len()))?;
-    Ok(largest_gap(&a, &b).0)
+pub fn ks_statistic<A: Sample + ?Sized, B: Sample + ?Sized>(a: &A, b: &B) -> Result<f64, Error> {
+    let (a, b) = two_sides("ks_statistic", a, b)?;
+    Ok(largest_gap(a.values(), b.values()).0)
 }
 
 /// The two-sided p-value of [`ks_test`]. Errors if a side has no value.
-pub fn ks_p_value(a: &[f64], b: &[f64]) -> Result<f64, Error> {
+pub fn ks_p_value<A: Sample + ?Sized, B: Sample + ?Sized>(a: &A, b: &B) -> Result<f64, Error> {
     ks_test(a, b).map(|test| test.p_value)
 }
 
@@ -35,10 +35,10 @@ pub fn ks_p_value(a: &[f64], b: &[f64]) -> Result<f64, Error> {
 /// probability of the Smirnov two-sample test", 1958), else asymptotic: the one-sample distribution at `nm/(n+m)` values, as
 /// scipy does. NaN is null and left out. Errors if a side has no value. The clustering of values (turns of one session)
 /// makes it too ready to reject; permute whole clusters then.
-pub fn ks_test(a: &[f64], b: &[f64]) -> Result<KsTest, Error> {
-    let (a, b) = (sorted(a), sorted(b));
-    at_least("ks_test", "values a side", 1, a.len().min(b.len()))?;
-    let (statistic, ties) = largest_gap(&a, &b);
+pub fn ks_test<A: Sample + ?Sized, B: Sample + ?Sized>(a: &A, b: &B) -> Result<KsTest, Error> {
+    let (a, b) = two_sides("ks_test", a, b)?;
+    let (a, b) = (a.values(), b.values());
+    let (statistic, ties) = largest_gap(a, b);
     let exact = !ties && a.len().max(b.len()) <= EXACT_MAX;
     let p_value = if exact { exact_p(a.len(), b.len(), statistic) } else { asymptotic_p_value(a.len(), b.len(), statistic) };
     Ok(KsTest { statistic, p_value: p_value.clamp(0.0, 1.0), exact })
@@ -134,6 +134,6 @@ mod tests {
 
     #[test]
     fn an_empty_side_is_an_error() {
-        assert!(ks_test(&[], &[1.0]).is_err());
+        assert!(ks_test(&[0.0; 0], &[1.0]).is_err());
     }
 }

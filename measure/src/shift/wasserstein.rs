@@ -1,32 +1,37 @@
 //! The Wasserstein distance of order 1.
 
-use crate::error::{Error, at_least};
-use crate::shift::sorted;
+use crate::error::Error;
+use crate::shift::{gaps, merged, two_sides};
+use crate::sorted::Sample;
 
 /// Wasserstein-1 (earth mover's) distance between two samples.
 ///
 /// `∫ |F(x) − G(x)| dx` over the two empirical distribution functions, in the unit of the values; `0.0..`, symmetric.
 /// NaN is null and left out. Errors if a side has no value. Equal to `scipy.stats.wasserstein_distance`.
-pub fn wasserstein(a: &[f64], b: &[f64]) -> Result<f64, Error> {
-    let (a, b) = (sorted(a), sorted(b));
-    at_least("wasserstein", "values a side", 1, a.len().min(b.len()))?;
-    let (mut i, mut j, mut area) = (0, 0, 0.0);
-    let mut x = a[0].min(b[0]);
-    while i < a.len() || j < b.len() {
-        let next = match (a.get(i), b.get(j)) {
-            (Some(x), Some(y)) => x.min(*y),
-            (Some(x), None) => *x,
-            (None, y) => y.copied().unwrap_or(x),
-        };
-        let gap = (i as f64 / a.len() as f64 - j as f64 / b.len() as f64).abs();
-        if gap > 0.0 {
-            area += gap * (next - x);
-        }
-        x = next;
-        i += a[i..].iter().take_while(|value| **value == x).count();
-        j += b[j..].iter().take_while(|value| **value == x).count();
-    }
+pub fn wasserstein<A: Sample + ?Sized, B: Sample + ?Sized>(a: &A, b: &B) -> Result<f64, Error> {
+    let (a, b) = two_sides("wasserstein", a, b)?;
+    let mut area = 0.0;
+    gaps(a.values(), b.values(), |gap, width| area += gap.abs() * width);
     Ok(area)
+}
+
+/// Mean of [`wasserstein`] when both sides come from one distribution.
+///
+/// `E[W₁] = √(2/π) √(1/n + 1/m) ∫ √(F(1 − F)) dx`, with F of both sides together; what a measured distance has to exceed. Errors if a
+/// side has no value. Source: the limit of the empirical process (del Barrio, Giné and Matrán, 1999).
+pub fn wasserstein_null_mean<A: Sample + ?Sized, B: Sample + ?Sized>(a: &A, b: &B) -> Result<f64, Error> {
+    let (a, b) = two_sides("wasserstein", a, b)?;
+    let (n, m) = (a.values().len() as f64, b.values().len() as f64);
+    let (mut area, mut seen, mut before) = (0.0, 0.0, f64::NAN);
+    merged(a.values(), b.values(), |x, n_a, n_b| {
+        let share: f64 = seen / (n + m);
+        if share > 0.0 {
+            area += (share * (1.0 - share)).sqrt() * (x - before);
+        }
+        seen += (n_a + n_b) as f64;
+        before = x;
+    });
+    Ok(std::f64::consts::FRAC_2_PI.sqrt() * (1.0 / n + 1.0 / m).sqrt() * area)
 }
 
 #[cfg(test)]

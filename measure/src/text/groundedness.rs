@@ -75,6 +75,23 @@ pub fn groundedness<S: AsRef<str>>(answer: &str, sources: &[S]) -> Option<Ground
     Some(Groundedness { claims: claims.into_iter().map(|(text, words)| judge(text, &words, &sources)).collect() })
 }
 
+/// The texts that a claim may rest on: one to three consecutive sentences of one source.
+pub fn windows<S: AsRef<str>>(sources: &[S]) -> Vec<String> {
+    let of_source = |source: &S| {
+        let sentences = sentences(source.as_ref());
+        let starts = (0..sentences.len()).flat_map(|start| (1..=WINDOW_MAX).map(move |length| start..start + length));
+        starts.filter_map(|range| sentences.get(range)).map(|window| window.join(" ")).collect::<Vec<_>>()
+    };
+    sources.iter().flat_map(of_source).collect()
+}
+
+/// Numbers, dates and quoted spans of a claim that a text does not hold.
+pub fn missing_in(claim: &str, text: &str) -> Vec<String> {
+    let mut held = Quantities::default();
+    sentences(text).into_iter().for_each(|sentence| held.extend(&Quantities::of(sentence)));
+    Quantities::of(&without_citations(claim)).missing_from(&held, text)
+}
+
 /// A source, cut into sentences with their words and exact statements.
 struct Source<'a> {
     sentences: Vec<(&'a str, HashSet<String>, Quantities)>,

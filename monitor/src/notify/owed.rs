@@ -118,10 +118,10 @@ mod tests {
     #[test]
     fn a_reminder_comes_while_nobody_knows() {
         let fired = row(2, "firing");
-        check(&[fired.clone()], 5, &[("firing", 2)]);
-        check(&[fired.clone()], 6, &[("firing", 2), ("firing", 6)]);
+        check(std::slice::from_ref(&fired), 5, &[("firing", 2)]);
+        check(std::slice::from_ref(&fired), 6, &[("firing", 2), ("firing", 6)]);
         // After a long stop there is one, not many.
-        check(&[fired.clone()], 23, &[("firing", 2), ("firing", 22)]);
+        check(std::slice::from_ref(&fired), 23, &[("firing", 2), ("firing", 22)]);
         check(&[fired.clone(), fired.acknowledged("ann", Micros(3 * HOUR))], 9, &[("firing", 2), ("acknowledged", 3)]);
         // What fires again after it was over is news, whoever knew of it before.
         let again = [fired.clone(), fired.acknowledged("ann", Micros(3 * HOUR)), row(4, "resolved"), row(5, "firing")];

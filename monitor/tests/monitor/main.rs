@@ -1,6 +1,6 @@
 //! The monitors over a real store and a real receiver.
 
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "tests")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, clippy::print_stderr, clippy::cast_possible_truncation, reason = "tests")]
 
 mod backtest;
 mod detect;

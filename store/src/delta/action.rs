@@ -11,8 +11,8 @@ use parquet::file::statistics::Statistics;
 use schema::{Day, Kind, Micros, Table};
 use serde_json::{Map, Value, json};
 
-use super::bad;
 use super::create::statistics_columns;
+use super::{bad, streams};
 use crate::error::Error;
 use crate::layout::INGESTED;
 use crate::place::Place;
@@ -121,7 +121,7 @@ fn time(millis: i64) -> Value {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub change: Change,
-    /// It bears a position in our log.
+    /// It bears a position in our own log.
     pub ours: bool,
     /// It changes columns or protocol.
     pub changes_table: bool,
@@ -147,11 +147,15 @@ pub(super) fn read_commit(place: &Place, table: Table, text: &str, app_id: &str)
             }
             Action::Txn(transaction) if transaction.app_id == app_id => {
                 found.ours = true;
-                found.change.through = u64::try_from(transaction.version).ok();
+                found.change.reached.log = u64::try_from(transaction.version).ok();
+            }
+            Action::Txn(transaction) => {
+                // The log of another node, or a stream: the version is the last record that the table has.
+                found.change.reached.streams.extend(streams::position_of(&transaction).map(|position| (transaction.app_id, position)));
             }
             Action::CommitInfo(info) => found.at_ms = found.at_ms.max(info.timestamp),
             Action::Metadata(_) | Action::Protocol(_) => found.changes_table = true,
-            Action::Txn(_) | Action::Cdc(_) | Action::DomainMetadata(_) => {}
+            Action::Cdc(_) | Action::DomainMetadata(_) => {}
         }
     }
     Ok(found)

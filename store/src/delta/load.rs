@@ -46,6 +46,7 @@ impl DeltaLog {
         }
         self.outdated = lacks_ours.then(|| state.metadata().id().to_owned());
         self.version = Some(state.version());
+        self.streams = None;
         self.since_checkpoint = state.version().saturating_sub(last_checkpoint);
         self.replaced = replaced.iter().map(|view| (view.path().into_owned(), view.deletion_timestamp().unwrap_or_default())).collect();
         self.replaced.sort_by_key(|(_, at_ms)| *at_ms);

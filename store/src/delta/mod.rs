@@ -7,7 +7,9 @@
 mod action;
 mod create;
 mod load;
+mod streams;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use deltalake_core::kernel::{Action, Transaction};
@@ -48,8 +50,32 @@ pub(crate) struct DeltaLog {
     outdated: Option<String>,
     /// Commits since the last checkpoint.
     pub since_checkpoint: u64,
+    /// How far the table has come in each stream; nothing where the table was there before and this was not read yet.
+    streams: Option<BTreeMap<String, u64>>,
     /// Files that were replaced, and when, in milliseconds since 1970; oldest first. They are deleted some hours later.
     pub replaced: Vec<(String, i64)>,
+}
+
+/// The positions that a table has reached: every row of every record up to there is in its files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// In the log of this node.
+    pub log: Option<u64>,
+    /// In streams, by their names; one more than the offset of the last record.
+    pub streams: BTreeMap<String, u64>,
+}
+
+impl Reached {
+    /// Tells whether no position is named.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.log.is_none() && self.streams.is_empty()
+    }
+
+    /// Takes in what was reached later.
+    pub(crate) fn then(&mut self, later: Reached) {
+        self.log = later.log.or(self.log);
+        self.streams.extend(later.streams);
+    }
 }
 
 /// Figures of a table's log, for people.
@@ -72,7 +98,23 @@ pub(crate) enum Commit {
 impl DeltaLog {
     /// Names a table's log; nothing is read yet.
     pub(crate) fn new(place: Place, table: Table, app_id: String, file_prefix: String, fail: Fail) -> DeltaLog {
-        DeltaLog { place, table, app_id, file_prefix, fail, version: None, outdated: None, since_checkpoint: 0, replaced: Vec::new() }
+        DeltaLog {
+            place,
+            table,
+            app_id,
+            file_prefix,
+            fail,
+            version: None,
+            outdated: None,
+            since_checkpoint: 0,
+            streams: Some(BTreeMap::new()),
+            replaced: Vec::new(),
+        }
+    }
+
+    /// Tells whether the table was found, so that only later commits are still to be read.
+    pub(crate) fn is_read(&self) -> bool {
+        self.version.is_some()
     }
 
     /// Returns where the table's files are.
@@ -91,6 +133,11 @@ impl DeltaLog {
         format!("wal-{}-{:020}.parquet", self.file_prefix, from + 1)
     }
 
+    /// Returns the name of the file of a partition whose rows came from streams alone; a version of the table is written once.
+    pub(crate) fn file_of_streams(&self) -> String {
+        format!("stream-{}-{:020}.parquet", self.file_prefix, self.version.map_or(0, |version| version + 1))
+    }
+
     /// Returns the name of the file that a compaction which looked at this version writes.
     pub(crate) fn file_of_compaction(&self) -> String {
         format!("merged-{}-{:020}.parquet", self.file_prefix, self.version.unwrap_or_default())
@@ -99,7 +146,7 @@ impl DeltaLog {
     /// Tells whether a data file bears a name of ours, of this log or an earlier one.
     pub(crate) fn is_ours(path: &str) -> bool {
         let name = path.rsplit('/').next().unwrap_or(path);
-        (name.starts_with("wal-") || name.starts_with("merged-")) && name.ends_with(".parquet")
+        ["wal-", "stream-", "merged-"].iter().any(|ours| name.starts_with(ours)) && name.ends_with(".parquet")
     }
 
     /// Tells whether a file that no commit names is left over from this writer, or from one that was here before it.
@@ -136,33 +183,37 @@ impl DeltaLog {
             }
             let at_ms = found.at_ms.unwrap_or(i64::MAX);
             self.replaced.extend(found.change.removed.iter().map(|path| (path.clone(), at_ms)));
+            self.note(&found.change.reached);
             change.then(found.change);
             self.version = Some(next);
             self.since_checkpoint += 1;
         }
     }
 
-    /// Commits actions as the next version, and with them the position in our log that the table has reached. Blocks.
+    /// Commits actions as the next version, and with them the positions that the table has reached. Blocks.
     ///
     /// After an error the commit may be there or not; [`DeltaLog::catch_up`] tells.
     pub(crate) fn commit(
         &mut self,
         operation: Operation,
         actions: &[Action],
-        through: Option<u64>,
+        reached: &Reached,
         config: &StoreConfig,
         now: Micros,
     ) -> Result<Commit, Error> {
         let Some(version) = self.version else { return Err(self.error("it is not there yet")) };
         let mut lines = vec![info(operation.name(), now).to_string()];
-        if let Some(through) = through {
-            if let Some(id) = self.outdated.take() {
-                lines.push(create::metadata(self.table, &id, config, now).to_string());
-                self.outdated = Some(id);
-            }
+        if !reached.is_empty()
+            && let Some(id) = &self.outdated
+        {
+            lines.push(create::metadata(self.table, id, config, now).to_string());
+        }
+        let log = reached.log.map(|through| (&self.app_id, through));
+        // A stream begins at offset 0, our log at position 1.
+        let streams = reached.streams.iter().map(|(name, position)| (name, position - 1));
+        for (app_id, through) in log.into_iter().chain(streams) {
             let through = i64::try_from(through).map_err(|_| self.error("the position in the log is too large"))?;
-            let transaction = Transaction::new_with_last_update(&self.app_id, through, Some(now.0 / 1_000));
-            lines.push(self.line(&Action::Txn(transaction))?);
+            lines.push(self.line(&Action::Txn(Transaction::new_with_last_update(app_id, through, Some(now.0 / 1_000))))?);
         }
         for action in actions {
             lines.push(self.line(action)?);
@@ -171,11 +222,18 @@ impl DeltaLog {
             return Ok(Commit::Raced(self.catch_up()?));
         }
         self.version = Some(version + 1);
-        if through.is_some() {
+        if !reached.is_empty() {
             self.outdated = None;
         }
+        self.note(reached);
         self.since_checkpoint += 1;
         Ok(Commit::Done)
+    }
+
+    fn note(&mut self, reached: &Reached) {
+        if let Some(streams) = &mut self.streams {
+            streams.extend(reached.streams.clone());
+        }
     }
 
     fn line(&self, action: &Action) -> Result<String, Error> {

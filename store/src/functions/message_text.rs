@@ -3,20 +3,29 @@
 use datafusion::logical_expr::ScalarUDF;
 use serde_json::Value;
 
+use super::function::Make;
 use super::text_of_text::text_of_text;
-use super::{Function, Make};
+use super::{Function, Section};
 
 pub(super) const INPUT: Function = Function {
     name: "karat_input_text",
     syntax: "karat_input_text(messages) -> text",
-    doc: "The text of the last message of the user, out of a JSON list of {role, parts} such as input_messages. Null where the user said nothing.",
+    doc: "The text of the last message of the user, out of a JSON list of {role, parts} such as input_messages.",
+    section: Section::Text,
+    defaults: "",
+    nulls: "Null where the messages are null, are not JSON, or the user said nothing.",
+    error: "",
     make: Make::Scalar(input),
 };
 
 pub(super) const OUTPUT: Function = Function {
     name: "karat_output_text",
     syntax: "karat_output_text(messages) -> text",
-    doc: "The text of the first message that has any, out of a JSON list of {role, parts} such as output_messages. Null where none has.",
+    doc: "The text of the first message that has any, out of a JSON list of {role, parts} such as output_messages.",
+    section: Section::Text,
+    defaults: "",
+    nulls: "Null where the messages are null, are not JSON, or none has text.",
+    error: "",
     make: Make::Scalar(output),
 };
 

@@ -3,14 +3,19 @@
 use datafusion::logical_expr::ScalarUDF;
 use serde_json::{Value, json};
 
+use super::function::Make;
 use super::text_of_text::text_of_text;
-use super::{Function, Make};
+use super::{Function, Section};
 
 pub(super) const FUNCTION: Function = Function {
     name: "karat_tool_calls",
     syntax: "karat_tool_calls(messages) -> text",
     doc: "The tool calls that messages ask for, as a JSON list of {id, name, arguments}, out of a JSON list of {role, parts} such as \
-          output_messages. Arguments that are JSON inside a text are read. Null where the messages ask for none.",
+          output_messages. Arguments that are JSON inside a text are read.",
+    section: Section::Text,
+    defaults: "",
+    nulls: "Null where the messages are null, are not JSON, or ask for none.",
+    error: "",
     make: Make::Scalar(make),
 };
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::datafile::Written;
-use crate::delta::{Commit, Operation, Rows, add, remove};
+use crate::delta::{Commit, Operation, Reached, Rows, add, remove};
 use crate::error::Error;
 use crate::snapshot::DataFile;
 use crate::store::Inner;
 use crate::table_state::{Change, TableState};
-use crate::writer::take_in;
+use crate::writer::{meet, take_in};
 
 /// What a commit of maintenance changes.
 pub(super) struct Replacement<'a> {
@@ -39,23 +39,19 @@ pub(super) fn replace(inner: &Inner, state: &TableState, replacement: Replacemen
             }
             return Ok(false);
         }
-        match log.commit(operation, &actions, None, &inner.config, now)? {
+        match log.commit(operation, &actions, &Reached::default(), &inner.config, now)? {
             Commit::Done => break,
             // An answer of an object store can get lost: then what came first is this very commit.
-            Commit::Raced(change) if holds_all(&change, &added) => {
+            Commit::Raced(change) if change.holds_all(&added) => {
                 state.apply(&change, now);
                 break;
             }
-            Commit::Raced(change) => state.apply(&change, now),
+            Commit::Raced(change) => meet(inner, state, &change, now),
         }
     }
     let removed: Vec<String> = removed.iter().map(|file| file.path.clone()).collect();
     log.replaced.extend(removed.iter().map(|path| (path.clone(), now.0 / 1_000)));
     let added = added.into_iter().map(|written| Arc::new(written.file)).collect();
-    state.apply(&Change { added, removed, through: None }, now);
+    state.apply(&Change { added, removed, reached: Reached::default() }, now);
     Ok(true)
-}
-
-fn holds_all(change: &Change, added: &[Written]) -> bool {
-    !added.is_empty() && added.iter().all(|written| change.added.iter().any(|file| file.path == written.file.path))
 }

@@ -8,6 +8,7 @@ mod kill;
 mod maintain;
 mod outage;
 mod read_only;
+mod streams;
 mod wal;
 
 use std::collections::BTreeMap;

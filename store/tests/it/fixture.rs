@@ -18,7 +18,8 @@ pub const DAY: i64 = 24 * HOUR;
 pub struct Fixture {
     pub store: Store,
     pub tenant: Tenant,
-    _directory: TempDir,
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "it is only held"))]
+    directory: TempDir,
 }
 
 /// Rows come in by `append` alone.
@@ -41,7 +42,13 @@ impl Fixture {
         change(&mut config);
         let clock: Clock = Arc::new(|| NOON);
         let store = Store::open(config, Arc::new(NoDecode), clock).await.unwrap();
-        Fixture { store, tenant: Tenant::default(), _directory: directory }
+        Fixture { store, tenant: Tenant::default(), directory }
+    }
+
+    /// Returns the data directory.
+    #[cfg(feature = "cluster")]
+    pub fn path(&self) -> &std::path::Path {
+        self.directory.path()
     }
 
     pub async fn add<R: Row>(&self, rows: &[R]) {

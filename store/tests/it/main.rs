@@ -12,6 +12,8 @@
 )]
 
 mod answers;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod fixture;
 mod hostile;
 mod mistakes;

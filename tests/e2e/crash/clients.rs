@@ -16,6 +16,15 @@ const CLIENTS: usize = 4;
 /// How long a client waits before it sends a request again.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// What a client makes of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusals {
+    /// Nothing was kept, so a request may be given up.
+    AreCertain,
+    /// It may have been kept all the same, so a request is sent until it is acked.
+    AreInDoubt,
+}
+
 /// How a request ended, as its client knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -49,7 +58,7 @@ pub struct Clients {
 
 impl Clients {
     /// Starts clients that have no server yet.
-    pub fn start() -> Clients {
+    pub fn start(refusals: Refusals) -> Clients {
         let (address, server) = watch::channel("127.0.0.1:1".to_owned());
         let (book, finish) = (Arc::new(Book::default()), Arc::new(AtomicBool::new(false)));
         let mut tasks = JoinSet::new();
@@ -59,7 +68,7 @@ impl Clients {
                 let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
                 while !finish.load(Ordering::Relaxed) {
                     let request = Request { number: book.next.fetch_add(1, Ordering::Relaxed) };
-                    let fate = send(&client, &server, &request).await;
+                    let fate = send(&client, &server, &request, refusals).await;
                     book.fates.lock().insert(request.number, fate);
                 }
             });
@@ -91,8 +100,8 @@ impl Clients {
 
 /// Sends a request, and again, byte for byte, until it is acked. Some are given up when they were refused, as long as no answer
 /// to them was lost: those were certainly not kept.
-async fn send(client: &reqwest::Client, server: &watch::Receiver<String>, request: &Request) -> Fate {
-    let (body, mut is_in_doubt) = (request.body(), false);
+async fn send(client: &reqwest::Client, server: &watch::Receiver<String>, request: &Request, refusals: Refusals) -> Fate {
+    let (body, mut is_in_doubt) = (request.body(), refusals == Refusals::AreInDoubt);
     loop {
         let url = format!("http://{}/v1/{}", server.borrow().clone(), SIGNALS[request.signal()].0);
         let token = TENANTS[request.tenant()].0;

@@ -4,9 +4,9 @@
 //! lets the clients go on, and ends with SIGKILL: at a random moment, in the middle of a start, or at a named moment between two steps,
 //! at which the server kills itself (`store/src/fail.rs`).
 
-mod check;
-mod clients;
-mod request;
+pub mod check;
+pub mod clients;
+pub mod request;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use self::check::{Expected, by_request};
-use self::clients::{Clients, Fate};
+use self::clients::{Clients, Fate, Refusals};
 use crate::server::{Server, settings_for_two_tenants};
 
 /// Cycles in the normal tests: enough for [`KILLS_MIN`].
@@ -93,7 +93,7 @@ async fn epoch(n_cycles: u32, random: &mut ChaCha8Rng, tally: &mut Tally) {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let settings = settings_for_two_tenants(dir.path(), HASTY);
-    let clients = Clients::start();
+    let clients = Clients::start(Refusals::AreCertain);
     for _ in 0..n_cycles {
         let death = cycle(&data, &settings, &clients, Death::pick(random), random).await;
         *tally.deaths.entry(death).or_default() += 1;

@@ -26,7 +26,7 @@ use crate::param::Param;
 use crate::query::QueryOptions;
 use crate::store::{Inner, Store};
 use crate::wal;
-use crate::writer::flush_through;
+use crate::writer::flush_all;
 
 /// Traces that one request can name.
 const TRACES_MAX: usize = 10_000_000;
@@ -78,7 +78,7 @@ pub(super) async fn requested(inner: &Arc<Inner>) -> Result<(), Error> {
 async fn carry_out(inner: &Arc<Inner>, request: &Request) -> Result<Forgotten, Error> {
     let seq = inner.check_open()?.durable();
     inner.progress.reached(seq).await;
-    flush_through(inner, seq).await?;
+    flush_all(inner).await?;
     let doomed = Arc::new(find(inner, request).await?);
     let mut forgotten = Forgotten { traces: doomed.traces.len(), ..Forgotten::default() };
     for table in Table::ALL {

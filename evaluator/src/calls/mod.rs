@@ -1,0 +1,154 @@
+//! One way for every call of a model: slots, rates, attempts, pauses, deadlines and second askings, each endpoint by itself.
+
+mod cache;
+mod config;
+mod hedge;
+mod rates;
+mod retry;
+mod window;
+
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::config::EvaluatorConfig;
+
+use hedge::Latencies;
+use rates::Rates;
+use window::Window;
+
+pub(crate) use cache::Cache;
+pub use config::CallsConfig;
+pub(crate) use retry::{Again, CallError, Failure, retry_after};
+
+/// The way to one endpoint, which everything that is sent there shares.
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    window: Window,
+    rates: Rates,
+    latencies: Mutex<Latencies>,
+    failures_in_a_row: AtomicUsize,
+    config: EvaluatorConfig,
+}
+
+/// A call to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Job<'a> {
+    /// What tells it from others; its pauses follow from it.
+    pub name: &'a str,
+    /// Tokens that it will use, by estimate.
+    pub tokens: u32,
+}
+
+/// What a call gave, and how often it was asked at once.
+#[derive(Debug)]
+pub(crate) struct Given<T> {
+    pub value: T,
+    pub n_asked: u32,
+    pub took: Duration,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(config: &EvaluatorConfig) -> Self {
+        Self {
+            window: Window::new(config.calls.in_flight),
+            rates: Rates::new(&config.calls),
+            latencies: Mutex::new(Latencies::new(config.calls.hedge_quantile)),
+            failures_in_a_row: AtomicUsize::new(0),
+            config: config.clone(),
+        }
+    }
+
+    /// Makes a call: again after a passing fault, no sooner than the endpoint asks for, and not for ever.
+    pub(crate) async fn run<T, F: Future<Output = Result<T, Failure>>>(&self, job: Job<'_>, attempt: impl Fn() -> F) -> Result<Given<T>, CallError> {
+        let outcome = self.attempts(job, attempt).await;
+        match &outcome {
+            Err(error) if !error.is_refusal() => {
+                self.failures_in_a_row.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => self.failures_in_a_row.store(0, Ordering::Relaxed),
+        }
+        outcome
+    }
+
+    /// Books what a call used beyond its estimate.
+    pub(crate) fn settle(&self, estimated: u32, used: Option<i64>) {
+        self.rates.settle(estimated, used.and_then(|used| u32::try_from(used).ok()).unwrap_or(0));
+    }
+
+    async fn attempts<T, F: Future<Output = Result<T, Failure>>>(&self, job: Job<'_>, attempt: impl Fn() -> F) -> Result<Given<T>, CallError> {
+        let mut begun = None;
+        let mut n_attempts = 0;
+        loop {
+            let failed = self.failures_in_a_row.load(Ordering::Relaxed);
+            if failed >= self.config.failures_in_a_row_max {
+                return Err(CallError::Dead(failed));
+            }
+            let pause = {
+                self.rates.take(job.tokens).await;
+                let slot = self.window.enter().await;
+                // Waiting for a slot is no fault of the call's.
+                let deadline = *begun.get_or_insert_with(Instant::now) + Duration::from_secs(self.config.calls.deadline_s);
+                let answered = tokio::time::timeout_at(deadline, self.hedged(&attempt)).await;
+                let failure = match answered.map_err(|_| CallError::Late(self.config.calls.deadline_s))? {
+                    Ok(given) => {
+                        slot.succeeded();
+                        return Ok(given);
+                    }
+                    Err(failure) => failure,
+                };
+                n_attempts += 1;
+                let pause = self.pause(&failure, n_attempts, job.name, deadline).ok_or_else(|| failure.error.clone())?;
+                if failure.error.is_overload() {
+                    slot.refused((failure.again != Again::Later).then_some(pause));
+                }
+                tracing::debug!(n_attempts, pause_ms = pause.as_millis(), error = %failure.error.class(), "asking again");
+                pause
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// The pause before the next attempt; nothing where another one makes no sense.
+    fn pause(&self, failure: &Failure, n_attempts: u32, name: &str, deadline: Instant) -> Option<Duration> {
+        let longest = Duration::from_secs(self.config.backoff_max_s);
+        let pause = match failure.again {
+            Again::Never => return None,
+            Again::After(pause) => pause,
+            Again::Later => retry::backoff(Duration::from_millis(self.config.backoff_ms), longest, n_attempts, name),
+        };
+        let in_time = Instant::now().checked_add(pause).is_some_and(|then| then < deadline);
+        (n_attempts < self.config.attempts_max && pause <= longest && in_time).then_some(pause)
+    }
+
+    /// One attempt; a straggler is asked a second time where a slot is free, and the first good answer counts.
+    async fn hedged<T, F: Future<Output = Result<T, Failure>>>(&self, attempt: &impl Fn() -> F) -> Result<Given<T>, Failure> {
+        let begun = Instant::now();
+        let given = |value, n_asked| {
+            let took = begun.elapsed();
+            self.latencies.lock().add(took);
+            Given { value, n_asked, took }
+        };
+        let late_after = self.latencies.lock().late_after();
+        let first = Box::pin(attempt());
+        let Some(late_after) = late_after else { return first.await.map(|value| given(value, 1)) };
+        let first = match select(first, Box::pin(tokio::time::sleep(late_after))).await {
+            Either::Left((answered, _)) => return answered.map(|value| given(value, 1)),
+            Either::Right(((), first)) => first,
+        };
+        let Some(slot) = self.window.enter_now().filter(|_| self.latencies.lock().may_hedge()) else {
+            return first.await.map(|value| given(value, 1));
+        };
+        let (answered, other) = match select(first, Box::pin(attempt())).await {
+            Either::Left((answered, second)) => (answered, second),
+            Either::Right((answered, first)) => (answered, first),
+        };
+        let answered = if answered.is_ok() { answered } else { other.await };
+        drop(slot);
+        answered.map(|value| given(value, 2))
+    }
+}

@@ -1,0 +1,119 @@
+//! Which cases of a file a suite takes, and what it expects of their columns.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::swap::swapped;
+use super::{Dataset, Vars};
+use crate::error::Error;
+use crate::spec::TextOr;
+
+/// The `dataset` of a suite: a file, or a file with a split and the types of its columns.
+pub(crate) type DatasetSpec = TextOr<Picked>;
+
+/// A part of a file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Picked {
+    file: String,
+    /// Only the cases whose column `split` is this.
+    #[serde(default)]
+    split: Option<String>,
+    /// What each of these columns must hold in every case.
+    #[serde(default)]
+    columns: BTreeMap<String, Kind>,
+    /// Groups, each with what stands for each `{placeholder}`: a case that has one of them becomes a case a group.
+    #[serde(default)]
+    swap: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What a column holds; null is none of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Text,
+    Number,
+    Bool,
+    List,
+    Object,
+    /// Anything, and null.
+    Any,
+}
+
+impl Kind {
+    fn holds(self, value: Option<&Value>) -> bool {
+        match (self, value) {
+            (Kind::Any, Some(_)) | (Kind::Text, Some(Value::String(_))) | (Kind::Bool, Some(Value::Bool(_))) => true,
+            (Kind::List, Some(Value::Array(_))) | (Kind::Object, Some(Value::Object(_))) | (Kind::Number, Some(Value::Number(_))) => true,
+            // CSV has text alone.
+            (Kind::Number, Some(Value::String(text))) => text.trim().parse::<f64>().is_ok(),
+            _ => false,
+        }
+    }
+}
+
+impl DatasetSpec {
+    /// Returns the file's name.
+    pub(crate) fn file(&self) -> &str {
+        match self {
+            DatasetSpec::Text(file) => file,
+            DatasetSpec::Map(picked) => &picked.file,
+        }
+    }
+
+    /// Takes the cases of the split, and refuses the first one whose columns are not as they should be.
+    pub(crate) fn pick(&self, dataset: Dataset) -> Result<Dataset, Error> {
+        let DatasetSpec::Map(Picked { file, split, columns, swap }) = self else { return Ok(dataset) };
+        for column in columns.keys().map(String::as_str).chain(split.as_ref().map(|_| "split")) {
+            dataset.expect_column(&format!("dataset {file}"), column)?;
+        }
+        let in_split = |vars: &Vars| split.as_ref().is_none_or(|split| vars.get("split").and_then(Value::as_str) == Some(split));
+        let rows = dataset.cases.into_iter().filter(|case| in_split(&case.vars)).collect::<Vec<_>>();
+        if rows.is_empty() {
+            return Err(Error::config(format!("{file} has no case of the split {:?}", split.as_deref().unwrap_or_default())));
+        }
+        for (index, case) in rows.iter().enumerate() {
+            if let Some((name, kind)) = columns.iter().find(|(name, kind)| !kind.holds(case.vars.get(*name))) {
+                let found = case.vars.get(name).map_or_else(|| "nothing".to_owned(), crate::template::show);
+                let found: String = found.chars().take(60).collect();
+                return Err(Error::config(format!("{file}: case {} ({}): column {name:?} is to be {kind:?}, and is {found:?}", index + 1, case.id)));
+            }
+        }
+        let hash = split.as_ref().map_or_else(|| dataset.hash.clone(), |split| format!("{}#{split}", dataset.hash));
+        let rows = if swap.is_empty() { rows } else { swapped(rows, swap) };
+        let columns = rows.iter().flat_map(|case| case.vars.keys().cloned()).collect();
+        Ok(Dataset { cases: rows, hash, columns, ..dataset })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pick(spec: Value) -> Result<Vec<String>, String> {
+        let rows = [
+            json!({"id": "a", "split": "train", "n": 1}),
+            json!({"id": "b", "split": "test", "n": "2.5"}),
+            json!({"id": "c", "split": "test", "n": null}),
+        ];
+        let rows = rows.into_iter().map(|row| row.as_object().unwrap().clone()).collect();
+        let spec: DatasetSpec = serde_json::from_value(spec).unwrap();
+        let picked = spec.pick(Dataset::of(rows, "00".to_owned())).map_err(|error| error.to_string())?;
+        Ok(picked.cases.into_iter().map(|case| case.id).collect())
+    }
+
+    #[test]
+    fn a_split_is_taken_and_columns_are_checked() {
+        assert_eq!(pick(json!("a.csv")).unwrap(), ["a", "b", "c"]);
+        assert_eq!(pick(json!({"file": "a.csv", "split": "test"})).unwrap(), ["b", "c"]);
+        assert_eq!(pick(json!({"file": "a.csv", "split": "train", "columns": {"n": "number"}})).unwrap(), ["a"]);
+        let error = pick(json!({"file": "a.csv", "columns": {"n": "number"}})).unwrap_err();
+        assert_eq!(error, "a.csv: case 3 (c): column \"n\" is to be Number, and is \"\"");
+        assert!(pick(json!({"file": "a.csv", "split": "dev"})).unwrap_err().contains("no case of the split \"dev\""));
+        assert!(pick(json!({"file": "a.csv", "columns": {"m": "any"}})).unwrap_err().contains("unknown column \"m\""));
+    }
+}

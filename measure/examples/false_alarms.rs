@@ -1,0 +1,153 @@
+//! How often each test of drift alarms where nothing changed: ours beside Evidently's, on the same simulated data; and the power of ours.
+//!
+//! `cargo run --release -p karat-measure --example false_alarms -- [runs]`
+//!
+//! An alarm of ours is p <= 5 % and an effect of at least the floor of .1 in the lines that say so, p <= 5 % alone in the others; one of
+//! Evidently's is what its defaults call drift.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a measurement for the terminal"
+)]
+
+use measure::drift::{Counts, bin_categories, drift, drift_categories, drift_clustered, evidently};
+use measure::permute::Rows;
+use measure::window::mean_cs;
+use measure::{Moments, Seed, shift};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::RngCore;
+
+const ALPHA: f64 = 0.05;
+const FLOOR: f64 = 0.1;
+
+fn main() {
+    let runs = std::env::args().nth(1).map_or(1_000, |text| text.parse::<u32>().unwrap());
+    println!("{runs} runs a line, nothing changed, nominal 5 %\n");
+    println!("| reference / current | what | ours | Evidently's default |\n| --- | --- | --- | --- |");
+    numbers(runs);
+    categories(runs);
+    clusters(runs);
+    println!(
+        "\nPower at 1,000 / 1,000, a shift of .2 sd: {:.1} %",
+        100.0 * share(runs, |rng| drift(&normals(rng, 1_000, 0.0), &normals(rng, 1_000, 0.2)).unwrap().p_value <= ALPHA)
+    );
+    peeking(runs);
+}
+
+/// Continuous columns: Kolmogorov-Smirnov of ours; Evidently takes KS up to 1,000 rows of the reference, else Wasserstein over .1.
+fn numbers(runs: u32) {
+    for (n, m) in [(100, 100), (500, 500), (1_001, 100), (1_001, 200), (1_001, 1_000), (5_000, 1_000), (5_000, 5_000)] {
+        for (name, is_skewed) in [("normal", false), ("lognormal", true)] {
+            let mut theirs = 0;
+            let ours = share(runs, |rng| {
+                let mut side = |n| normals(rng, n, 0.0).into_iter().map(|x| if is_skewed { x.exp() } else { x }).collect::<Vec<f64>>();
+                let (reference, current) = (side(n), side(m));
+                let found = if n > 1_000 {
+                    evidently::wasserstein(&reference, &current).unwrap() >= FLOOR
+                } else {
+                    shift::ks_p_value(&reference, &current).unwrap() < ALPHA
+                };
+                theirs += u32::from(found);
+                drift(&reference, &current).unwrap().p_value <= ALPHA
+            });
+            line(n, m, name, ours, Some(f64::from(theirs) / f64::from(runs)));
+        }
+    }
+}
+
+/// Categories: the homogeneity test of ours; Evidently takes the reference for the truth up to 1,000 rows, else Jensen-Shannon over .1.
+fn categories(runs: u32) {
+    for (n, m) in [(100, 100), (500, 500), (200, 1_000), (1_001, 500), (5_000, 1_000), (5_000, 5_000)] {
+        for k in [2, 3, 5, 10, 50, 200] {
+            let mut theirs = 0;
+            let ours = share(runs, |rng| {
+                let counts = uniform_counts(rng, n, m, k);
+                let pairs: Vec<(u64, u64)> = counts.reference.iter().copied().zip(counts.current.iter().copied()).collect();
+                let found = if n > 1_000 {
+                    evidently::jensenshannon(&evidently::shares_of_categories(&pairs).unwrap()) >= FLOOR
+                } else {
+                    evidently::chisquare(&pairs).unwrap() < ALPHA
+                };
+                theirs += u32::from(found);
+                drift_categories(&counts).p_value <= ALPHA
+            });
+            line(n, m, &format!("{k} categories"), ours, Some(f64::from(theirs) / f64::from(runs)));
+        }
+    }
+}
+
+/// Sessions of ten turns with an intraclass correlation of .5: whole sessions are permuted; Evidently has no notion of a session.
+fn clusters(runs: u32) {
+    let runs = runs.min(400);
+    for n_sessions in [20, 60] {
+        let mut theirs = 0;
+        let ours = share(runs, |rng| {
+            let mut side = |from: u64| sessions(rng, n_sessions, from);
+            let ((a, a_ids), (b, b_ids)) = (side(0), side(1 << 32));
+            theirs += u32::from(shift::ks_p_value(&a, &b).unwrap() < ALPHA);
+            drift_clustered(Rows { values: &a, clusters: &a_ids }, Rows { values: &b, clusters: &b_ids }).unwrap().p_value <= ALPHA
+        });
+        let n = n_sessions * 10;
+        line(n, n, &format!("{n_sessions} sessions of 10, ICC .5"), ours, Some(f64::from(theirs) / f64::from(runs)));
+    }
+}
+
+/// Two hundred looks at a rate of .9, one every 25 rows: a fixed interval, and the confidence sequence.
+fn peeking(runs: u32) {
+    let mut fixed = 0;
+    let sequence = share(runs, |rng| {
+        let values: Vec<f64> = (0..5_000).map(|_| f64::from(u8::from(unit(rng) < 0.9))).collect();
+        let looks: Vec<usize> = (1..=200).map(|look| look * 25).collect();
+        let misses_fixed = looks.iter().any(|n| {
+            let moments = Moments::of(&values[..*n]);
+            (moments.mean - 0.9).abs() > 1.959_963_984_540_054 * (0.9_f64 * 0.1 / *n as f64).sqrt()
+        });
+        fixed += u32::from(misses_fixed);
+        let intervals = mean_cs(&values, ALPHA, 500.0).unwrap();
+        looks.iter().any(|n| intervals[n - 1].is_some_and(|ends| ends.low > 0.9 || ends.high < 0.9))
+    });
+    println!(
+        "\nLooking 200 times at a rate that does not change: fixed test {:.1} %, confidence sequence {:.1} %",
+        100.0 * f64::from(fixed) / f64::from(runs),
+        100.0 * sequence
+    );
+}
+
+fn line(n: usize, m: usize, what: &str, ours: f64, theirs: Option<f64>) {
+    let theirs = theirs.map_or_else(String::new, |theirs| format!("{:.1} %", 100.0 * theirs));
+    println!("| {n} / {m} | {what} | {:.1} % | {theirs} |", 100.0 * ours);
+}
+
+/// The share of runs, each with a stream of its own, in which something holds.
+fn share(runs: u32, mut holds: impl FnMut(&mut ChaCha8Rng) -> bool) -> f64 {
+    let held = (0..runs).filter(|run| holds(&mut Seed::of(["false alarms", &run.to_string()]).rng())).count();
+    held as f64 / f64::from(runs)
+}
+
+fn unit(rng: &mut ChaCha8Rng) -> f64 {
+    ((rng.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+}
+
+fn normals(rng: &mut ChaCha8Rng, n: usize, mean: f64) -> Vec<f64> {
+    (0..n).map(|_| mean + (-2.0 * unit(rng).ln()).sqrt() * (std::f64::consts::TAU * unit(rng)).cos()).collect()
+}
+
+fn uniform_counts(rng: &mut ChaCha8Rng, n: usize, m: usize, k: u32) -> Counts {
+    let mut side = |n: usize| (0..n).map(|_| Some((unit(rng) * f64::from(k)) as u32)).collect::<Vec<_>>();
+    let (reference, current) = (side(n), side(m));
+    bin_categories(reference, current).unwrap()
+}
+
+fn sessions(rng: &mut ChaCha8Rng, n: usize, from: u64) -> (Vec<f64>, Vec<u64>) {
+    let (mut values, mut ids) = (Vec::new(), Vec::new());
+    for session in 0..n as u64 {
+        let level = normals(rng, 1, 0.0)[0];
+        values.extend(normals(rng, 10, level));
+        ids.extend([from + session; 10]);
+    }
+    (values, ids)
+}

@@ -1,0 +1,11 @@
+//! Differences between groups of people, beyond what chance gives.
+
+pub mod counterfactual;
+pub mod disparity;
+pub mod four_fifths;
+pub mod shrink;
+
+pub use counterfactual::{Counterfactual, counterfactual};
+pub use disparity::{Disparity, Group, disparity};
+pub use four_fifths::{FourFifths, four_fifths};
+pub use shrink::shrink;

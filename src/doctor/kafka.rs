@@ -1,0 +1,67 @@
+//! What a gateway or an ingester says of Kafka; pure.
+
+use collector::kafka::{KafkaStatus, PartitionStatus};
+use serde::Deserialize;
+
+use super::findings::{Finding, Level};
+use crate::config::Role;
+
+/// What a server says of itself at `/ready`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Standing {
+    /// What it is for.
+    pub role: Role,
+    /// How Kafka stands, where it has to do with it.
+    pub kafka: Option<KafkaStatus>,
+}
+
+/// Looks at the brokers, and at how far each partition is read.
+pub fn examine(standing: &Standing) -> Vec<Finding> {
+    let Some(status) = &standing.kafka else { return Vec::new() };
+    let (level, brokers) = match (status.reachable, &status.fault) {
+        (Some(true), _) => (Level::Ok, "the brokers answer".to_owned()),
+        (Some(false), Some(fault)) => (Level::Bad, format!("the brokers do not answer ({fault}); it is tried again")),
+        (Some(false), None) => (Level::Bad, "the brokers do not answer; it is tried again".to_owned()),
+        (None, _) => (Level::Note, "no broker has answered yet; is kafka.brokers right?".to_owned()),
+    };
+    let text = match standing.role {
+        Role::Gateway => format!("role gateway: {brokers}; {} messages delivered", status.delivered),
+        Role::Ingester | Role::All | Role::Query => format!("role ingester: {brokers}; {} partitions are read here", status.partitions.len()),
+    };
+    let mut findings = vec![Finding { level, what: "kafka", text }];
+    findings.extend(status.partitions.iter().map(of_partition));
+    findings
+}
+
+fn of_partition(status: &PartitionStatus) -> Finding {
+    let PartitionStatus { topic, partition, committed_offset, lag, fault, .. } = status;
+    let committed = committed_offset.map_or("nothing is committed yet".to_owned(), |last| format!("committed up to offset {last}"));
+    let behind = lag.map_or("its end is not known yet".to_owned(), |lag| format!("{lag} messages behind"));
+    match fault {
+        Some(fault) => Finding { level: Level::Bad, what: "partition", text: fault.clone() },
+        None => Finding { level: Level::Ok, what: "partition", text: format!("{topic}/{partition}: {committed}, {behind}") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lag_and_faults_are_told() {
+        let partition = |topic: &str| PartitionStatus { topic: topic.to_owned(), ..PartitionStatus::default() };
+        let read = PartitionStatus { committed_offset: Some(41), lag: Some(3), ..partition("otlp_spans") };
+        let off = PartitionStatus { fault: Some("made anew".to_owned()), ..partition("otlp_logs") };
+        let kafka = KafkaStatus { reachable: Some(true), partitions: vec![read, off], ..KafkaStatus::default() };
+        let findings = examine(&Standing { role: Role::Ingester, kafka: Some(kafka) });
+        let told: Vec<_> = findings.iter().map(|finding| (finding.level, finding.text.as_str())).collect();
+        let expected = [
+            (Level::Ok, "role ingester: the brokers answer; 2 partitions are read here"),
+            (Level::Ok, "otlp_spans/0: committed up to offset 41, 3 messages behind"),
+            (Level::Bad, "made anew"),
+        ];
+        assert_eq!(told, expected);
+        assert!(examine(&Standing::default()).is_empty());
+    }
+}
