@@ -82,9 +82,9 @@ async fn a_scrape_tells_health_and_every_monitor() {
     let page = scraped_until(&server, "karat_monitor_state{monitor=\"own\"").await;
     for line in [
         "karat_records_total{signal=\"traces\",outcome=\"acked\"} 3",
-        "karat_wal_segments ",
+        "karat_wal_segments{} 1.0",
         "karat_table_rows{",
-        "karat_maintenance_failures_total 0",
+        "karat_maintenance_failures_total{} 0",
         "karat_build_info{version=",
         // The file that does not read is seen here too.
         "karat_monitor_state{monitor=\"file:broken.yaml\",slice=\"\",state=\"ERROR\"} 1",
