@@ -1,6 +1,6 @@
 //! How often each test of drift alarms where nothing changed: ours beside Evidently's, on the same simulated data; and the power of ours.
 //!
-//! `cargo run --release -p karat-measure --example false_alarms -- [runs]`
+//! `cargo run --release -p karat-measure --example drift_false_alarms -- [runs]`
 //!
 //! An alarm of ours is p <= 5 % and an effect of at least the floor of .1 in the lines that say so, p <= 5 % alone in the others; one of
 //! Evidently's is what its defaults call drift.
