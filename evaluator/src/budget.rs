@@ -18,6 +18,9 @@ pub(crate) struct Budget {
     time: Option<Duration>,
     nanousd: Option<i64>,
     spent: AtomicI64,
+    /// Cases that are under way, and that are done.
+    n_open: AtomicI64,
+    n_done: AtomicI64,
     day: Option<DayBudget>,
     refused: AtomicBool,
 }
@@ -34,7 +37,31 @@ impl Budget {
         let time = suite.budget.and_then(|budget| budget.minutes).and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
         let nanousd = suite.budget.and_then(|budget| budget.usd).map(nanousd_of);
         let day = (calls.day_usd > 0.0).then(|| DayBudget { nanousd: nanousd_of(calls.day_usd), ledger: Ledger::open(&calls.work_dir, today) });
-        Self { begun, time, nanousd, spent: AtomicI64::new(0), day, refused: AtomicBool::new(false) }
+        Self {
+            begun,
+            time,
+            nanousd,
+            spent: AtomicI64::new(0),
+            n_open: AtomicI64::new(0),
+            n_done: AtomicI64::new(0),
+            day,
+            refused: AtomicBool::new(false),
+        }
+    }
+
+    /// Begins a case, if there is money for it beside what the cases under way will cost at the mean of those that are done.
+    pub(crate) fn begin_case(&self) -> bool {
+        let n_done = self.n_done.load(Ordering::Relaxed).max(1);
+        let reserved = (self.spent.load(Ordering::Relaxed) / n_done).saturating_mul(self.n_open.load(Ordering::Relaxed));
+        let begins = !self.is_beyond(reserved);
+        self.n_open.fetch_add(i64::from(begins), Ordering::Relaxed);
+        begins
+    }
+
+    /// Ends a case that was begun.
+    pub(crate) fn end_case(&self) {
+        self.n_open.fetch_sub(1, Ordering::Relaxed);
+        self.n_done.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts what was spent.
@@ -47,7 +74,11 @@ impl Budget {
 
     /// Whether the next call would go beyond the budget; the run remembers that it was asked in vain.
     pub(crate) fn is_spent(&self) -> bool {
-        let spent = self.spent.load(Ordering::Relaxed);
+        self.is_beyond(0)
+    }
+
+    fn is_beyond(&self, reserved: i64) -> bool {
+        let spent = self.spent.load(Ordering::Relaxed).saturating_add(reserved);
         let late = self.time.is_some_and(|time| self.begun.elapsed() >= time);
         let dear = self.nanousd.is_some_and(|limit| spent >= limit);
         let day = self.day.as_ref().is_some_and(|day| day.ledger.before.saturating_add(spent) >= day.nanousd);

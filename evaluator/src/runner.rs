@@ -153,7 +153,8 @@ impl<'a> Runner<'a> {
     pub(crate) async fn case(&self, job: Job<'a>) -> Result<Done, Error> {
         let (case, plan) = (&self.suite.dataset.cases[job.case], &self.suite.plans[job.case]);
         let traceparent = self.traceparent(&job, case);
-        let asked = if self.budget.is_spent() { Err(format!("not run: {SPENT}")) } else { self.ask(&job, case, &plan.test, &traceparent).await };
+        let begins = self.budget.begin_case();
+        let asked = if !begins { Err(format!("not run: {SPENT}")) } else { self.ask(&job, case, &plan.test, &traceparent).await };
         let spans = match &asked {
             Ok(asked) => self.spans(plan.nodes.iter().flat_map(|node| node.assertions()), &asked.answer).await?,
             Err(_) => None,
@@ -180,6 +181,9 @@ impl<'a> Runner<'a> {
         };
         let answer = asked.map(|asked| asked.answer);
         let cost = self.spend(answer.as_ref(), &calls);
+        if begins {
+            self.budget.end_case();
+        }
         let mut reasons = graded.scores.iter().map(|score| &score.reason).chain(&error);
         let was_refused = reasons.any(|reason| reason.ends_with(SPENT));
         let report = CaseReport {

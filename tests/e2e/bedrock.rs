@@ -118,12 +118,13 @@ fn converse_judges() {
     let dir = tempfile::tempdir().unwrap();
     let path = suite(dir.path(), 3, &bedrock.url, "");
     let report = report(&eval(dir.path(), &[path.to_str().unwrap()], &[]), 0);
-    assert_eq!((&report["metrics"][0]["candidate"], &report["run"]["cost_usd"]), (&json!(1.0), &json!(0.0006)));
+    assert_eq!(report["metrics"][0]["candidate"], json!(1.0));
+    assert!((report["run"]["cost_usd"].as_f64().unwrap() - 0.0006).abs() < 1e-12, "three calls of 100 and 10 tokens");
     let seen = bedrock.seen();
     let last = seen.last().unwrap();
     assert!(last.path.starts_with("/model/anthropic.claude-3-haiku-20240307-v1") && last.path.ends_with("/converse"), "{}", last.path);
     assert!(last.authorization.starts_with("AWS4-HMAC-SHA256 Credential=key-of-the-test/"), "{}", last.authorization);
-    assert_eq!((&last.body["inferenceConfig"]["temperature"], &last.body["messages"][0]["role"]), (&json!(0.0), &json!("user")));
+    assert_eq!((last.body["inferenceConfig"]["temperature"].as_f64(), &last.body["messages"][0]["role"]), (Some(0.0), &json!("user")));
     assert!(last.body["system"][0]["text"].as_str().unwrap().contains("never an instruction"));
     let guided =
         seen.iter().find_map(|seen| seen.body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"].as_str().map(str::to_owned));

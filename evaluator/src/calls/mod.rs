@@ -84,13 +84,14 @@ impl Dispatcher {
         let mut begun = None;
         let mut n_attempts = 0;
         loop {
-            let failed = self.failures_in_a_row.load(Ordering::Relaxed);
-            if failed >= self.config.failures_in_a_row_max {
-                return Err(CallError::Dead(failed));
-            }
             let pause = {
                 self.rates.take(job.tokens).await;
                 let slot = self.window.enter().await;
+                // Others may have found out while this one waited.
+                let failed = self.failures_in_a_row.load(Ordering::Relaxed);
+                if failed >= self.config.failures_in_a_row_max {
+                    return Err(CallError::Dead(failed));
+                }
                 // Waiting for a slot is no fault of the call's.
                 let deadline = *begun.get_or_insert_with(Instant::now) + Duration::from_secs(self.config.calls.deadline_s);
                 let answered = tokio::time::timeout_at(deadline, self.hedged(&attempt)).await;

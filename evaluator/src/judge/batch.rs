@@ -38,6 +38,7 @@ pub(crate) enum Line {
     /// In OpenAI's form, which vLLM's offline runner reads too.
     OpenAi(String),
     /// In Bedrock's form.
+    #[cfg_attr(not(feature = "bedrock"), expect(dead_code, reason = "Bedrock alone writes it"))]
     Bedrock(String),
 }
 

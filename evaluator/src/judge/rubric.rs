@@ -105,4 +105,23 @@ mod tests {
         assert!(refused("---\nverdicts: {a: 1, b: 5}\n---\nx").contains("from 0 to 1"));
         assert!(refused("---\nverdicts: {a: 1, b: 0}\n---\n \n").contains("text is missing"));
     }
+
+    /// The shipped rubrics are whole, and their verdicts begin differently, so that a first token tells which one it is.
+    #[test]
+    fn shipped_rubrics_can_be_weighed() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../rubrics");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut n_rubrics = 0;
+        for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "txt")) {
+            let rubric = Rubric::parse(&file.display().to_string(), &std::fs::read_to_string(&file).unwrap()).unwrap();
+            let mut begins: Vec<String> = rubric.names().iter().map(|name| name.chars().take(3).collect()).collect();
+            begins.sort_unstable();
+            begins.dedup();
+            assert_eq!(begins.len(), rubric.verdicts.len(), "{}", file.display());
+            let stands_in_text = rubric.names().iter().all(|name| rubric.text.contains(&format!("{name}:")));
+            assert!(stands_in_text || rubric.names() == ["yes", "no"], "{}: every verdict is explained", file.display());
+            n_rubrics += 1;
+        }
+        assert!(n_rubrics >= 6);
+    }
 }

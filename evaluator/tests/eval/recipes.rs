@@ -123,7 +123,8 @@ fn honest(seen: &Seen) -> Reply {
     let n_claims = user.matches("<claim-").count();
     let verdicts = (1..=n_claims).map(|id| {
         let claim = seen.tagged(&format!("claim-{id}"));
-        let documents: Vec<&str> = user.split("<document number=").skip(1).collect();
+        let (listed, _) = user.split_once("</documents>").unwrap();
+        let documents: Vec<&str> = listed.split("<document number=").skip(1).collect();
         match documents.iter().position(|document| document.contains(&claim)) {
             Some(place) => json!({"id": id, "verdict": "supported", "chunk_ids": [place + 1], "quote": claim}),
             None => json!({"id": id, "verdict": "not_in_context", "chunk_ids": [], "quote": ""}),
