@@ -38,6 +38,7 @@ impl S3 {
     }
 
     /// Returns the variables that say where it is, and the keys to it.
+    #[cfg(feature = "kafka")]
     pub fn variables(&self) -> &[(String, String)] {
         &self.variables
     }

@@ -88,6 +88,7 @@ impl Server {
     }
 
     /// Returns the id of the process.
+    #[cfg(feature = "kafka")]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
