@@ -52,6 +52,9 @@ pub(crate) struct Given<T> {
     pub took: Duration,
 }
 
+/// How often it is looked whether a call is late, while that is not known yet or no slot is free.
+const LOOK: Duration = Duration::from_millis(50);
+
 impl Dispatcher {
     pub(crate) fn new(config: &EvaluatorConfig) -> Self {
         Self {
@@ -134,15 +137,22 @@ impl Dispatcher {
             self.latencies.lock().add(took);
             Given { value, n_asked, took }
         };
-        let late_after = self.latencies.lock().late_after();
-        let first = Box::pin(attempt());
-        let Some(late_after) = late_after else { return first.await.map(|value| given(value, 1)) };
-        let first = match select(first, Box::pin(tokio::time::sleep(late_after))).await {
-            Either::Left((answered, _)) => return answered.map(|value| given(value, 1)),
-            Either::Right(((), first)) => first,
-        };
-        let Some(slot) = self.window.enter_now().filter(|_| self.latencies.lock().may_hedge()) else {
-            return first.await.map(|value| given(value, 1));
+        let mut first = Box::pin(attempt());
+        let slot = loop {
+            // What is late may be known only while this call is under way, and a slot may come free later.
+            let late_after = self.latencies.lock().late_after();
+            let look_in = late_after.unwrap_or(LOOK).saturating_sub(begun.elapsed()).max(LOOK);
+            first = match select(first, Box::pin(tokio::time::sleep(look_in))).await {
+                Either::Left((answered, _)) => return answered.map(|value| given(value, 1)),
+                Either::Right(((), first)) => first,
+            };
+            let is_late = late_after.is_some_and(|late_after| begun.elapsed() >= late_after);
+            if is_late
+                && let Some(slot) = self.window.enter_now()
+                && self.latencies.lock().may_hedge()
+            {
+                break slot;
+            }
         };
         let (answered, other) = match select(first, Box::pin(attempt())).await {
             Either::Left((answered, second)) => (answered, second),

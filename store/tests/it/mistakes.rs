@@ -29,7 +29,7 @@ async fn errors_point_at_the_mistake() {
         ("select s.name from spans s join spans t on s.trace_id = t.trace_id where name = 'x'", "column \"name\" is in more than one table"),
         ("select 1 / 0", "divide by zero"),
         ("select cast('x' as bigint)", "cannot cast string 'x' to value of Int64 type"),
-        ("select psi(trace_id) from spans", "psi takes two arguments: psi(value, is_current)"),
+        ("select psi(trace_id) from spans", "psi takes two arguments, or three: psi(value, is_current [, cluster])"),
         ("select psi(duration_ns, name) from spans", "must be true or false"),
         ("select ks_p_value(name, true) from spans", "ks_p_value cannot compare values of type"),
         ("select * from spans where name = $who", "parameter $who has no value, at line 1, column 34"),
