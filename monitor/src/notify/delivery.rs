@@ -87,7 +87,7 @@ fn open_notices(round: Round<'_>, notifier: &dyn Notifier, transitions: &[AlertT
     // Notices of the day before are looked at too: those that were never told are given up.
     let since = Micros(round.since.0 - TRIED_FOR / 2);
     let mut notices = owed(round.tenant, transitions, since, round.now, every);
-    notices.retain(|notice| wants(round.monitors, notifier.name(), &notice.monitor) && !ledger.is_settled(&notice.key, notifier.name()));
+    notices.retain(|notice| wants(round.monitors, notifier.name(), &notice.monitor) && ledger.is_open(notice, notifier.name()));
     notices
 }
 

@@ -1,6 +1,6 @@
 //! What was told before, and which notifiers are in trouble: a fold over the rows of `notifications`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use schema::{Micros, Notification, Tenant};
@@ -52,8 +52,8 @@ impl Trouble {
 /// What the attempts of the last days say.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    /// Notices that are done with, delivered or given up, by notifier.
-    settled: HashSet<(String, String)>,
+    /// Notices that are done with, delivered or given up, by notifier, and since when.
+    settled: HashMap<(String, String), i64>,
     trouble: HashMap<String, Trouble>,
 }
 
@@ -91,12 +91,15 @@ impl Ledger {
             Outcome::Dead => trouble.rounds += 1,
         }
         if outcome != Outcome::Failed {
-            self.settled.insert((key, notifier.to_owned()));
+            self.settled.entry((key, notifier.to_owned())).or_insert(time);
         }
     }
 
-    pub fn is_settled(&self, key: &str, notifier: &str) -> bool {
-        self.settled.contains(&(key.to_owned(), notifier.to_owned()))
+    /// Tells whether a notifier still has to be told: of what it was not told yet, and of reminders that are due since it was.
+    pub fn is_open(&self, notice: &Notice, notifier: &str) -> bool {
+        let settled_at = |key: &str| self.settled.get(&(key.to_owned(), notifier.to_owned()));
+        let is_due = |first: &str| settled_at(first).is_some_and(|told| *told < notice.at.0);
+        settled_at(&notice.key).is_none() && notice.first_key().is_none_or(is_due)
     }
 
     pub fn trouble(&self, notifier: &str) -> Trouble {
@@ -122,6 +125,8 @@ pub(super) fn row(notice: &Notice, notifier: &str, outcome: Outcome, error: Opti
 
 #[cfg(test)]
 mod tests {
+    use schema::AlertTransition;
+
     use super::*;
 
     #[test]
@@ -135,8 +140,24 @@ mod tests {
             ledger.apply("a", "k".to_owned(), Outcome::Failed, 0);
         }
         assert!(waits(&ledger, 899) && !waits(&ledger, 900));
-        assert!(!ledger.is_settled("k", "a"));
         ledger.apply("a", "k".to_owned(), Outcome::Delivered, 0);
-        assert!(!waits(&ledger, 1) && ledger.is_settled("k", "a") && !ledger.is_settled("k", "b"));
+        assert!(!waits(&ledger, 1));
+    }
+
+    /// Whoever hears of an alert late needs no reminder of the time before.
+    #[test]
+    fn reminders_are_of_what_was_told() {
+        let fired = AlertTransition { id: "a".to_owned(), state: "firing".to_owned(), ..AlertTransition::default() };
+        let first = Notice::of(&Tenant::default(), &fired);
+        let reminder = |hour: i64| first.clone().again(1, Micros(hour));
+        let mut ledger = Ledger::default();
+        assert!(ledger.is_open(&first, "a") && !ledger.is_open(&reminder(4), "a"));
+        ledger.apply("a", first.key.clone(), Outcome::Failed, 5);
+        assert!(ledger.is_open(&first, "a") && !ledger.is_open(&reminder(8), "a"));
+        ledger.apply("a", first.key.clone(), Outcome::Delivered, 9);
+        assert!(!ledger.is_open(&first, "a") && !ledger.is_open(&reminder(8), "a") && ledger.is_open(&reminder(12), "a"));
+        assert!(ledger.is_open(&first, "b"));
+        ledger.apply("a", reminder(12).key, Outcome::Delivered, 12);
+        assert!(!ledger.is_open(&reminder(12), "a"));
     }
 }

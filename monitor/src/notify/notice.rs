@@ -99,6 +99,11 @@ impl Notice {
         self
     }
 
+    /// The key of the notice that this one reminds of; nothing where it is the first word.
+    pub(super) fn first_key(&self) -> Option<&str> {
+        self.key.rsplit_once("/again/").map(|(first, _)| first)
+    }
+
     /// Where a person can go from here: the dashboard's page of the monitor, and the runbook, each with what it is.
     pub(super) fn links(&self, dashboard: Option<&str>) -> Vec<(&'static str, String)> {
         let page = dashboard.map(|dashboard| ("dashboard", format!("{}/monitors/{}", dashboard.trim_end_matches('/'), self.monitor)));
