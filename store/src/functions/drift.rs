@@ -8,6 +8,7 @@ use measure::{Error, Moments, Sorted};
 use super::cell::{Cell, record};
 use super::function::Make;
 use super::two_sample::{Accepts, Column, Sides, two_sample};
+use super::words::DEFAULTS_TEST;
 use super::{Function, Section};
 
 pub(super) const FUNCTION: Function = Function {
@@ -22,7 +23,7 @@ pub(super) const FUNCTION: Function = Function {
           most columns. With a cluster (a session, a user) p and what chance gives come from dealing whole clusters out between the sides \
           9,999 times, fewer above 40,000 rows and never below 999. n counts the rows of both sides; baseline and current are \
           struct(n, nulls, n_distinct, mean, sd, median, top), top the most frequent category.",
-    defaults: "cluster: none, rows count as independent.",
+    defaults: DEFAULTS_TEST,
     nulls: "Null is a category; among many numbers it is left out and counted in the summaries. Infinite numbers count for p, not for \
             the effect. Lists with a null or infinite number are left out. Null where a side has no values.",
     error: "Exact up to 1,000,000 rows a side; above, numbers are a uniform sample of that size, clustered rows a sample of whole clusters, and the \

@@ -4,6 +4,8 @@ use std::fmt;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
+use super::two_sample::{Accepts, Compute};
+
 /// A SQL function of karat's own, as `karat schema` and `docs/sql.md` print it.
 #[derive(Debug, Clone, Copy)]
 pub struct Function {
@@ -74,6 +76,8 @@ impl fmt::Display for Section {
 pub(super) enum Make {
     Scalar(fn() -> ScalarUDF),
     Aggregate(fn() -> AggregateUDF),
+    /// A number out of two samples, `f(value, is_current [, cluster])`.
+    TwoSample(Accepts, Compute),
     Window(fn() -> WindowUDF),
 }
 
@@ -82,7 +86,7 @@ impl Make {
     pub(super) fn kind(self) -> &'static str {
         match self {
             Self::Scalar(_) => "scalar",
-            Self::Aggregate(_) => "aggregate",
+            Self::Aggregate(_) | Self::TwoSample(..) => "aggregate",
             Self::Window(_) => "window",
         }
     }

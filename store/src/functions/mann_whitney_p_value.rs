@@ -1,14 +1,13 @@
 //! `mann_whitney_p_value(value, is_current [, cluster])`.
 
-use arrow::datatypes::DataType;
-use datafusion::logical_expr::AggregateUDF;
 use measure::Error;
 use measure::permute::Statistic;
 use measure::shift::mann_whitney_p_value;
 
 use super::cell::Cell;
 use super::function::Make;
-use super::two_sample::{Accepts, Sides, two_sample};
+use super::two_sample::{Accepts, Sides};
+use super::words::{DEFAULTS_TEST, ERROR_RANKED, NULLS_RANKED};
 use super::{Function, Section};
 
 pub(super) const FUNCTION: Function = Function {
@@ -18,15 +17,11 @@ pub(super) const FUNCTION: Function = Function {
     doc: "Two-sided p-value of the Mann-Whitney U test, corrected for ties and continuity; exact where a side has 8 values or fewer and nothing ties \
           (scipy's auto). With a cluster (a session, a user) p comes from dealing whole clusters out between the sides 9,999 times, fewer above 40,000 rows and never \
           below 999: turns of one session resemble each other, and a test by rows then alarms far too often.",
-    defaults: "cluster: none, rows count as independent.",
-    nulls: "Null and NaN are left out, infinite values count; null where a side has no values.",
-    error: "Exact input up to 1,000,000 values a side; above, a uniform sample of that size is tested, which is a valid test of less power.",
-    make: Make::Aggregate(make),
+    defaults: DEFAULTS_TEST,
+    nulls: NULLS_RANKED,
+    error: ERROR_RANKED,
+    make: Make::TwoSample(Accepts::Numbers, compute),
 };
-
-fn make() -> AggregateUDF {
-    two_sample(FUNCTION.name, Accepts::Numbers, DataType::Float64, compute)
-}
 
 fn compute(sides: &Sides) -> Result<Cell, Error> {
     sides.p_value(Statistic::MannWhitney, |sides| {

@@ -9,6 +9,7 @@ use measure::shift::mean_shift_ci;
 use super::cell::{Cell, record};
 use super::function::Make;
 use super::two_sample::{Accepts, Sides, two_sample};
+use super::words::DEFAULTS_TEST;
 use super::{Function, Section};
 
 pub(super) const FUNCTION: Function = Function {
@@ -17,7 +18,7 @@ pub(super) const FUNCTION: Function = Function {
     section: Section::Interval,
     doc: "Mean of the current rows less that of the others, and its 95 % interval: Welch's. With a cluster the interval holds every shift that dealing whole \
           clusters out between the sides 9,999 times does not reject; it is infinite where there are too few clusters.",
-    defaults: "cluster: none, rows count as independent.",
+    defaults: DEFAULTS_TEST,
     nulls: "Null and NaN are left out; null where a side has fewer than two values (with a cluster: no value); no ends where a value is infinite.",
     error: "Without a cluster exact for any number of rows; with one up to 1,000,000 rows a side, above by a sample of whole clusters.",
     make: Make::Aggregate(make),

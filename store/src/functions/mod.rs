@@ -52,15 +52,18 @@ mod two_sample;
 mod wasserstein;
 mod welch_p_value;
 mod wilson_ci;
+mod words;
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 
 use function::Make;
 pub use function::{Function, Section};
 pub use reference::reference;
+use two_sample::two_sample;
 
 /// Every SQL function of karat's own, in the order of `docs/sql.md`.
 static ALL: [Function; 42] = [
@@ -119,6 +122,9 @@ pub(crate) fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         match function.make {
             Make::Scalar(make) => drop(registry.register_udf(Arc::new(make()))?),
             Make::Aggregate(make) => drop(registry.register_udaf(Arc::new(make()))?),
+            Make::TwoSample(accepts, compute) => {
+                drop(registry.register_udaf(Arc::new(two_sample(function.name, accepts, DataType::Float64, compute)))?);
+            }
             Make::Window(make) => drop(registry.register_udwf(Arc::new(make()))?),
         }
     }
@@ -145,6 +151,7 @@ mod tests {
             let made = match function.make {
                 Make::Scalar(make) => make().name().to_owned(),
                 Make::Aggregate(make) => make().name().to_owned(),
+                Make::TwoSample(accepts, compute) => two_sample(function.name, accepts, DataType::Float64, compute).name().to_owned(),
                 Make::Window(make) => make().name().to_owned(),
             };
             assert_eq!(made, function.name);
