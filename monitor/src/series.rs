@@ -2,6 +2,7 @@
 
 mod columns;
 mod found;
+mod portions;
 
 use std::collections::HashMap;
 
@@ -22,6 +23,9 @@ pub enum SeriesError {
     /// The SELECT failed.
     #[error("select failed: {0}")]
     Query(#[from] Box<store::Error>),
+    /// What the SELECT found cannot be taken apart.
+    #[error("rows of the select cannot be told apart: {0}")]
+    Rows(#[from] arrow::error::ArrowError),
     /// A column that the monitor names is missing.
     #[error("select gives no column {column:?}; it gives {found}")]
     MissingColumn {
@@ -92,7 +96,7 @@ impl Series {
     pub(crate) fn among(rule: &Rule, found: &Found, start: Micros, end: Micros) -> Result<Self, SeriesError> {
         let mut reader = Reader::new(rule);
         reader.times_wanted = start.0..end.0;
-        for batch in &found.batches {
+        for batch in found.about(&rule.only)?.iter() {
             reader.push(batch)?;
         }
         Ok(Series { rate: found.rate, ..reader.finish() })

@@ -1,7 +1,8 @@
 //! `GET /metrics`: karat's own health and the latest value of every monitor, for Prometheus.
 //!
-//! The text is made anew at each scrape, from what the store counts and from one query a table. Where the server has keys, the bearer
-//! token says whose monitors and tables are shown; the counters of the process are everybody's.
+//! The text is made anew at each scrape, from what the store counts and from one query a table; a table that cannot be read in time is missing
+//! from it, and `karat_scrape_part_success` says so. Where the server has keys, the bearer token says whose monitors and tables are shown; the
+//! counters of the process are everybody's.
 
 mod page;
 
@@ -88,16 +89,29 @@ impl Metrics {
         log(&mut page, &status);
         maintenance(&mut page, &status);
         tables(&mut page, &status, tenant);
-        let since = Micros((self.clock)().0 - LOOKS);
-        monitors(&mut page, &self.rows(tenant, include_str!("monitors.sql"), since).await?);
-        alerts(&mut page, &self.rows(tenant, include_str!("alerts.sql"), since).await?);
-        told(&mut page, &self.rows(tenant, include_str!("notifications.sql"), since).await?);
+        let (looks, open, notified) = tokio::join!(
+            self.rows(tenant, "monitors", include_str!("monitors.sql")),
+            self.rows(tenant, "alerts", include_str!("alerts.sql")),
+            self.rows(tenant, "notifications", include_str!("notifications.sql")),
+        );
+        let parts = [("monitors", looks.is_some()), ("alerts", open.is_some()), ("notifications", notified.is_some())];
+        let success = parts.map(|(part, read)| (labels([("part", part)]), f64::from(u8::from(read))));
+        page.gauge("scrape_part_success", "Whether a part of this page could be read in time", success);
+        monitors(&mut page, &looks.unwrap_or_default());
+        alerts(&mut page, &open.unwrap_or_default());
+        told(&mut page, &notified.unwrap_or_default());
         Ok(page.text()?)
     }
 
-    async fn rows<T: serde::de::DeserializeOwned>(&self, tenant: &Tenant, sql: &str, since: Micros) -> anyhow::Result<Vec<T>> {
+    /// The rows of one part; nothing where they cannot be read now.
+    async fn rows<T: serde::de::DeserializeOwned>(&self, tenant: &Tenant, part: &str, sql: &str) -> Option<Vec<T>> {
+        let since = Micros((self.clock)().0 - LOOKS);
         let options = QueryOptions { params: vec![("since".to_owned(), Param::Time(since))], max_rows: ROWS_MAX, deadline: DEADLINE };
-        Ok(self.store.query(tenant, sql, &options).await?.rows()?)
+        let rows = match self.store.query(tenant, sql, &options).await {
+            Ok(answer) => answer.rows(),
+            Err(error) => Err(error),
+        };
+        rows.inspect_err(|error| tracing::warn!(%error, part, "a part of /metrics could not be read")).ok()
     }
 }
 

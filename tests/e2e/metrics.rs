@@ -86,6 +86,7 @@ async fn a_scrape_tells_health_and_every_monitor() {
         "karat_table_rows{",
         "karat_maintenance_failures_total{} 0",
         "karat_build_info{version=",
+        "karat_scrape_part_success{part=\"notifications\"} 1",
         // The file that does not read is seen here too.
         "karat_monitor_state{monitor=\"file:broken.yaml\",slice=\"\",state=\"ERROR\"} 1",
     ] {

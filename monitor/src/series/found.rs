@@ -1,13 +1,18 @@
 //! What a SELECT found: read once for all monitors that ask the same, and no more of it than may be held.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
+use parking_lot::Mutex;
 use schema::{Micros, Tenant};
 use serde::Deserialize;
 use store::{Answer, Param, QueryOptions, Store};
 
 use super::SeriesError;
+use super::portions::Portions;
 use crate::config::Limits;
 
 /// Share of the bound that a sample is meant to fill: traces are of different sizes.
@@ -23,11 +28,13 @@ pub(crate) enum Excess {
 }
 
 /// The rows of a SELECT over a stretch of time, or a sample of its traces.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Found {
-    pub batches: Vec<RecordBatch>,
+    batches: Vec<RecordBatch>,
     /// Share of the traces that were read.
     pub rate: f64,
+    /// By column; made when a monitor first asks for one value of it.
+    portions: Mutex<HashMap<String, Arc<Portions>>>,
 }
 
 impl Found {
@@ -58,10 +65,27 @@ impl Found {
         Ok(Self::of(&answer, rate))
     }
 
+    /// The rows that may hold all of the values that `only` asks for: those with the first of them, where it asks for any.
+    pub fn about(&self, only: &BTreeMap<String, String>) -> Result<Cow<'_, [RecordBatch]>, SeriesError> {
+        let Some((name, value)) = only.first_key_value() else { return Ok(Cow::Borrowed(&self.batches)) };
+        Ok(Cow::Owned(self.portions(name)?.with(value, &self.batches)?))
+    }
+
+    fn portions(&self, name: &str) -> Result<Arc<Portions>, SeriesError> {
+        let mut made = self.portions.lock();
+        if let Some(portions) = made.get(name) {
+            return Ok(portions.clone());
+        }
+        let portions = Arc::new(Portions::of(&self.batches, name)?);
+        made.insert(name.to_owned(), portions.clone());
+        Ok(portions)
+    }
+
     fn of(answer: &Answer, rate: f64) -> Self {
         // Columns are checked even where there are no rows.
         let empty = RecordBatch::new_empty(answer.schema.clone());
-        Self { batches: std::iter::once(empty).chain(answer.batches.iter().cloned()).collect(), rate }
+        let batches = std::iter::once(empty).chain(answer.batches.iter().cloned()).collect();
+        Self { batches, rate, ..Self::default() }
     }
 }
 
