@@ -11,6 +11,7 @@ use measure::test::bh;
 use measure::{Interval, Seed};
 use serde::Deserialize;
 
+use crate::checks::Scale;
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::keys::unknown;
@@ -69,14 +70,15 @@ pub(crate) fn fairness(suite: &Suite, cases: &[CaseReport]) -> Result<Vec<Fairne
     for metric in suite.metrics.iter().filter(|metric| wanted(&metric.name)) {
         let groups = Groups::of(suite, spec, cases, &metric.name);
         if groups.by_name.len() >= 2 {
-            reports.push(look(spec, &metric.name, &groups)?);
+            reports.push(look(spec, metric, &groups)?);
         }
     }
     correct(&mut reports);
     Ok(reports)
 }
 
-fn look(spec: &FairnessSpec, metric: &str, groups: &Groups) -> Result<FairnessReport, Error> {
+fn look(spec: &FairnessSpec, metric: &Metric, groups: &Groups) -> Result<FairnessReport, Error> {
+    let (metric, scale) = (metric.name.as_str(), metric.scale);
     let samples: Vec<measure::fairness::Group> = groups.by_name.values().map(|cells| sample(cells)).collect();
     let gap = disparity(&samples)?;
     let rates = groups.are_rates().then(|| groups.by_name.values().map(|cells| hits(cells)).collect::<Vec<_>>());
@@ -89,7 +91,7 @@ fn look(spec: &FairnessSpec, metric: &str, groups: &Groups) -> Result<FairnessRe
             group: name.clone(),
             n: cells.len(),
             mean: samples[index].moments.mean,
-            interval: interval(cells, rates.as_ref().map(|rates| rates[index])),
+            interval: interval(cells, rates.as_ref().map(|rates| rates[index]), scale),
             shrunk: shrunk.as_ref().map(|shrunk| shrunk[index]),
             others: (differences.len() >= 2)
                 .then(|| counterfactual(&differences, spec.margin, Seed::of(["counterfactual", metric, name])))
@@ -108,12 +110,14 @@ fn hits(cells: &[Cell]) -> (u64, u64) {
     (cells.iter().filter(|cell| cell.value == 1.0).count() as u64, cells.len() as u64)
 }
 
-/// Wilson's interval of a rate, Student's of any other mean.
-fn interval(cells: &[Cell], rate: Option<(u64, u64)>) -> Option<Interval> {
-    match rate {
-        Some((hits, n)) => measure::interval::wilson(hits, n, 0.95).ok(),
-        None => measure::test::paired_t(&cells.iter().map(|cell| cell.value).collect::<Vec<_>>()).ok().map(|t| t.interval(0.95)),
+/// Wilson's interval of a rate, Student's of any other mean; what no score can be is left out of it, which costs no coverage.
+fn interval(cells: &[Cell], rate: Option<(u64, u64)>, scale: Scale) -> Option<Interval> {
+    if let Some((hits, n)) = rate {
+        return measure::interval::wilson(hits, n, 0.95).ok();
     }
+    let values: Vec<f64> = cells.iter().map(|cell| cell.value).collect();
+    let Interval { low, high } = measure::test::paired_t(&values).ok()?.interval(0.95);
+    Some(if scale == Scale::Unbounded { Interval { low, high } } else { Interval { low: low.max(0.0), high: high.min(1.0) } })
 }
 
 /// Means that borrow from each other; nothing where no group's spread can be told.
