@@ -153,7 +153,7 @@ impl Default for Log {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stages {
-    /// Seconds between two passes over newly landed spans; 0 turns scoring off.
+    /// Seconds between two passes over newly landed spans, which wait while ingest is short of memory; 0 turns scoring off.
     pub score_every_s: u64,
     /// Seconds between two looks at which monitors are due; 0 turns monitoring off.
     pub inspect_every_s: u64,

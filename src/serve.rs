@@ -189,6 +189,11 @@ impl Running {
         self.spawn_stage(score_every_s, "scoring", move |tenant| {
             let (store, rules, progress) = (store.clone(), rules.clone(), Arc::clone(&progress));
             async move {
+                if let Some(trouble) = store.trouble() {
+                    // What comes in goes first; the mark stays where it is, so nothing is left out.
+                    tracing::debug!(%tenant, trouble, "scoring waits");
+                    return Ok(());
+                }
                 evaluator::online::score_on(&store, &tenant, &rules, &progress, clock::now()).await?;
                 Ok(())
             }

@@ -28,6 +28,7 @@ struct RunRow {
 #[derive(Deserialize)]
 struct ResultRow {
     case_id: String,
+    case_hash: Option<String>,
     repeat: i64,
     prompt: Option<String>,
     provider: Option<String>,
@@ -107,7 +108,7 @@ async fn results(store: &Store, tenant: &Tenant, run: &str, first_repeat: u32) -
                 cost_usd: None,
                 output: row.output,
                 error: row.error,
-                hash: None,
+                hash: row.case_hash,
                 scores: row.scores.as_deref().map_or_else(|| Ok(Vec::new()), serde_json::from_str)?,
             })
         })

@@ -1,6 +1,7 @@
 -- What every case of a run came to.
 select
   case_id,
+  case_hash,
   repeat,
   prompt,
   provider,

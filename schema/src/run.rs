@@ -51,6 +51,8 @@ table_row! {
         date: Day,
         /// Id of the case in its dataset.
         case_id: String,
+        /// Hash of the case without its answer: another hash is another case under the same id.
+        case_hash: Option<String>,
         /// Number of the repeat, from 0.
         repeat: i64,
         /// Prompt that was used.

@@ -37,12 +37,21 @@ pub struct Scored {
     pub more: bool,
 }
 
+impl Scored {
+    fn add(&mut self, other: &Self) {
+        self.n_targets += other.n_targets;
+        self.n_scores += other.n_scores;
+        self.more = other.more;
+    }
+}
+
 /// A call of a model, as far as the checks look at it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub(crate) struct ModelCall {
     pub trace_id: String,
     pub span_id: String,
     pub start_unix_nano: i64,
+    pub ingested_us: i64,
     pub session_id: Option<String>,
     pub status: Option<String>,
     pub error_type: Option<String>,
@@ -59,10 +68,10 @@ pub(crate) struct ModelCall {
 /// A call waits `settle_s` for the rest of its trace. One that was scored by the same version of a check is not scored again, so that a pass repeated changes nothing. A call that has nothing to check
 /// gets a score that says so: what is missing can be counted.
 pub fn score_new<'a>(store: &'a Store, tenant: &'a Tenant, rules: &'a Rules, now: Micros) -> BoxFuture<'a, Result<Scored, Error>> {
-    Box::pin(score_from(store, tenant, rules, lookback(rules, now), now))
+    Box::pin(async move { Ok(score_from(store, tenant, rules, lookback(rules, now), now).await?.0) })
 }
 
-/// The same, looking only at what arrived since the last pass that left nothing behind.
+/// The same over and over, up to `rules.batches` times, looking only at what arrived since the last pass.
 pub fn score_on<'a>(
     store: &'a Store,
     tenant: &'a Tenant,
@@ -71,12 +80,18 @@ pub fn score_on<'a>(
     now: Micros,
 ) -> BoxFuture<'a, Result<Scored, Error>> {
     Box::pin(async move {
-        let since = progress.since(tenant, lookback(rules, now));
-        let scored = score_from(store, tenant, rules, since, now).await?;
-        if !scored.more {
-            progress.reached(tenant, settled(rules, now));
+        let mut since = progress.since(tenant, lookback(rules, now), now);
+        let mut all = Scored::default();
+        for _ in 0..rules.batches.max(1) {
+            let (scored, reached) = score_from(store, tenant, rules, since, now).await?;
+            all.add(&scored);
+            progress.reached(tenant, reached);
+            if !scored.more {
+                break;
+            }
+            since = reached;
         }
-        Ok(scored)
+        Ok(all)
     })
 }
 
@@ -89,15 +104,20 @@ fn settled(rules: &Rules, now: Micros) -> Micros {
     Micros(now.0 - i64::from(rules.settle_s) * SECOND)
 }
 
-async fn score_from(store: &Store, tenant: &Tenant, rules: &Rules, since: Micros, now: Micros) -> Result<Scored, Error> {
+/// Scores a batch a rule of what arrived since; returns with it up to when every rule has scored everything.
+async fn score_from(store: &Store, tenant: &Tenant, rules: &Rules, since: Micros, now: Micros) -> Result<(Scored, Micros), Error> {
     let mut scored = Scored::default();
     let mut targets = BTreeMap::new();
+    let mut reached = settled(rules, now);
     for rule in &rules.checks {
         let calls = unscored(store, tenant, rules, rule, since, now).await?;
         if calls.is_empty() {
             continue;
         }
-        scored.more |= calls.len() >= rules.batch;
+        if let Some(last) = calls.last().filter(|_| calls.len() >= rules.batch) {
+            scored.more = true;
+            reached = reached.min(Micros(last.ingested_us));
+        }
         let (check, text_bytes_max) = (rule.check, rules.text_bytes_max);
         // Reading long answers takes longer than a runtime's thread may be held.
         let rows = tokio::task::spawn_blocking(move || calls.iter().map(|call| row(check, call, text_bytes_max, now)).collect::<Vec<_>>()).await;
@@ -110,7 +130,7 @@ async fn score_from(store: &Store, tenant: &Tenant, rules: &Rules, since: Micros
     if scored.n_scores > 0 {
         tracing::debug!(tenant = %tenant, n_targets = scored.n_targets, n_scores = scored.n_scores, "scored landing spans");
     }
-    Ok(scored)
+    Ok((scored, reached))
 }
 
 async fn unscored(store: &Store, tenant: &Tenant, rules: &Rules, rule: &Rule, since: Micros, now: Micros) -> Result<Vec<ModelCall>, Error> {

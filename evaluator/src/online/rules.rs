@@ -6,14 +6,16 @@ use crate::online::check::OnlineCheck;
 
 /// Model calls whose answer is a text: not embeddings, not reranking.
 const ANSWERS: &str =
-    "select trace_id, span_id from llm_calls where ingested_at >= $since and coalesce(operation, 'chat') not in ('embeddings', 'rerank')";
+    "select trace_id, span_id from llm_calls where ingested_at between $since and $until and coalesce(operation, 'chat') not in ('embeddings', 'rerank')";
 
 /// The checks on landing spans, and their bounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rules {
-    /// Model calls that one pass scores at most, a check; more shortens a backlog, and makes a pass longer. Default 2,000.
+    /// Model calls that are scored at once, a check: memory against rounds. Default 2,000.
     pub batch: usize,
+    /// Such rounds in one pass at most; more shortens a backlog, and takes more of the CPU while much comes in. Default 10.
+    pub batches: usize,
     /// How far back a pass looks for calls without a score, in hours of their arrival; longer survives a longer stop, and reads more. Default 48.
     pub lookback_h: u32,
     /// How long a call waits for its first score after it arrived, in seconds: exporters send a trace in pieces, and documents that come after the
@@ -31,8 +33,8 @@ pub struct Rules {
 pub struct Rule {
     /// The check.
     pub check: OnlineCheck,
-    /// A select of `trace_id, span_id`: the calls that get the check. Default: every answer that is a text. Write `ingested_at >= $since` into
-    /// it, which is where a pass begins to look, or each pass reads the whole history.
+    /// A select of `trace_id, span_id`: the calls that get the check. Default: every answer that is a text. Write `ingested_at between $since and
+    /// $until` into it, which is what a pass looks at, or each pass reads the whole history.
     #[serde(default = "answers")]
     pub spans: String,
     /// Share of the traces that are looked at, from 0 to 1; less is cheaper, and sees less. The same traces for every check. Default 1.
@@ -43,7 +45,7 @@ pub struct Rule {
 impl Default for Rules {
     fn default() -> Self {
         let checks = OnlineCheck::ALL.iter().map(|check| Rule { check: *check, spans: answers(), share: all() }).collect();
-        Self { batch: 2_000, lookback_h: 48, settle_s: 15, text_bytes_max: 256 << 10, checks }
+        Self { batch: 2_000, batches: 10, lookback_h: 48, settle_s: 15, text_bytes_max: 256 << 10, checks }
     }
 }
 

@@ -19,6 +19,7 @@ select
   c.trace_id,
   c.span_id,
   c.start_unix_nano,
+  cast(c.ingested_at as bigint) as ingested_us,
   c.session_id,
   c.status,
   c.error_type,
