@@ -23,6 +23,8 @@ use crate::place::Fetched;
 const SLICE: u64 = 1024;
 /// Rows of a file in memory at once, at most.
 const BATCH: u64 = 8_192;
+/// Bytes of a cell beside its text: a view.
+const CELL_BYTES: u64 = 16;
 /// Bytes of a page, of which one a column is in memory while a file is read.
 const PAGE_BYTES: u64 = 1024 * 1024;
 
@@ -155,12 +157,12 @@ impl Unread {
         self.rows.metadata().row_groups().iter().map(columns).max().unwrap_or_default()
     }
 
-    /// Returns the bytes of a row, on average.
+    /// Returns the bytes of a row in memory, on average: what the file holds of it, and a place a column, however well the column is encoded.
     fn row_bytes(&self) -> u64 {
         let groups = self.rows.metadata().row_groups();
         let bytes: u64 = groups.iter().map(|group| count(group.total_byte_size())).sum();
         let rows: u64 = groups.iter().map(|group| count(group.num_rows())).sum();
-        bytes / rows.max(1) + 1
+        bytes / rows.max(1) + self.rows.schema().fields().len() as u64 * CELL_BYTES
     }
 
     /// Begins to read, in batches of about `bytes_max`.
