@@ -29,6 +29,7 @@ mod with_kafka {
 
     use super::Config;
     use crate::clock;
+    use crate::metrics::Metrics;
     use crate::ready::{self, Readiness};
     use crate::serve::{self, Addresses, Ports, prices};
 
@@ -38,6 +39,7 @@ mod with_kafka {
         let Ports { grpc, otlp, http } = Ports::bind(&config.listen).await?;
         let addresses = Addresses::of(&grpc, &otlp, &http)?;
         let readiness = Arc::new(Readiness::of(config.role));
+        readiness.shows(Metrics::of_gateway(readiness.kafka.clone(), Arc::clone(&keys), clock::wall_clock()));
         let password = config.kafka_password(|name| std::env::var(name).ok());
         let memory = Budget::new(config.store.admitted_bytes());
         let gateway = Gateway::new(config.kafka.clone(), password, memory, readiness.kafka.clone())?;

@@ -40,7 +40,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     if !config.cluster.nodes.is_empty() {
         addresses.cluster = Some(cluster::join(&config, &store, &stop, &mut tasks).await?);
     }
-    let metrics = Metrics::new(store.clone(), Arc::clone(&keys), clock::wall_clock());
+    let metrics = Metrics::of_store(store.clone(), Arc::clone(&keys), clock::wall_clock());
     readiness.opened(store.clone(), dashboard::router(config.dashboard.clone(), store.clone(), keys, clock::wall_clock()), metrics);
 
     let told_to_stop = serve::told_to_stop();

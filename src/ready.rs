@@ -1,7 +1,7 @@
 //! Whether the process lives (`/health`), and whether it can take data and answer now (`/ready`).
 //!
-//! They differ while the log of the last run is read again, which may take minutes and is no reason to restart anything, and while
-//! the disk is full or memory is used up, when a load balancer should ask elsewhere. Until the store is open, this also stands in for
+//! They differ while the object store is waited for or the log of the last run is read again, which may take minutes and is no reason to
+//! restart anything, and while the disk is full, commits hang or memory is used up, when a load balancer should ask elsewhere. Until the store is open, this also stands in for
 //! the dashboard.
 
 use std::sync::{Arc, OnceLock};
@@ -23,24 +23,31 @@ use crate::metrics::Metrics;
 
 /// What is known of a server from its first moment on.
 pub struct Readiness {
-    /// How far the log of the last run is read again.
+    /// How far the start is.
     pub replay: ReplayProgress,
     /// How Kafka stands, where the role has to do with it.
     pub kafka: KafkaHealth,
     role: Role,
-    opened: OnceLock<(Store, Router, Metrics)>,
+    opened: OnceLock<(Store, Router)>,
+    metrics: OnceLock<Metrics>,
 }
 
 impl Readiness {
     /// Begins with nothing known.
     pub fn of(role: Role) -> Self {
-        Self { replay: ReplayProgress::default(), kafka: KafkaHealth::default(), role, opened: OnceLock::new() }
+        Self { replay: ReplayProgress::default(), kafka: KafkaHealth::default(), role, opened: OnceLock::new(), metrics: OnceLock::new() }
     }
 
     /// Says that the store is open, and which pages and metrics are over it.
     pub fn opened(&self, store: Store, pages: Router, metrics: Metrics) {
         // A server opens once.
-        let _ = self.opened.set((store, pages, metrics));
+        let _ = self.opened.set((store, pages));
+        self.shows(metrics);
+    }
+
+    /// Says which metrics there are.
+    pub fn shows(&self, metrics: Metrics) {
+        let _ = self.metrics.set(metrics);
     }
 
     /// Tells why the server cannot take data and answer now; nothing where it can.
@@ -49,7 +56,10 @@ impl Readiness {
         if self.role == Role::Gateway {
             return kafka();
         }
-        let Some((store, ..)) = self.opened.get() else {
+        let Some((store, _)) = self.opened.get() else {
+            if self.replay.waits_for_objects() || self.role == Role::Query {
+                return Some(json!({"ready": false, "reason": "waiting for the object store with the tables"}));
+            }
             let (done, all) = self.replay.bytes();
             return Some(json!({"ready": false, "reason": "reading the log of the last run again", "bytes_read": done, "bytes": all}));
         };
@@ -85,15 +95,15 @@ async fn ready(State(readiness): State<Arc<Readiness>>) -> Response {
 }
 
 async fn metrics(State(readiness): State<Arc<Readiness>>, headers: HeaderMap) -> Response {
-    match readiness.opened.get() {
-        Some((.., metrics)) => metrics.answer(&headers).await,
+    match readiness.metrics.get() {
+        Some(metrics) => metrics.answer(&headers).await,
         None => answer(StatusCode::SERVICE_UNAVAILABLE, &readiness.reason().unwrap_or_default()),
     }
 }
 
 async fn pages(State(readiness): State<Arc<Readiness>>, request: Request) -> Response {
     match readiness.opened.get() {
-        Some((_, pages, _)) => pages.clone().oneshot(request).await.unwrap_or_else(|error| match error {}),
+        Some((_, pages)) => pages.clone().oneshot(request).await.unwrap_or_else(|error| match error {}),
         None if request.uri().path() == "/healthz" => Response::new(Body::from("ok\n")),
         None if readiness.role == Role::Gateway => {
             answer(StatusCode::NOT_FOUND, &json!({"error": {"message": "a gateway has no tables; ask an ingester"}}))

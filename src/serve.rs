@@ -83,7 +83,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let decoder = Arc::new(Decoder::new(prices, config.collector.decode.clone()));
     let opening = Store::open_reporting(config.store.clone(), Arc::clone(&decoder) as _, clock::wall_clock(), readiness.replay.clone());
     let store = collector::refuse_during(&config.collector, &grpc, &otlp, opening).await?;
-    let metrics = Metrics::new(store.clone(), Arc::clone(&keys), clock::wall_clock());
+    let metrics = Metrics::of_store(store.clone(), Arc::clone(&keys), clock::wall_clock());
+    let metrics = if config.role == Role::Ingester { metrics.with_kafka(readiness.kafka.clone()) } else { metrics };
     readiness.opened(store.clone(), dashboard::router(config.dashboard.clone(), store.clone(), Arc::clone(&keys), clock::wall_clock()), metrics);
     tasks.spawn({
         let (config, store, stop) = (config.collector.clone(), Sink::Store(store.clone()), stop.clone());

@@ -19,7 +19,8 @@ pub struct CollectorConfig {
     pub request_memory_bytes_max: usize,
     /// How long a body may take to arrive, in milliseconds: slow networks against senders that hold memory on purpose. Default 30,000.
     pub body_timeout_ms: u64,
-    /// Open connections a port takes; more wait until one closes. Sockets and memory against many exporters. Default 1024.
+    /// Open connections a port takes; more wait until one closes. Once half are in use, an address that has a quarter of them gets no more: a
+    /// proxy in front is one address, so give it four times what it opens. Sockets and memory against many exporters. Default 1024.
     pub connections_max: usize,
     /// How long a connection may be silent before it is closed, in milliseconds: connections against exporters that send rarely. Default 120,000.
     pub connection_idle_ms: u64,

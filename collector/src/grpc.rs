@@ -34,7 +34,7 @@ pub async fn serve(intake: Arc<Intake>, request: Request<Body>) -> Result<Respon
     let taken = match signal_of(head.uri.path()) {
         Ok(signal) => {
             let taken = take(signal, &intake, &head, body).await;
-            taken.map(|taken| (signal, taken)).inspect_err(|refusal| intake.refused(signal, refusal))
+            taken.map(|taken| (signal, taken)).map_err(|refusal| intake.refused(signal, refusal))
         }
         Err(refusal) => Err(refusal),
     };

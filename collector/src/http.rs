@@ -44,7 +44,7 @@ async fn export(signal: Signal, intake: Arc<Intake>, request: Request) -> Respon
     match take(signal, &intake, &head, body).await {
         Ok(taken) => success(signal, format, &taken),
         Err((refusal, rest)) => {
-            intake.refused(signal, &refusal);
+            let refusal = intake.refused(signal, refusal);
             refuse(format, &refusal, Unread { rest, version: head.version, headers: &head.headers }).await
         }
     }

@@ -91,9 +91,11 @@ impl Intake {
         Bounds { bytes_max: self.config.body_bytes_max, timeout: self.config.body_timeout() }
     }
 
-    /// Counts a request that was turned away.
-    pub fn refused(&self, signal: Signal, refusal: &Refusal) {
-        self.sink.refused(signal, refusal);
+    /// Counts a request that was turned away, and returns what its sender is told: a lack of memory passes in a moment, unless what was taken
+    /// cannot leave.
+    pub fn refused(&self, signal: Signal, refusal: Refusal) -> Refusal {
+        self.sink.refused(signal, &refusal);
+        if refusal.is_busy() && self.sink.is_stalled() { Refusal::Stalled } else { refusal }
     }
 
     /// Finds the tenant that a request's headers stand for.

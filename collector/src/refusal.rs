@@ -43,6 +43,9 @@ pub enum Refusal {
     /// Too many bytes are under way.
     #[error("the server is busy with other requests; send this one again")]
     Busy,
+    /// Too many bytes are under way, and they leave too slowly: what they go to hangs or fails.
+    #[error("the server cannot pass on what it has taken, and has no room for more; send this again later")]
+    Stalled,
     /// The body did not arrive in time.
     #[error("the body did not arrive within {seconds} seconds; send it again")]
     Slow {
@@ -60,7 +63,7 @@ pub enum Refusal {
     #[error("the message brokers cannot take anything at this moment: {0}")]
     Undelivered(String),
     /// The server is not up yet.
-    #[error("the server reads its log again and takes nothing yet; send again in a moment")]
+    #[error("the server is starting and takes nothing yet; send again in a moment")]
     Starting,
     /// The server is going down.
     #[error("the server is stopping; send again when it is back")]
@@ -119,7 +122,7 @@ impl Refusal {
                 lasting(StatusCode::BAD_REQUEST, Code::InvalidArgument)
             }
             Refusal::Busy => passing(StatusCode::TOO_MANY_REQUESTS, BUSY_PAUSE),
-            Refusal::Slow { .. } | Refusal::Undelivered(_) | Refusal::Starting | Refusal::Stopping => {
+            Refusal::Stalled | Refusal::Slow { .. } | Refusal::Undelivered(_) | Refusal::Starting | Refusal::Stopping => {
                 passing(StatusCode::SERVICE_UNAVAILABLE, TROUBLE_PAUSE)
             }
             Refusal::Coding(_) | Refusal::ContentType(_) => lasting(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented),
@@ -142,6 +145,7 @@ impl Refusal {
             Refusal::Malformed(Malformed::TooLarge { .. }) | Refusal::TooLarge { .. } => "too_large",
             Refusal::Malformed(_) | Refusal::Compression { .. } | Refusal::Framing(_) => "malformed",
             Refusal::Busy => "busy",
+            Refusal::Stalled => "stalled",
             Refusal::Slow { .. } => "slow",
             Refusal::Broken(_) => "broken_off",
             Refusal::Store(_) => "not_stored",
@@ -151,6 +155,11 @@ impl Refusal {
             Refusal::Coding(_) | Refusal::ContentType(_) => "unsupported",
             Refusal::Path(_) | Refusal::Method(_) => "no_such_service",
         }
+    }
+
+    /// Tells whether memory is all that is missing.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Refusal::Busy | Refusal::Store(store::Error::Busy { .. }))
     }
 
     /// Tells what is wrong with this server; of a refusal that is its sender's doing, nothing.
@@ -193,6 +202,7 @@ mod tests {
         let full = || store::Error::Full { path: path.clone(), source: std::io::Error::other("no space") };
         let passing = [
             Refusal::Busy,
+            Refusal::Stalled,
             Refusal::Stopping,
             Refusal::Slow { seconds: 1.0 },
             Refusal::Undelivered("broker of /secret".to_owned()),

@@ -34,7 +34,16 @@ impl Sink {
             Sink::Store(_) if matches!(refusal, Refusal::Store(_)) => {}
             Sink::Store(store) => store.refused(signal.of_store(), refusal.reason()),
             #[cfg(feature = "kafka")]
-            Sink::Kafka(gateway) => gateway.refused(refusal),
+            Sink::Kafka(gateway) => gateway.refused(signal, refusal),
+        }
+    }
+
+    /// Tells whether what was taken cannot leave: commits hang or fail, or the brokers do not answer.
+    pub(crate) fn is_stalled(&self) -> bool {
+        match self {
+            Sink::Store(store) => store.is_stalled(),
+            #[cfg(feature = "kafka")]
+            Sink::Kafka(gateway) => gateway.is_stalled(),
         }
     }
 

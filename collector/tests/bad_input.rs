@@ -9,6 +9,7 @@ mod requests;
 mod server;
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use collector::CollectorConfig;
@@ -21,7 +22,7 @@ use server::{
     EXPORT_LOGS, EXPORT_METRICS, EXPORT_TRACES, Grpc, GrpcAnswer, HttpAnswer, JSON, LOGS, METRICS, PROTOBUF, START, Server, TRACES, call, frame, post,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tonic::Code;
 
 const MIB: usize = 1024 * 1024;
@@ -593,12 +594,37 @@ async fn only_the_right_token_writes_and_to_its_tenant() {
     server.stop().await;
 }
 
+/// Connects from an address of this machine.
+async fn connect_from(last: u8, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// An exporter that opens connection after connection leaves some for the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_cannot_take_every_connection() {
+    let config = CollectorConfig { connections_max: 8, ..small() };
+    let server = Server::start(config, Keys::default()).await;
+    let mut greedy = Vec::new();
+    for _ in 0..20 {
+        greedy.push(connect_from(9, server.http).await);
+    }
+    let answer = tokio::time::timeout(Duration::from_secs(20), post(TRACES, PROTOBUF, traces(vec![span(1)])).send(&server)).await.unwrap();
+    assert_eq!(answer.partial(), None);
+    drop(greedy);
+    server.stop().await;
+}
+
 /// More connections than may be open wait, and are served when others close.
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_connections_make_room() {
-    let config = CollectorConfig { connections_max: 2, connection_idle_ms: 300, ..small() };
+    let config = CollectorConfig { connections_max: 4, connection_idle_ms: 300, ..small() };
     let server = Server::start(config, Keys::default()).await;
-    let silent = [TcpStream::connect(server.http).await.unwrap(), TcpStream::connect(server.http).await.unwrap()];
+    let mut silent = Vec::new();
+    for last in 2..6 {
+        silent.push(connect_from(last, server.http).await);
+    }
     let answer = tokio::time::timeout(Duration::from_secs(20), post(TRACES, PROTOBUF, traces(vec![span(1)])).send(&server)).await.unwrap();
     assert_eq!(answer.partial(), None);
     drop(silent);

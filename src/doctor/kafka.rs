@@ -1,4 +1,4 @@
-//! What a gateway or an ingester says of Kafka; pure.
+//! What a server says of itself: whether it is ready, and how Kafka stands; pure.
 
 use collector::kafka::{KafkaStatus, PartitionStatus};
 use serde::Deserialize;
@@ -12,24 +12,35 @@ use crate::config::Role;
 pub struct Standing {
     /// What it is for.
     pub role: Role,
+    /// Why it can take nothing at this moment.
+    pub reason: Option<String>,
     /// How Kafka stands, where it has to do with it.
     pub kafka: Option<KafkaStatus>,
 }
 
-/// Looks at the brokers, and at how far each partition is read.
+/// Looks at whether the server is ready, at the brokers, and at how far each partition is read.
 pub fn examine(standing: &Standing) -> Vec<Finding> {
-    let Some(status) = &standing.kafka else { return Vec::new() };
+    let not_ready = standing.reason.iter().map(|reason| Finding { level: Level::Bad, what: "ready", text: format!("not ready: {reason}") });
+    not_ready.chain(standing.kafka.iter().flat_map(|kafka| of_kafka(standing.role, kafka))).collect()
+}
+
+fn of_kafka(role: Role, status: &KafkaStatus) -> Vec<Finding> {
     let (level, brokers) = match (status.reachable, &status.fault) {
         (Some(true), _) => (Level::Ok, "the brokers answer".to_owned()),
         (Some(false), Some(fault)) => (Level::Bad, format!("the brokers do not answer ({fault}); it is tried again")),
         (Some(false), None) => (Level::Bad, "the brokers do not answer; it is tried again".to_owned()),
         (None, _) => (Level::Note, "no broker has answered yet; is kafka.brokers right?".to_owned()),
     };
-    let text = match standing.role {
-        Role::Gateway => format!("role gateway: {brokers}; {} messages delivered", status.delivered),
+    let text = match role {
+        Role::Gateway => format!("role gateway: {brokers}; {} messages delivered", status.delivered.values().sum::<u64>()),
         Role::Ingester | Role::All | Role::Query => format!("role ingester: {brokers}; {} partitions are read here", status.partitions.len()),
     };
     let mut findings = vec![Finding { level, what: "kafka", text }];
+    let refused = status.refused.iter().map(|(signal, reasons)| {
+        let reasons: Vec<_> = reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+        Finding { level: Level::Ok, what: "refused", text: format!("{signal}: {}", reasons.join(", ")) }
+    });
+    findings.extend(refused);
     findings.extend(status.partitions.iter().map(of_partition));
     findings
 }
@@ -48,20 +59,44 @@ fn of_partition(status: &PartitionStatus) -> Finding {
 mod tests {
     use super::*;
 
+    #[track_caller]
+    fn check(standing: &Standing, expected: &[(Level, &str)]) {
+        let findings = examine(standing);
+        assert_eq!(findings.iter().map(|finding| (finding.level, finding.text.as_str())).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_a_gateway_turned_away_is_told() {
+        let of = |reason: &str, n| (reason.to_owned(), n);
+        let kafka = KafkaStatus {
+            reachable: Some(true),
+            delivered: [of("logs", 2), of("traces", 5)].into(),
+            refused: [("traces".to_owned(), [of("busy", 3), of("malformed", 1)].into())].into(),
+            ..KafkaStatus::default()
+        };
+        let standing = Standing { role: Role::Gateway, kafka: Some(kafka), ..Standing::default() };
+        let delivered = "role gateway: the brokers answer; 7 messages delivered";
+        check(&standing, &[(Level::Ok, delivered), (Level::Ok, "traces: 3 busy, 1 malformed")]);
+    }
+
+    #[test]
+    fn a_server_that_takes_nothing_is_bad() {
+        let standing = Standing { reason: Some("commits hang".to_owned()), ..Standing::default() };
+        check(&standing, &[(Level::Bad, "not ready: commits hang")]);
+    }
+
     #[test]
     fn lag_and_faults_are_told() {
         let partition = |topic: &str| PartitionStatus { topic: topic.to_owned(), ..PartitionStatus::default() };
         let read = PartitionStatus { committed_offset: Some(41), lag: Some(3), ..partition("otlp_spans") };
         let off = PartitionStatus { fault: Some("made anew".to_owned()), ..partition("otlp_logs") };
         let kafka = KafkaStatus { reachable: Some(true), partitions: vec![read, off], ..KafkaStatus::default() };
-        let findings = examine(&Standing { role: Role::Ingester, kafka: Some(kafka) });
-        let told: Vec<_> = findings.iter().map(|finding| (finding.level, finding.text.as_str())).collect();
         let expected = [
             (Level::Ok, "role ingester: the brokers answer; 2 partitions are read here"),
             (Level::Ok, "otlp_spans/0: committed up to offset 41, 3 messages behind"),
             (Level::Bad, "made anew"),
         ];
-        assert_eq!(told, expected);
-        assert!(examine(&Standing::default()).is_empty());
+        check(&Standing { role: Role::Ingester, kafka: Some(kafka), ..Standing::default() }, &expected);
+        check(&Standing::default(), &[]);
     }
 }

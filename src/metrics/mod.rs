@@ -1,6 +1,6 @@
 //! `GET /metrics`: karat's own health and the latest value of every monitor, for Prometheus.
 //!
-//! The text is made anew at each scrape, from what the store counts and from one query a table; a table that cannot be read in time is missing
+//! The text is made anew at each scrape, from what the store and Kafka's client count, and from one query a table; a table that cannot be read in time is missing
 //! from it, and `karat_scrape_part_success` says so. Where the server has keys, the bearer token says whose monitors and tables are shown; the
 //! counters of the process are everybody's.
 
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
+use collector::kafka::{KafkaHealth, KafkaStatus, PartitionStatus};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use schema::{Clock, Keys, Micros, Tenant};
@@ -28,7 +29,10 @@ const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8
 /// What a scrape needs.
 #[derive(Clone)]
 pub struct Metrics {
-    store: Store,
+    /// Nothing in a gateway.
+    store: Option<Store>,
+    /// Nothing in a server that has nothing to do with Kafka.
+    kafka: Option<KafkaHealth>,
     keys: Arc<Keys>,
     clock: Clock,
 }
@@ -62,8 +66,18 @@ struct Told {
 
 impl Metrics {
     /// Shows the metrics of a store.
-    pub fn new(store: Store, keys: Arc<Keys>, clock: Clock) -> Self {
-        Self { store, keys, clock }
+    pub fn of_store(store: Store, keys: Arc<Keys>, clock: Clock) -> Self {
+        Self { store: Some(store), kafka: None, keys, clock }
+    }
+
+    /// Shows the metrics of a gateway, which has no store.
+    pub fn of_gateway(kafka: KafkaHealth, keys: Arc<Keys>, clock: Clock) -> Self {
+        Self { store: None, kafka: Some(kafka), keys, clock }
+    }
+
+    /// Shows how Kafka stands, too.
+    pub fn with_kafka(self, kafka: KafkaHealth) -> Self {
+        Self { kafka: Some(kafka), ..self }
     }
 
     /// Answers a scrape.
@@ -84,30 +98,40 @@ impl Metrics {
     async fn text(&self, tenant: &Tenant) -> anyhow::Result<String> {
         let mut page = Page::default();
         page.gauge("build_info", "The version that runs", [(labels([("version", env!("CARGO_PKG_VERSION"))]), 1.0)]);
-        let status = self.store.status();
-        flow(&mut page, &status);
-        log(&mut page, &status);
-        maintenance(&mut page, &status);
-        tables(&mut page, &status, tenant);
-        let (looks, open, notified) = tokio::join!(
-            self.rows(tenant, "monitors", include_str!("monitors.sql")),
-            self.rows(tenant, "alerts", include_str!("alerts.sql")),
-            self.rows(tenant, "notifications", include_str!("notifications.sql")),
-        );
-        let parts = [("monitors", looks.is_some()), ("alerts", open.is_some()), ("notifications", notified.is_some())];
-        let success = parts.map(|(part, read)| (labels([("part", part)]), f64::from(u8::from(read))));
-        page.gauge("scrape_part_success", "Whether a part of this page could be read in time", success);
-        monitors(&mut page, &looks.unwrap_or_default());
-        alerts(&mut page, &open.unwrap_or_default());
-        told(&mut page, &notified.unwrap_or_default());
+        if let Some(store) = &self.store {
+            self.of_tables(&mut page, store, tenant).await;
+        }
+        if let Some(health) = &self.kafka {
+            kafka(&mut page, &health.status());
+        }
         Ok(page.text()?)
     }
 
+    async fn of_tables(&self, page: &mut Page, store: &Store, tenant: &Tenant) {
+        let status = store.status();
+        page.gauge("ready", "Whether rows can be taken in now", [(labels([]), truth(store.trouble().is_none()))]);
+        flow(page, &status);
+        log(page, &status);
+        maintenance(page, &status);
+        tables(page, &status, tenant);
+        let (looks, open, notified) = tokio::join!(
+            self.rows(store, tenant, "monitors", include_str!("monitors.sql")),
+            self.rows(store, tenant, "alerts", include_str!("alerts.sql")),
+            self.rows(store, tenant, "notifications", include_str!("notifications.sql")),
+        );
+        let parts = [("monitors", looks.is_some()), ("alerts", open.is_some()), ("notifications", notified.is_some())];
+        let success = parts.map(|(part, read)| (labels([("part", part)]), truth(read)));
+        page.gauge("scrape_part_success", "Whether a part of this page could be read in time", success);
+        monitors(page, &looks.unwrap_or_default());
+        alerts(page, &open.unwrap_or_default());
+        told(page, &notified.unwrap_or_default());
+    }
+
     /// The rows of one part; nothing where they cannot be read now.
-    async fn rows<T: serde::de::DeserializeOwned>(&self, tenant: &Tenant, part: &str, sql: &str) -> Option<Vec<T>> {
+    async fn rows<T: serde::de::DeserializeOwned>(&self, store: &Store, tenant: &Tenant, part: &str, sql: &str) -> Option<Vec<T>> {
         let since = Micros((self.clock)().0 - LOOKS);
         let options = QueryOptions { params: vec![("since".to_owned(), Param::Time(since))], max_rows: ROWS_MAX, deadline: DEADLINE };
-        let rows = match self.store.query(tenant, sql, &options).await {
+        let rows = match store.query(tenant, sql, &options).await {
             Ok(answer) => answer.rows(),
             Err(error) => Err(error),
         };
@@ -143,12 +167,16 @@ fn maintenance(page: &mut Page, status: &Status) {
     let work = &status.maintenance;
     let steps = [
         ("compaction", work.compactions),
+        ("compacted_file", work.compacted_files),
         ("checkpoint", work.checkpoints),
         ("vacuumed_file", work.vacuumed_files),
         ("expired_row", work.expired_rows),
         ("forgotten_row", work.forgotten_rows),
     ];
     page.counter("maintenance", "What maintenance did", steps.map(|(step, n)| (labels([("step", step)]), n)));
+    page.counter("maintenance_compacted_bytes", "Size of the files that became part of others", [(labels([]), work.compacted_bytes)]);
+    let at_work = work.at_work.as_deref().and_then(|at| at.split(' ').next());
+    page.gauge("maintenance_at_work", "1 for the step that maintenance is at", at_work.map(|step| (labels([("step", step)]), 1.0)));
     page.counter("maintenance_failures", "Steps of maintenance that failed", [(labels([]), work.failures)]);
 }
 
@@ -158,10 +186,36 @@ fn tables(page: &mut Page, status: &Status, tenant: &Tenant) {
     page.gauge("table_rows", "Committed rows", tables.iter().map(|table| (name(&table.table), float(table.rows))));
     page.gauge("table_held_rows", "Rows that are not committed yet", tables.iter().map(|table| (name(&table.table), float(table.held_rows))));
     page.gauge("table_files", "Committed files", tables.iter().map(|table| (name(&table.table), table.files as f64)));
+    let of_fullest = tables.iter().map(|table| (name(&table.table), table.day_files_max as f64));
+    page.gauge("table_day_files_max", "Committed files of the day that has most of them", of_fullest);
+    let replaced = tables.iter().map(|table| (name(&table.table), table.replaced_files as f64));
+    page.gauge("table_replaced_files", "Files that others took the place of, and that wait to be deleted", replaced);
+    let entries = tables.iter().map(|table| (name(&table.table), float(table.log_since_checkpoint)));
+    page.gauge("table_log_since_checkpoint", "Entries of the table's log since its last checkpoint", entries);
     page.gauge("table_bytes", "Size of the committed files", tables.iter().map(|table| (name(&table.table), float(table.file_bytes))));
     page.counter("table_committed_rows", "Rows committed since the start", tables.iter().map(|table| (name(&table.table), table.committed_rows)));
     let commits = tables.iter().filter_map(|table| Some((name(&table.table), seconds(table.last_commit?.0))));
     page.gauge("table_last_commit_timestamp_seconds", "When this process last committed", commits);
+}
+
+fn kafka(page: &mut Page, status: &KafkaStatus) {
+    page.gauge("kafka_reachable", "Whether the brokers answer", status.reachable.map(|reachable| (labels([]), truth(reachable))));
+    let delivered = status.delivered.iter().map(|(signal, n)| (labels([("signal", signal.as_str())]), *n));
+    page.counter("kafka_delivered", "Messages of this gateway that the brokers have", delivered);
+    let refused = status.refused.iter().flat_map(|(signal, reasons)| {
+        reasons.iter().map(|(reason, n)| (labels([("signal", signal.as_str()), ("reason", reason.as_str())]), *n))
+    });
+    page.counter("kafka_refused", "Requests that this gateway turned away, by reason", refused);
+    let of = |partition: &PartitionStatus| {
+        let number = partition.partition.to_string();
+        labels([("topic", partition.topic.as_str()), ("partition", number.as_str())])
+    };
+    let numbers = |pick: fn(&PartitionStatus) -> Option<i64>| {
+        status.partitions.iter().filter_map(move |partition| Some((of(partition), pick(partition)? as f64))).collect::<Vec<_>>()
+    };
+    page.gauge("kafka_lag", "Messages of a partition that are not committed to the tables yet", numbers(|partition| partition.lag));
+    page.gauge("kafka_committed_offset", "Last offset of a partition that is committed with all before it", numbers(|partition| partition.committed_offset));
+    page.gauge("kafka_partition_fault", "1 for a partition that cannot be read", numbers(|partition| partition.fault.as_ref().map(|_| 1)));
 }
 
 fn monitors(page: &mut Page, looks: &[Look]) {
@@ -185,6 +239,10 @@ fn alerts(page: &mut Page, open: &[Open]) {
 fn told(page: &mut Page, told: &[Told]) {
     let of = |row: &Told| labels([("notifier", row.notifier.as_str()), ("outcome", row.outcome.as_str())]);
     page.gauge("notifications", "Attempts to tell people in the last eight days, by how they ended", told.iter().map(|row| (of(row), row.n)));
+}
+
+fn truth(holds: bool) -> f64 {
+    f64::from(u8::from(holds))
 }
 
 fn float(n: u64) -> f64 {

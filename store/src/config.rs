@@ -28,7 +28,7 @@ pub struct StoreConfig {
     /// Largest body of one record, in bytes: memory against senders with large batches. Default 64 MiB.
     pub body_bytes_max: usize,
     /// Memory of the process that takes spans in, as the system counts it (RSS), in bytes: requests from their first byte, rows until their
-    /// commit, and what writing them needs; over it senders are told to come back. Queries have a memory of their own. Memory against
+    /// commit, and what writing and joining files needs; over it senders are told to come back. Queries have a memory of their own. Memory against
     /// bursts and slow disks. Default 512 MB.
     pub ingest_bytes_max: usize,
     /// Threads that turn bytes into rows; 0 is one a core. Ingest rate against everything else on the machine. Default 0.
@@ -45,7 +45,8 @@ pub struct StoreConfig {
     pub flush_bytes: usize,
     /// Commits a second over all tables and tenants when they are small: disk against the freshness of many quiet tenants. Default 20.
     pub commits_per_second: u32,
-    /// Largest row group of a Parquet file, in bytes in memory: scan speed against the memory of a reader. Default 64 MiB.
+    /// Largest row group of a Parquet file, in bytes in memory; in joined files a quarter of `compact_bytes`, if that is less. Scan speed against
+    /// the memory of a reader. Default 64 MiB.
     pub row_group_bytes: usize,
     /// What an answer to a sender promises. Default `wal`.
     pub durability: Durability,
@@ -60,7 +61,8 @@ pub struct StoreConfig {
     pub compact_files: usize,
     /// Files below this many bytes count as small; more, where a day has so many that 64 of this size do not hold it. Default 16 MiB.
     pub compact_small_bytes: u64,
-    /// Memory of one compaction, in bytes, about: how much of each file is read at once. Default 256 MiB.
+    /// Memory of one compaction, in bytes, about; it is a part of `ingest_bytes_max`. With less, fewer files are joined at once. Files in fewer
+    /// steps against memory for requests and rows. Default 64 MiB.
     pub compact_bytes: u64,
     /// Bytes of files that compaction takes in a second at most, 0 for no bound: fewer files sooner against disk and CPU that ingest and queries
     /// want. Default 64 MiB.
@@ -122,7 +124,7 @@ impl Default for StoreConfig {
             root: String::new(),
             compact_files: 16,
             compact_small_bytes: 16 * 1024 * 1024,
-            compact_bytes: 256 * 1024 * 1024,
+            compact_bytes: 64 * 1024 * 1024,
             compact_bytes_per_second: 64 * 1024 * 1024,
             compact_zstd_level: 3,
             retention: Vec::new(),
@@ -138,6 +140,8 @@ impl Default for StoreConfig {
 
 /// What the process takes without a load: code, threads, price tables, buffers of sockets, and memory that the allocator has not given back.
 const PROCESS_BYTES: usize = 160_000_000;
+/// Smaller row groups than this are never made: each costs its pages.
+const GROUP_BYTES_MIN: usize = 64 * 1024;
 /// Bytes that writing a file takes at its height, a byte of rows: slices in order, and pages until their row group is whole.
 const WRITING_BYTES: usize = 3;
 
@@ -156,9 +160,26 @@ impl StoreConfig {
         Duration::from_millis(self.follow_ms.max(50))
     }
 
-    /// Returns the memory that is not for requests and rows: the process itself, and the writing of files.
+    /// Returns after what time a commit counts as slow: somebody is told, and requests that do not fit into memory wait longer.
+    pub(crate) fn slow_commit(&self) -> Duration {
+        (self.commit_interval() * 2).clamp(Duration::from_secs(2), Duration::from_secs(30))
+    }
+
+    /// Returns after what time commits that hang or fail are reason enough to ask another node.
+    pub(crate) fn stuck_commit(&self) -> Duration {
+        (self.commit_interval() * 10).clamp(Duration::from_secs(5), Duration::from_secs(120))
+    }
+
+    /// Returns the memory that is not for requests and rows: the process itself, the writing of files, and their joining.
     pub fn overhead_bytes(&self) -> usize {
-        PROCESS_BYTES.saturating_add(self.flush_bytes.saturating_mul(WRITING_BYTES))
+        let joining = usize::try_from(self.compact_bytes).unwrap_or(usize::MAX);
+        PROCESS_BYTES.saturating_add(self.flush_bytes.saturating_mul(WRITING_BYTES)).saturating_add(joining)
+    }
+
+    /// Returns the largest row group of a file that joins others: it is in memory until it is whole.
+    pub(crate) fn joined_group_bytes(&self) -> usize {
+        let share = usize::try_from(self.compact_bytes / 4).unwrap_or(usize::MAX);
+        self.row_group_bytes.min(share.max(GROUP_BYTES_MIN))
     }
 
     /// Returns the memory for requests and rows.

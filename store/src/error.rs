@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use datafusion::error::DataFusionError;
 use schema::RowsError;
 
+use crate::place;
+
 /// What the caller of a failed operation should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -236,6 +238,11 @@ impl Error {
             Error::Answer { .. } | Error::View { .. } | Error::Engine(_) => ErrorKind::Bug,
             Error::Table { .. } | Error::Encode(_) | Error::Arrow(_) | Error::Parquet(_) | Error::Task(_) => ErrorKind::Bug,
         }
+    }
+
+    /// Tells whether the object store did not answer, or says that it cannot at this moment.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self, Error::Objects { source, .. } if place::is_outage(source))
     }
 
     /// Returns the reason why a record was refused, in a word that counters bear.

@@ -2,7 +2,7 @@
 //!
 //! The store's own tests have an operation fail as if the process had died there. The crash harness kills the real server: built
 //! with the feature `failpoints`, it aborts at the moment that `KARAT_FAILPOINT` names, as
-//! `<name>:<n>` the nth time.
+//! `<name>:<n>` the nth time; and the disk under the log fails for as long as the file that `KARAT_DISK_FAULT` names is there.
 
 use crate::error::Error;
 
@@ -72,12 +72,32 @@ impl Fail {
     }
 }
 
+/// Fails a call of the disk, where a test asked for it: `write` or `sync`.
+#[cfg_attr(not(feature = "failpoints"), expect(unused_variables, clippy::unnecessary_wraps, reason = "a build that ships has no such disk"))]
+pub(crate) fn strike(call: &str) -> std::io::Result<()> {
+    #[cfg(feature = "failpoints")]
+    if death::is_struck(call) {
+        return Err(rustix::io::Errno::IO.into());
+    }
+    Ok(())
+}
+
 #[cfg(feature = "failpoints")]
 mod death {
+    use std::path::PathBuf;
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::FailPoint;
+
+    /// The file that says which call of the disk fails while it is there.
+    #[allow(clippy::disallowed_methods, reason = "only a build for tests holds this, and no setting may")]
+    static FAULT: LazyLock<Option<PathBuf>> = LazyLock::new(|| std::env::var_os("KARAT_DISK_FAULT").map(PathBuf::from));
+
+    /// Tells whether the disk fails this call now.
+    pub(super) fn is_struck(call: &str) -> bool {
+        FAULT.as_ref().is_some_and(|file| std::fs::read_to_string(file).is_ok_and(|struck| struck == call))
+    }
 
     struct Plan {
         point: String,

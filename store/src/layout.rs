@@ -34,16 +34,16 @@ pub(crate) fn file_schema(table: Table) -> SchemaRef {
 
 /// Returns how a file of so many rows is written.
 pub(crate) fn properties(table: Table, rows: u64, effort: Effort, config: &StoreConfig) -> Result<WriterProperties, Error> {
-    let (level, misses) = match effort {
-        Effort::Ingest => (1, 0.01),
-        Effort::Keep => (config.compact_zstd_level, 0.000_1),
+    let (level, misses, group_bytes) = match effort {
+        Effort::Ingest => (1, 0.01, config.row_group_bytes),
+        Effort::Keep => (config.compact_zstd_level, 0.000_1, config.joined_group_bytes()),
     };
     let schema = file_schema(table);
     let sorted_by = schema.index_of(table.time_column()).ok().and_then(|index| i32::try_from(index).ok());
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(level)?))
         .set_created_by(concat!("karat version ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_max_row_group_bytes(Some(config.row_group_bytes))
+        .set_max_row_group_bytes(Some(group_bytes))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_sorting_columns(sorted_by.map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]));
     for column in table.columns() {

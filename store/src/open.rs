@@ -50,10 +50,12 @@ impl Store {
             let (config, lock, id) = blocking(move || prepare(config)).await?;
             let applied = wal::read_applied(&OsDisk, &config.data.join("_wal"));
             let root = Root::of(&config)?;
-            root.check(&config).await?;
+            report.asks_for_tables(root.is_shared());
+            root.patiently(|| root.check(&config)).await?;
             let store = Store::of(Arc::new(inner(config, root, clock, Some(id), applied, Some(lock), None)));
             let inner = Arc::clone(&store.inner);
-            load_tables(&inner, Tail::Cut).await?;
+            inner.tables.root().patiently(|| load_tables(&inner, Tail::Cut)).await?;
+            report.asks_for_tables(false);
             start_appender(&inner, decode)?;
             inner.tasks.spawn(writer::run(Arc::clone(&inner)));
             let replaying = Arc::clone(&inner);
@@ -84,7 +86,7 @@ impl Store {
             let config = absolute(config)?;
             let root = Root::of(&config)?;
             let store = Store::of(Arc::new(inner(config, root, clock, None, 0, None, Some(COMMITTED_ALONE.to_owned()))));
-            follow::once(&store.inner).await?;
+            store.inner.tables.root().patiently(|| follow::once(&store.inner)).await?;
             store.inner.tasks.spawn(follow::run(Arc::clone(&store.inner)));
             Ok(store)
         })

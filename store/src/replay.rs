@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::TryStreamExt;
@@ -22,23 +22,40 @@ const AT_ONCE: usize = 8;
 /// How often a replay looks whether there is room again.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// How far the log of the last run is read again; cheap to clone.
+/// How far a start is: the tables are found, then the log of the last run is read again. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct ReplayProgress(Arc<(AtomicU64, AtomicU64)>);
+pub struct ReplayProgress(Arc<Steps>);
+
+#[derive(Debug, Default)]
+struct Steps {
+    asks_for_tables: AtomicBool,
+    read: AtomicU64,
+    all: AtomicU64,
+}
 
 impl ReplayProgress {
     /// Returns how many bytes of the log were read, and how many there are.
     pub fn bytes(&self) -> (u64, u64) {
-        let all = self.0.1.load(Ordering::Acquire);
-        (self.0.0.load(Ordering::Acquire).min(all), all)
+        let all = self.0.all.load(Ordering::Acquire);
+        (self.0.read.load(Ordering::Acquire).min(all), all)
+    }
+
+    /// Tells whether the object store with the tables has not answered everything yet.
+    pub fn waits_for_objects(&self) -> bool {
+        self.0.asks_for_tables.load(Ordering::Acquire)
+    }
+
+    /// Notes whether an object store is asked for the tables.
+    pub(crate) fn asks_for_tables(&self, asks: bool) {
+        self.0.asks_for_tables.store(asks, Ordering::Release);
     }
 
     fn begin(&self, all: u64) {
-        self.0.1.store(all, Ordering::Release);
+        self.0.all.store(all, Ordering::Release);
     }
 
     fn read(&self, bytes: usize) {
-        self.0.0.fetch_add(bytes as u64, Ordering::AcqRel);
+        self.0.read.fetch_add(bytes as u64, Ordering::AcqRel);
     }
 }
 

@@ -250,11 +250,19 @@ impl Store {
             Err(Error::ReadOnly) => return None,
             Err(_) => return Some("the store is closed"),
         };
+        let memory = &self.inner.memory;
         match () {
             () if log.is_failing() => Some("the log cannot be written; is the disk full?"),
-            () if self.inner.memory.used() >= self.inner.memory.limit() => Some("the memory of ingest is used up"),
+            () if self.inner.stuck_for() >= self.inner.config.stuck_commit() => Some("commits hang or fail; can the disk or the object store be written?"),
+            // From here on senders of much are turned away, and a large body does not fit.
+            () if memory.used() > memory.limit() / 4 * 3 => Some("the memory of ingest is used up"),
             () => None,
         }
+    }
+
+    /// Tells whether commits hang or fail for longer than a moment, so that memory which is used up stays so for a while.
+    pub fn is_stalled(&self) -> bool {
+        self.inner.stuck_for() >= self.inner.config.slow_commit()
     }
 
     /// Counts a request that its receiver turned away before it came here.
@@ -303,6 +311,11 @@ impl Inner {
             Some(state) => state.snapshot(),
             None => TableSnapshot { table, root: self.tables.root_of(tenant, table), files: Arc::from([]), held: Arc::from([]) },
         }
+    }
+
+    /// Returns for how long the commit of a table has been tried without success; zero where all is well.
+    fn stuck_for(&self) -> Duration {
+        self.tables.all().iter().filter_map(|state| state.stuck_since()).map(|since| since.elapsed()).max().unwrap_or_default()
     }
 
     fn stream_status(&self, source: &Source) -> Option<StreamStatus> {

@@ -46,6 +46,8 @@ pub(crate) struct TableState {
 struct Retry {
     at: Option<Instant>,
     pause: Duration,
+    /// When the first try since the last success began.
+    since: Option<Instant>,
 }
 
 /// Every acked row is in exactly one of `held` and `files`: both change under one lock.
@@ -151,6 +153,18 @@ impl TableState {
     /// Tells whether a commit may be tried now.
     pub(crate) fn may_commit(&self) -> bool {
         self.retry.lock().at.is_none_or(|at| at <= Instant::now())
+    }
+
+    /// Notes that a commit is tried.
+    pub(crate) fn tries_to_commit(&self) {
+        self.retry.lock().since.get_or_insert_with(Instant::now);
+    }
+
+    /// Returns since when rows wait here for a commit that is under way or fails; nothing where none is tried.
+    pub(crate) fn stuck_since(&self) -> Option<Instant> {
+        let tried = self.retry.lock().since?;
+        let (_, waiting) = self.waiting()?;
+        Some(tried.max(waiting))
     }
 
     /// Notes that commits work.

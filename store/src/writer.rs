@@ -86,21 +86,29 @@ struct Waiting {
 }
 
 async fn flush_or_pause(inner: &Arc<Inner>, state: Arc<TableState>) {
-    match flush_table(inner, &state).await {
-        Ok(_) => state.committed_well(),
-        Err(error) => {
-            let pause = state.failed_to_commit(PAUSE_MAX);
-            let (tenant, table) = (state.tenant.as_str(), state.table.name());
-            tracing::warn!(%error, tenant, table, pause_ms = pause.as_millis(), "could not commit; the rows stay in memory and in the log");
+    let (tenant, table) = (state.tenant.as_str(), state.table.name());
+    let flush = flush_table(inner, &state);
+    tokio::pin!(flush);
+    let flushed = match tokio::time::timeout(inner.config.slow_commit(), &mut flush).await {
+        Ok(flushed) => flushed,
+        Err(_) => {
+            tracing::warn!(tenant, table, "a commit hangs; rows are taken in as long as there is memory for them. Is the disk or the object store slow?");
+            flush.await
         }
+    };
+    if let Err(error) = flushed {
+        let pause = state.failed_to_commit(PAUSE_MAX);
+        tracing::warn!(%error, tenant, table, pause_ms = pause.as_millis(), "could not commit; the rows stay in memory and in the log");
     }
 }
 
 /// Commits the oldest held rows of a table; `false` where it holds none.
 pub(crate) async fn flush_table(inner: &Arc<Inner>, state: &Arc<TableState>) -> Result<bool, Error> {
+    state.tries_to_commit();
     let log = Arc::clone(&state.log).lock_owned().await;
     let (inner, state) = (Arc::clone(inner), Arc::clone(state));
-    tokio::task::spawn_blocking(move || flush(&inner, &state, log)).await.map_err(|error| Error::Task(error.to_string()))?
+    let work = move || flush(&inner, &state, log).inspect(|_| state.committed_well());
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Task(error.to_string()))?
 }
 
 fn flush(inner: &Inner, state: &TableState, mut log: OwnedMutexGuard<DeltaLog>) -> Result<bool, Error> {

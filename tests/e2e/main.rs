@@ -26,6 +26,7 @@ mod lake;
 mod metrics;
 mod objects;
 mod operations;
+mod outages;
 mod overload;
 mod ready;
 mod sdk;

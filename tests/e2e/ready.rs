@@ -16,7 +16,7 @@ async fn a_replay_is_not_mistaken_for_death() {
     let dir = tempfile::tempdir().unwrap();
     let (data, settings) = (dir.path().join("data"), dir.path().join("karat.toml"));
     // Nothing is committed, so that all of it is read again; one thread decodes, so that this takes its time.
-    let text = "[store]\nflush_interval_ms = 3600000\nflush_bytes = 80000000\ndecode_threads = 1\n[log]\nfilter = \"error\"\n[stages]\nscore_every_s = 0\ninspect_every_s = 0\n";
+    let text = "[store]\nflush_interval_ms = 3600000\nflush_bytes = 80000000\ncompact_bytes = 1000000\ndecode_threads = 1\n[log]\nfilter = \"error\"\n[stages]\nscore_every_s = 0\ninspect_every_s = 0\n";
     std::fs::write(&settings, text).unwrap();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let server = Server::start(&data, Some(&settings));

@@ -87,10 +87,37 @@ impl Server {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
-    /// Returns the id of the process.
+    /// Sends the process a signal, such as `STOP`.
     #[cfg(feature = "kafka")]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    pub fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    /// Returns what the server says of its store.
+    pub async fn store_status(&self) -> Value {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let status = client.get(format!("http://{}/api/v1/status", self.http)).send().await.unwrap().text().await.unwrap();
+        serde_json::from_str::<Value>(&status).unwrap()["store"].take()
+    }
+
+    /// Returns whether the server is ready, and what it says of that.
+    pub async fn readiness(&self) -> (bool, Value) {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client.get(format!("http://{}/ready", self.http)).send().await.unwrap();
+        (answer.status().is_success(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+    }
+
+    /// Waits until the server says of its readiness what is expected; two minutes are patience.
+    pub async fn wait_until_ready_says(&self, what: &str, holds: impl Fn(bool, &Value) -> bool) {
+        let started = std::time::Instant::now();
+        loop {
+            let (is_ready, said) = self.readiness().await;
+            if holds(is_ready, &said) {
+                return;
+            }
+            assert!(started.elapsed().as_secs() < 120, "{what}: {said}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
     }
 
     /// Tells whether the process has ended.
@@ -126,6 +153,11 @@ impl Server {
         assert!(status.is_success(), "{sql}\n{status}: {text}");
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
+}
+
+/// Sends a process a signal, such as `STOP`.
+pub fn signal(pid: u32, name: &str) {
+    assert!(Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap().success());
 }
 
 /// Starts the process of a command with `serve` and its flags.

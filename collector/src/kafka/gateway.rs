@@ -54,8 +54,13 @@ impl Gateway {
     }
 
     /// Counts a request that was turned away.
-    pub(crate) fn refused(&self, refusal: &Refusal) {
-        self.health.refused(refusal.reason());
+    pub(crate) fn refused(&self, signal: Signal, refusal: &Refusal) {
+        self.health.refused(signal.of_store().name(), refusal.reason());
+    }
+
+    /// Tells whether the brokers do not answer, so that what waits for them stays for a while.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.health.trouble().is_some()
     }
 
     /// Writes a request; every in-sync broker has it when this returns. Returns how many items were too large for a message by themselves.
@@ -73,7 +78,7 @@ impl Gateway {
             let mut refused = Vec::new();
             for outcome in sent {
                 match outcome {
-                    Ok(()) => self.health.delivered(1),
+                    Ok(()) => self.health.delivered(signal.of_store().name()),
                     Err(Failure::TooLarge(body)) => refused.push(body),
                     Err(Failure::Other(error)) => return Err(self.refusal(&error)),
                 }

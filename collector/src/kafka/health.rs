@@ -14,10 +14,10 @@ pub struct KafkaStatus {
     pub reachable: Option<bool>,
     /// What the client library complained of last, while brokers do not answer.
     pub fault: Option<String>,
-    /// Messages of a gateway that the brokers have.
-    pub delivered: u64,
-    /// Requests that a gateway turned away, by reason.
-    pub refused: BTreeMap<String, u64>,
+    /// Messages of a gateway that the brokers have, by signal.
+    pub delivered: BTreeMap<String, u64>,
+    /// Requests that a gateway turned away, by signal and reason.
+    pub refused: BTreeMap<String, BTreeMap<String, u64>>,
     /// The partitions that an ingester reads.
     pub partitions: Vec<PartitionStatus>,
 }
@@ -88,14 +88,15 @@ impl KafkaHealth {
         status.reachable.replace(false) != Some(false)
     }
 
-    /// Counts messages that the brokers have.
-    pub fn delivered(&self, n_messages: u64) {
-        self.0.lock().status.delivered += n_messages;
+    /// Counts a message that the brokers have.
+    pub fn delivered(&self, signal: &str) {
+        *self.0.lock().status.delivered.entry(signal.to_owned()).or_default() += 1;
     }
 
     /// Counts a request that was turned away.
-    pub fn refused(&self, reason: &str) {
-        *self.0.lock().status.refused.entry(reason.to_owned()).or_default() += 1;
+    pub fn refused(&self, signal: &str, reason: &str) {
+        let refused = &mut self.0.lock().status.refused;
+        *refused.entry(signal.to_owned()).or_default().entry(reason.to_owned()).or_default() += 1;
     }
 
     /// Notes which partitions are read, and how far.

@@ -125,7 +125,7 @@ async fn what_a_gateway_acks_lands_once() {
     // What is sent again is written again, and told apart by who reads it.
     line.send(body(0, 10, 100)).await.unwrap();
     ingester.wait_for(200).await;
-    assert_eq!(line.health.status().delivered, 21);
+    assert_eq!(line.health.status().delivered["traces"], 21);
     ingester.stop().await;
 
     line.send(body(200, 10, 100)).await.unwrap();
@@ -191,7 +191,7 @@ async fn what_a_broker_finds_too_large_is_split() {
     let ingester = line.ingester().await;
     line.cluster.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE]);
     assert_eq!(line.send(body(0, 8, 100)).await.unwrap(), 0);
-    assert!(line.health.status().delivered > 1);
+    assert!(line.health.status().delivered["traces"] > 1);
     ingester.wait_for(8).await;
     ingester.stop().await;
 }

@@ -8,6 +8,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 
 use super::{Disk, DiskFile};
+use crate::fail::strike;
 
 /// Slices that one system call takes on Linux.
 const SLICES_MAX: usize = 1024;
@@ -53,6 +54,7 @@ impl Disk for OsDisk {
 impl DiskFile for File {
     /// A full disk is met here, and later syncs write no file size.
     fn reserve(&self, bytes: u64) -> io::Result<()> {
+        strike("write")?;
         match fallocate(self, FallocateFlags::empty(), 0, bytes) {
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) | Ok(()) => Ok(()),
             Err(errno) => Err(errno.into()),
@@ -60,6 +62,7 @@ impl DiskFile for File {
     }
 
     fn write_at(&self, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+        strike("write")?;
         IoSlice::advance_slices(&mut slices, 0);
         while !slices.is_empty() {
             let count = slices.len().min(SLICES_MAX);
@@ -81,6 +84,7 @@ impl DiskFile for File {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        strike("sync")?;
         File::sync_data(self)
     }
 

@@ -12,31 +12,33 @@ use crate::store::Inner;
 use crate::table_state::TableState;
 use crate::writer::take_in;
 
-/// Makes one file of several; `false` where another program took one of them away meanwhile. Blocks.
+/// Makes one file of several: of the first of those that were picked, where memory is too short for all. Returns `false` where another program
+/// took one of them away meanwhile. Blocks.
 pub(super) fn compact(inner: &Inner, state: &TableState, picked: &Picked) -> Result<bool, Error> {
     let name = {
         let mut log = state.log.blocking_lock();
         take_in(inner, state, &mut log)?;
         log.file_of_compaction()
     };
-    let fetched = picked.files.iter().map(|file| state.place.fetch(&file.path)).collect::<Result<Vec<_>, Error>>()?;
-    let paths: Vec<_> = fetched.iter().map(|file| file.path().to_owned()).collect();
-    let rows = picked.files.iter().map(|file| file.rows).sum();
-    let merge = Merge::open(state.table, &paths, inner.config.compact_bytes)?;
+    let fetched = picked.files.iter().map(|file| state.place.fetch(&file.path));
+    // The rest of the memory is for the row group that is being written.
+    let merge = Merge::open(state.table, fetched, inner.config.compact_bytes / 4 * 3)?;
+    let files = &picked.files[..merge.n_files()];
+    let rows = files.iter().map(|file| file.rows).sum();
     let writer = FileWriter { table: state.table, root: &state.root, name: &name, config: &inner.config, blooms: &inner.blooms };
     let written = writer.write_sorted(picked.date, Effort::Keep, rows, merge)?;
     if written.file.rows != rows {
-        let reason = format!("{} of {rows} rows were found in {} files that should be joined", written.file.rows, picked.files.len());
+        let reason = format!("{} of {rows} rows were found in {} files that should be joined", written.file.rows, files.len());
         state.place.discard(&written.file.path)?;
         return Err(Error::Table { path: state.root.clone(), reason });
     }
     inner.fail.reach(FailPoint::CompactionWritten)?;
-    let replacement = Replacement { operation: Operation::Compact, rows: Rows::Stay, removed: &picked.files, added: vec![written] };
+    let replacement = Replacement { operation: Operation::Compact, rows: Rows::Stay, removed: files, added: vec![written] };
     let swapped = replace(inner, state, replacement)?;
     if swapped {
-        inner.work.compacted(picked.files.len(), picked.bytes());
+        inner.work.compacted(files.len(), files.iter().map(|file| file.bytes).sum());
         let (tenant, table) = (state.tenant.as_str(), state.table.name());
-        tracing::debug!(tenant, table, n_files = picked.files.len(), n_rows = rows, "joined small files");
+        tracing::debug!(tenant, table, n_files = files.len(), n_rows = rows, "joined small files");
     }
     Ok(swapped)
 }

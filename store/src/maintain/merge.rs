@@ -1,30 +1,40 @@
 //! Files that are sorted by time, read as one that is: a batch of each in memory at a time, whatever their sizes.
+//!
+//! What is read is bounded: batches and the rows in order share a number of bytes, and no more files are opened at once than have room for the
+//! pages that they are read by.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::RowGroupMetaData;
 use schema::Table;
 
 use crate::conform::conform;
 use crate::error::Error;
 use crate::layout::file_schema;
+use crate::place::Fetched;
 
-/// Rows that are brought into order at once.
-const SLICE: usize = 1024;
-/// Rows of a file in memory at least and at most.
-const BATCH: std::ops::RangeInclusive<u64> = 16..=8_192;
+/// Rows that are brought into order at once, at most.
+const SLICE: u64 = 1024;
+/// Rows of a file in memory at once, at most.
+const BATCH: u64 = 8_192;
+/// Bytes of a cell beside its text: a view.
+const CELL_BYTES: u64 = 16;
+/// Bytes of a page, of which one a column is in memory while a file is read.
+const PAGE_BYTES: u64 = 1024 * 1024;
 
 /// The rows of several files in the order of their times.
 pub(super) struct Merge {
     table: Table,
     schema: SchemaRef,
     inputs: Vec<Input>,
+    /// Rows that are brought into order at once.
+    slice: usize,
     /// The time of the next row of each file that has one, the earliest on top.
     next: BinaryHeap<Reverse<(i64, usize)>>,
 }
@@ -32,20 +42,38 @@ pub(super) struct Merge {
 /// One file that is being read.
 struct Input {
     rows: ParquetRecordBatchReader,
+    _file: Fetched,
     batch: Option<RecordBatch>,
     row: usize,
 }
 
 impl Merge {
-    /// Opens the files; their batches together take about `bytes_max` in memory.
-    pub(super) fn open(table: Table, paths: &[PathBuf], bytes_max: u64) -> Result<Merge, Error> {
-        let share = bytes_max / paths.len().max(1) as u64;
-        let inputs = paths.iter().map(|path| Input::open(path, share)).collect::<Result<Vec<_>, Error>>()?;
-        let mut merge = Merge { table, schema: file_schema(table), inputs, next: BinaryHeap::new() };
+    /// Opens as many of the files, from the first on, as can be read with about `bytes_max` in memory; two at least.
+    pub(super) fn open(table: Table, fetched: impl Iterator<Item = Result<Fetched, Error>>, bytes_max: u64) -> Result<Merge, Error> {
+        let mut files = Vec::new();
+        let mut pages = 0;
+        for file in fetched {
+            let file = Unread::open(file?)?;
+            pages += file.page_bytes();
+            if files.len() >= 2 && pages > bytes_max / 3 {
+                break;
+            }
+            files.push(file);
+        }
+        let share = bytes_max / 3 / files.len().max(1) as u64;
+        let row_bytes = files.iter().map(Unread::row_bytes).max().unwrap_or(1);
+        let inputs = files.into_iter().map(|file| file.begin(share)).collect::<Result<Vec<_>, Error>>()?;
+        let slice = rows_in(bytes_max / 3, row_bytes, SLICE);
+        let mut merge = Merge { table, schema: file_schema(table), inputs, slice, next: BinaryHeap::new() };
         for number in 0..merge.inputs.len() {
             merge.load(number)?;
         }
         Ok(merge)
+    }
+
+    /// Returns how many of the files are read.
+    pub(super) fn n_files(&self) -> usize {
+        self.inputs.len()
     }
 
     /// Reads the next batch of a file; tells whether there was one.
@@ -79,8 +107,8 @@ impl Merge {
         let mut batches: Vec<RecordBatch> = Vec::new();
         // Where in `batches` the batch that a file is at lies, once a row of it was taken.
         let mut place: Vec<Option<usize>> = vec![None; self.inputs.len()];
-        let mut indices = Vec::with_capacity(SLICE);
-        while indices.len() < SLICE
+        let mut indices = Vec::with_capacity(self.slice);
+        while indices.len() < self.slice
             && let Some(Reverse((_, number))) = self.next.pop()
         {
             let input = &mut self.inputs[number];
@@ -111,15 +139,44 @@ impl Iterator for Merge {
     }
 }
 
-impl Input {
-    fn open(path: &Path, bytes_max: u64) -> Result<Input, Error> {
-        let rows = ParquetRecordBatchReaderBuilder::try_new(File::open(path).map_err(|source| Error::io("open", path, source))?)?;
-        let groups = rows.metadata().row_groups();
-        let bytes = groups.iter().map(|group| u64::try_from(group.total_byte_size()).unwrap_or_default()).sum::<u64>();
-        let n_rows = groups.iter().map(|group| u64::try_from(group.num_rows()).unwrap_or_default()).sum::<u64>();
-        let bytes_a_row = bytes / n_rows.max(1) + 1;
-        let batch = (bytes_max / bytes_a_row).clamp(*BATCH.start(), *BATCH.end());
-        let rows = rows.with_batch_size(usize::try_from(batch).unwrap_or(SLICE)).build()?;
-        Ok(Input { rows, batch: None, row: 0 })
+/// A file of which only the footer was read.
+struct Unread {
+    rows: ParquetRecordBatchReaderBuilder<File>,
+    file: Fetched,
+}
+
+impl Unread {
+    fn open(file: Fetched) -> Result<Unread, Error> {
+        let opened = File::open(file.path()).map_err(|source| Error::io("open", file.path(), source))?;
+        Ok(Unread { rows: ParquetRecordBatchReaderBuilder::try_new(opened)?, file })
     }
+
+    /// Returns what the pages take that are in memory at once: one a column.
+    fn page_bytes(&self) -> u64 {
+        let columns = |group: &RowGroupMetaData| group.columns().iter().map(|column| count(column.uncompressed_size()).min(PAGE_BYTES)).sum();
+        self.rows.metadata().row_groups().iter().map(columns).max().unwrap_or_default()
+    }
+
+    /// Returns the bytes of a row in memory, on average: what the file holds of it, and a place a column, however well the column is encoded.
+    fn row_bytes(&self) -> u64 {
+        let groups = self.rows.metadata().row_groups();
+        let bytes: u64 = groups.iter().map(|group| count(group.total_byte_size())).sum();
+        let rows: u64 = groups.iter().map(|group| count(group.num_rows())).sum();
+        bytes / rows.max(1) + self.rows.schema().fields().len() as u64 * CELL_BYTES
+    }
+
+    /// Begins to read, in batches of about `bytes_max`.
+    fn begin(self, bytes_max: u64) -> Result<Input, Error> {
+        let batch = rows_in(bytes_max, self.row_bytes(), BATCH);
+        Ok(Input { rows: self.rows.with_batch_size(batch).build()?, _file: self.file, batch: None, row: 0 })
+    }
+}
+
+/// Returns how many rows of a size fit into so many bytes: one at least, `rows_max` at most.
+fn rows_in(bytes: u64, row_bytes: u64, rows_max: u64) -> usize {
+    usize::try_from((bytes / row_bytes).clamp(1, rows_max)).unwrap_or(1)
+}
+
+fn count(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or_default()
 }

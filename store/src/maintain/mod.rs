@@ -37,6 +37,8 @@ use crate::writer::take_in;
 const TICK: Duration = Duration::from_secs(2);
 /// While much comes in, so many times as many small files are left to lie: the CPU is wanted elsewhere.
 const PATIENCE: usize = 4;
+/// How long little must have come in before the others are joined.
+const CALM: Duration = Duration::from_secs(10);
 
 /// Looks after the tables until the store stops.
 pub(crate) async fn run(inner: Arc<Inner>) {
@@ -82,7 +84,7 @@ async fn meet_others(inner: &Arc<Inner>) -> Result<(), Error> {
 pub(crate) async fn look_after(inner: &Arc<Inner>, state: &Arc<TableState>) -> Result<(), Error> {
     let _tidying = state.tidying.lock().await;
     step(inner, state, "retention", retention::expire).await?;
-    let busy = inner.tables.held_bytes() > inner.config.flush_bytes / 4;
+    let busy = inner.work.is_busy(inner.tables.held_bytes() > inner.config.flush_bytes / 4, CALM);
     let limits = pick::Limits {
         at_least: inner.config.compact_files * if busy { PATIENCE } else { 1 },
         small_bytes: inner.config.compact_small_bytes,

@@ -1,6 +1,7 @@
 //! What maintenance has done and is doing, for people and for metrics.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use schema::Micros;
@@ -39,45 +40,57 @@ pub struct MaintenanceStatus {
 
 /// The counters behind [`MaintenanceStatus`].
 #[derive(Debug, Default)]
-pub(crate) struct Work(Mutex<MaintenanceStatus>);
+pub(crate) struct Work {
+    status: Mutex<MaintenanceStatus>,
+    busy_at: Mutex<Option<Instant>>,
+}
 
 impl Work {
     /// Returns the counters.
     pub(crate) fn status(&self) -> MaintenanceStatus {
-        self.0.lock().clone()
+        self.status.lock().clone()
     }
 
     /// Tells of a step until the returned value is dropped.
     pub(super) fn begin(self: &Arc<Self>, step: &str, state: &TableState) -> AtWork {
-        self.0.lock().at_work = Some(format!("{step} of {}/{}", state.tenant, state.table.name()));
+        self.status.lock().at_work = Some(format!("{step} of {}/{}", state.tenant, state.table.name()));
         AtWork(Arc::clone(self))
     }
 
+    /// Takes in whether much is coming in now, and tells whether it does or did within the time `calm`: between two commits little is held.
+    pub(super) fn is_busy(&self, now: bool, calm: Duration) -> bool {
+        let mut busy_at = self.busy_at.lock();
+        if now {
+            *busy_at = Some(Instant::now());
+        }
+        busy_at.is_some_and(|busy_at| busy_at.elapsed() < calm)
+    }
+
     pub(super) fn compacted(&self, files: usize, bytes: u64) {
-        let mut status = self.0.lock();
+        let mut status = self.status.lock();
         status.compactions += 1;
         status.compacted_files += files as u64;
         status.compacted_bytes += bytes;
     }
 
     pub(super) fn checkpointed(&self) {
-        self.0.lock().checkpoints += 1;
+        self.status.lock().checkpoints += 1;
     }
 
     pub(super) fn vacuumed(&self, files: usize) {
-        self.0.lock().vacuumed_files += files as u64;
+        self.status.lock().vacuumed_files += files as u64;
     }
 
     pub(super) fn expired(&self, rows: u64) {
-        self.0.lock().expired_rows += rows;
+        self.status.lock().expired_rows += rows;
     }
 
     pub(super) fn forgot(&self, rows: u64) {
-        self.0.lock().forgotten_rows += rows;
+        self.status.lock().forgotten_rows += rows;
     }
 
     pub(super) fn failed(&self, error: &Error, now: Micros) {
-        let mut status = self.0.lock();
+        let mut status = self.status.lock();
         status.failures += 1;
         status.last_failure = Some(error.to_string());
         status.last_failure_at = Some(now);
@@ -89,6 +102,6 @@ pub(super) struct AtWork(Arc<Work>);
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        self.0.0.lock().at_work = None;
+        self.0.status.lock().at_work = None;
     }
 }

@@ -7,6 +7,7 @@ mod directory;
 mod objects;
 mod remote;
 mod root;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use url::Url;
 pub(crate) use directory::names_in;
 pub(crate) use objects::Objects;
 pub(crate) use root::Root;
+pub(crate) use waiting::is_outage;
 
 use crate::budget::Budget;
 use crate::disk;
@@ -152,7 +154,7 @@ impl Place {
     /// Writes a version of the table's log unless it exists; durable when this returns `true`.
     pub(crate) fn put_commit(&self, version: u64, text: &str, fail: &Fail) -> Result<bool, Error> {
         match &self.objects {
-            Some(objects) => objects.put_commit(version, text),
+            Some(objects) => objects.put_commit(version, text, fail),
             None => directory::put_commit(&self.dir, version, text, fail),
         }
     }

@@ -18,6 +18,7 @@ use url::Url;
 use super::LOG;
 use crate::budget::Budget;
 use crate::error::Error;
+use crate::fail::{Fail, FailPoint};
 use crate::snapshot::Bloom;
 
 /// Files above this are uploaded in parts of this size.
@@ -155,10 +156,11 @@ impl Objects {
     }
 
     /// Writes a version of the table's log unless it exists.
-    pub(super) fn put_commit(&self, version: u64, text: &str) -> Result<bool, Error> {
+    pub(super) fn put_commit(&self, version: u64, text: &str, fail: &Fail) -> Result<bool, Error> {
         let path = commit_name(version);
         match self.runtime.block_on(self.create(&path, format!("{text}\n").into_bytes())) {
-            Ok(()) => Ok(true),
+            // The commit counts, and an answer that got lost would leave it in doubt.
+            Ok(()) => fail.reach(FailPoint::CommitLinked).map(|()| true),
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(false),
             Err(error) => Err(self.failed("write", &path)(error)),
         }

@@ -45,12 +45,8 @@ fn data_files(dir: &Path) -> Vec<String> {
 #[tokio::test]
 async fn joined_files_are_sorted_and_whole() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open(StoreConfig { compact_files: 6, compact_bytes: 1, ..config(dir.path()) }).await;
-    for part in 0..6 {
-        let lines: String = (0..(part + 1) * 150).map(|n| format!("{} 0\n", n * 6 + part)).collect();
-        send(&store, lines).await;
-        store.flush().await.unwrap();
-    }
+    let store = open(StoreConfig { compact_files: 6, compact_bytes: 8_000_000, ..config(dir.path()) }).await;
+    fill_six_files(&store).await;
     let before = count(&store);
     tidy(&store).await;
     let state = store.inner.tables.find(&Tenant::default(), Table::Spans).unwrap();
@@ -63,6 +59,27 @@ async fn joined_files_are_sorted_and_whole() {
     assert!((10_000..12_000).filter(|n| files[0].ids.as_ref().unwrap().may_contain(&span(*n, 0, NOW).trace_id.to_string())).count() < 10);
     let done = store.status().maintenance;
     assert_eq!((done.compactions, done.compacted_files, done.at_work), (1, 6, None));
+}
+
+async fn fill_six_files(store: &Store) {
+    for part in 0..6 {
+        let lines: String = (0..(part + 1) * 150).map(|n| format!("{} 0\n", n * 6 + part)).collect();
+        send(store, lines).await;
+        store.flush().await.unwrap();
+    }
+}
+
+/// What a compaction reads at once is part of the memory of ingest: where that is short, fewer files are joined, row by row if need be.
+#[tokio::test]
+async fn no_more_files_are_joined_than_there_is_memory_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(StoreConfig { compact_files: 6, compact_bytes: 1, ..config(dir.path()) }).await;
+    fill_six_files(&store).await;
+    let before = count(&store);
+    tidy(&store).await;
+    let done = store.status().maintenance;
+    assert_eq!((done.compactions, done.compacted_files), (1, 2), "five are left, which are too few to go on");
+    assert_eq!(count(&store), before);
 }
 
 #[tokio::test]

@@ -66,6 +66,54 @@ async fn a_commit_that_hangs_holds_up_no_ack() {
     ride_out(|store| store.inner.fail.set_stalled(true), |store| store.inner.fail.set_stalled(false)).await;
 }
 
+/// Waits until the store says of itself what is expected.
+async fn until(store: &Store, what: &str, holds: impl Fn(&Store) -> bool) {
+    let began = Instant::now();
+    while !holds(store) {
+        assert!(began.elapsed() < Duration::from_secs(60), "{what}: {:?}", store.trouble());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Whoever asks whether the store is ready hears of commits that hang or fail long before memory is used up, and that it is over.
+async fn trouble_is_told(begin: impl FnOnce(&Store), end: impl FnOnce(&Store)) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(eager(dir.path())).await;
+    send(&store, body(0)).await;
+    until(&store, "the first commit", |store| store.status().committed_seq == 1).await;
+    assert!(store.trouble().is_none() && !store.is_stalled());
+    begin(&store);
+    send(&store, body(1)).await;
+    until(&store, "a commit that does not end is noticed", Store::is_stalled).await;
+    assert_eq!(store.trouble(), None, "a moment of it is no reason to ask elsewhere");
+    until(&store, "it is trouble in the end", |store| store.trouble().is_some_and(|reason| reason.starts_with("commits hang or fail"))).await;
+    end(&store);
+    until(&store, "it passes by itself", |store| store.trouble().is_none() && !store.is_stalled()).await;
+    assert_eq!(count(&store), once(0..2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_fail_are_told() {
+    trouble_is_told(|store| store.inner.fail.set(Some(FailPoint::FilesWritten)), |store| store.inner.fail.set(None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_hangs_is_told() {
+    trouble_is_told(|store| store.inner.fail.set_stalled(true), |store| store.inner.fail.set_stalled(false)).await;
+}
+
+/// Admission turns senders away before the last byte is taken, and so does readiness.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_that_is_used_up_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(eager(dir.path())).await;
+    store.inner.fail.set_stalled(true);
+    fill(&store, 0).await;
+    assert!(store.trouble().is_some());
+    store.inner.fail.set_stalled(false);
+    until(&store, "there is room again", |store| store.trouble().is_none()).await;
+}
+
 /// A batch that is repeated across the step is known, new ones are taken, and a restart finds all of them once.
 #[tokio::test]
 async fn a_clock_that_is_set_back_costs_nothing() {

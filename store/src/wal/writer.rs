@@ -95,9 +95,12 @@ impl Writer {
         Ok(first)
     }
 
-    /// Tries whether the next group could be written: there is a file, and room in it. Returns the position of the next record.
+    /// Tries whether the next group could be written: there is a file with room in it, and it can be synced. Returns the position of the next
+    /// record.
     pub(super) fn probe(&mut self) -> Result<u64, Error> {
-        self.segment()?.reserve()?;
+        let segment = self.segment()?;
+        segment.reserve()?;
+        segment.sync(0)?;
         Ok(self.next_seq)
     }
 

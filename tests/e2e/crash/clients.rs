@@ -1,4 +1,4 @@
-//! Clients that send until they are told to stop, and the book of what they were answered.
+//! Clients that send until they are told to stop, and the book of what they were answered. One of them speaks gRPC, the others HTTP.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,12 +9,15 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::grpc;
 use super::request::{Request, SIGNALS};
-use crate::server::TENANTS;
+use crate::server::{Server, TENANTS};
 
 const CLIENTS: usize = 4;
 /// How long a client waits before it sends a request again.
 const PAUSE: Duration = Duration::from_millis(5);
+/// How long a client waits for an answer.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What a client makes of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +51,36 @@ impl Book {
     }
 }
 
+/// Where the server is.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    grpc: String,
+    http: String,
+}
+
+/// How a request is sent.
+enum Client {
+    Http(reqwest::Client),
+    Grpc(grpc::Client),
+}
+
+/// What came of sending a request once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It was taken.
+    Acked,
+    /// It is to be sent again later.
+    Refused,
+    /// It never left.
+    Unsent,
+    /// Whether it was taken is not known.
+    Lost,
+}
+
 /// The clients, wherever the server is at the moment.
 pub struct Clients {
     book: Arc<Book>,
-    address: watch::Sender<String>,
+    addresses: watch::Sender<Addresses>,
     finish: Arc<AtomicBool>,
     tasks: JoinSet<()>,
 }
@@ -59,21 +88,25 @@ pub struct Clients {
 impl Clients {
     /// Starts clients that have no server yet.
     pub fn start(refusals: Refusals) -> Clients {
-        let (address, server) = watch::channel("127.0.0.1:1".to_owned());
+        let nowhere = Addresses { grpc: "127.0.0.1:1".to_owned(), http: "127.0.0.1:1".to_owned() };
+        let (addresses, server) = watch::channel(nowhere);
         let (book, finish) = (Arc::new(Book::default()), Arc::new(AtomicBool::new(false)));
         let mut tasks = JoinSet::new();
-        for _ in 0..CLIENTS {
+        for number in 0..CLIENTS {
             let (book, server, finish) = (Arc::clone(&book), server.clone(), Arc::clone(&finish));
             tasks.spawn(async move {
-                let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+                let mut client = match number {
+                    0 => Client::Grpc(grpc::Client::default()),
+                    _ => Client::Http(reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().unwrap()),
+                };
                 while !finish.load(Ordering::Relaxed) {
                     let request = Request { number: book.next.fetch_add(1, Ordering::Relaxed) };
-                    let fate = send(&client, &server, &request, refusals).await;
+                    let fate = send(&mut client, &server, &request, refusals).await;
                     book.fates.lock().insert(request.number, fate);
                 }
             });
         }
-        Clients { book, address, finish, tasks }
+        Clients { book, addresses, finish, tasks }
     }
 
     /// What the clients were answered so far.
@@ -82,8 +115,8 @@ impl Clients {
     }
 
     /// Tells the clients where the server is now.
-    pub fn announce(&self, address: &str) {
-        self.address.send_replace(address.to_owned());
+    pub fn announce(&self, server: &Server) {
+        self.addresses.send_replace(Addresses { grpc: server.otlp_grpc.clone(), http: server.otlp_http.clone() });
     }
 
     /// Has every request that is under way answered, and returns what became of all of them.
@@ -100,19 +133,33 @@ impl Clients {
 
 /// Sends a request, and again, byte for byte, until it is acked. Some are given up when they were refused, as long as no answer
 /// to them was lost: those were certainly not kept.
-async fn send(client: &reqwest::Client, server: &watch::Receiver<String>, request: &Request, refusals: Refusals) -> Fate {
+async fn send(client: &mut Client, server: &watch::Receiver<Addresses>, request: &Request, refusals: Refusals) -> Fate {
     let (body, mut is_in_doubt) = (request.body(), refusals == Refusals::AreInDoubt);
     loop {
-        let url = format!("http://{}/v1/{}", server.borrow().clone(), SIGNALS[request.signal()].0);
-        let token = TENANTS[request.tenant()].0;
-        let sent = client.post(url).header("content-type", "application/x-protobuf").bearer_auth(token).body(body.clone()).send().await;
-        match sent.map(|response| response.status().as_u16()) {
-            Ok(200) => return Fate::Acked,
-            Ok(429 | 502 | 503 | 504) if !is_in_doubt && request.number % 3 == 1 => return Fate::Refused,
-            Ok(429 | 502 | 503 | 504) => {}
-            Ok(status) => panic!("{status}: a client would drop this request"),
-            Err(error) => is_in_doubt |= !error.is_connect(),
+        let Addresses { grpc, http } = server.borrow().clone();
+        let answer = match client {
+            Client::Http(client) => post(client, &http, request, body.clone()).await,
+            Client::Grpc(client) => tokio::time::timeout(TIMEOUT, client.export(&grpc, request, &body)).await.unwrap_or(Answer::Lost),
+        };
+        match answer {
+            Answer::Acked => return Fate::Acked,
+            Answer::Refused if !is_in_doubt && request.number % 3 == 1 => return Fate::Refused,
+            Answer::Refused | Answer::Unsent => {}
+            Answer::Lost => is_in_doubt = true,
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn post(client: &reqwest::Client, address: &str, request: &Request, body: Vec<u8>) -> Answer {
+    let url = format!("http://{address}/v1/{}", SIGNALS[request.signal()].0);
+    let token = TENANTS[request.tenant()].0;
+    let sent = client.post(url).header("content-type", "application/x-protobuf").bearer_auth(token).body(body).send().await;
+    match sent.map(|response| response.status().as_u16()) {
+        Ok(200) => Answer::Acked,
+        Ok(429 | 502 | 503 | 504) => Answer::Refused,
+        Ok(status) => panic!("{status}: a client would drop this request"),
+        Err(error) if error.is_connect() => Answer::Unsent,
+        Err(_) => Answer::Lost,
     }
 }

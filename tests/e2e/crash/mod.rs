@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod clients;
+mod grpc;
 pub mod request;
 
 use std::collections::BTreeMap;
@@ -99,7 +100,7 @@ async fn epoch(n_cycles: u32, random: &mut ChaCha8Rng, tally: &mut Tally) {
         *tally.deaths.entry(death).or_default() += 1;
     }
     let server = Server::start(&data, Some(&settings));
-    clients.announce(&server.otlp_http);
+    clients.announce(&server);
     let fates = clients.finish().await;
     by_request(&server, &fates).await;
     let expected = Expected::of(&fates);
@@ -115,7 +116,7 @@ async fn epoch(n_cycles: u32, random: &mut ChaCha8Rng, tally: &mut Tally) {
 }
 
 /// Commits, compactions and checkpoints at every opportunity, and little memory, so that some requests are refused.
-const HASTY: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second = 200\ncompact_files = 3\ncheckpoint_commits = 5\nwal_segment_bytes = 1000000\nflush_bytes = 1000000\ningest_bytes_max = 168000000\nbody_bytes_max = 4000000\n";
+const HASTY: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second = 200\ncompact_files = 3\ncheckpoint_commits = 5\nwal_segment_bytes = 1000000\nflush_bytes = 1000000\ncompact_bytes = 500000\ningest_bytes_max = 168000000\nbody_bytes_max = 4000000\n";
 
 /// One life of the server; returns how it ended.
 async fn cycle(data: &Path, settings: &Path, clients: &Clients, death: Death, random: &mut ChaCha8Rng) -> Death {
@@ -137,7 +138,7 @@ async fn cycle(data: &Path, settings: &Path, clients: &Clients, death: Death, ra
     if failpoint.is_none() {
         by_request(&server, &clients.book().fates()).await;
     }
-    clients.announce(&server.otlp_http);
+    clients.announce(&server);
     let life = Duration::from_millis(random.random_range(20..500));
     let (limit, began) = (if failpoint.is_some() { PATIENCE } else { life }, Instant::now());
     while began.elapsed() < limit {

@@ -12,7 +12,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use self::nodes::{Broker, Node, SETTINGS, signal};
+use self::nodes::{Broker, Node, SETTINGS};
 use crate::crash::check::{Expected, by_request};
 use crate::crash::clients::{Clients, Fate, Refusals};
 use crate::objects::S3;
@@ -78,7 +78,7 @@ async fn acked_rows_land_once_whatever_is_killed() {
     let node = Node { broker: &broker, settings: &settings, variables: Vec::new() };
     let gateway = node.start("gateway", &dir.path().join("unused"));
     let clients = Clients::start(Refusals::AreInDoubt);
-    clients.announce(&gateway.otlp_http);
+    clients.announce(&gateway);
     // A member with a name takes its partitions up again at once; one without waits until its predecessor is given up.
     let named = Node { variables: vec![("KARAT_CONFIG", named_member(dir.path(), &settings))], ..node };
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
@@ -140,17 +140,17 @@ async fn partitions_move_between_ingesters() {
     let node = Node { broker: &broker, settings: &settings, variables: variables.collect() };
     let gateway = node.start("gateway", &dir.path().join("unused"));
     let clients = Clients::start(Refusals::AreInDoubt);
-    clients.announce(&gateway.otlp_http);
+    clients.announce(&gateway);
 
     let a = node.start("ingester", &dir.path().join("a"));
     wait_until(&a, "the first gets all partitions", |said| said["kafka"]["partitions"].as_array().is_some_and(|all| all.len() == 9)).await;
     let b = node.start("ingester", &dir.path().join("b"));
     let has_some = |said: &Value| said["kafka"]["partitions"].as_array().is_some_and(|all| !all.is_empty() && all.len() < 9);
     wait_until(&b, "the second gets some", has_some).await;
-    signal(&a, "STOP");
+    a.signal("STOP");
     wait_until(&b, "the second gets those of the one that sleeps", |said| said["kafka"]["partitions"].as_array().unwrap().len() == 9).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    signal(&a, "CONT");
+    a.signal("CONT");
     wait_until(&a, "the one that woke up gets some again", has_some).await;
     b.kill();
     let c = node.start("ingester", &dir.path().join("c"));
