@@ -78,11 +78,11 @@ pub(super) async fn check_conditional_put(objects: &Objects, root: &str) -> Resu
 
 #[cfg(test)]
 mod tests {
+    use futures::stream::BoxStream;
     use object_store::memory::InMemory;
     use object_store::{
         CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
     };
-    use futures::stream::BoxStream;
 
     use super::*;
 
