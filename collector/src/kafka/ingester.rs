@@ -204,6 +204,10 @@ impl Ingester {
 
     /// Looks whether others are in the group, though the tables are this node's own.
     fn call_roll(&self) {
+        // Who reads nothing may be in no group that the brokers know, and the library cannot list none.
+        if !self.consumer.assignment().is_ok_and(|assignment| assignment.count() > 0) {
+            return;
+        }
         let Ok(groups) = self.consumer.client().fetch_group_list(Some(&self.config.group), ROLL_CALL.1) else { return };
         let n_members = groups.groups().iter().find(|group| group.name() == self.config.group).map_or(0, |group| group.members().len());
         let warning = (n_members > 1).then_some(APART);
