@@ -1,8 +1,8 @@
 //! Whether the process lives (`/health`), and whether it can take data and answer now (`/ready`).
 //!
 //! They differ while the object store is waited for or the log of the last run is read again, which may take minutes and is no reason to
-//! restart anything, and while the disk is full, commits hang or memory is used up, when a load balancer should ask elsewhere. Until the store is open, this also stands in for
-//! the dashboard.
+//! restart anything, and while the disk is full, commits hang or memory is used up, when a load balancer should ask elsewhere. Until the store
+//! is open, this also stands in for the dashboard.
 
 use std::sync::{Arc, OnceLock};
 

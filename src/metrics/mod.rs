@@ -1,8 +1,8 @@
 //! `GET /metrics`: karat's own health and the latest value of every monitor, for Prometheus.
 //!
-//! The text is made anew at each scrape, from what the store and Kafka's client count, and from one query a table; a table that cannot be read in time is missing
-//! from it, and `karat_scrape_part_success` says so. Where the server has keys, the bearer token says whose monitors and tables are shown; the
-//! counters of the process are everybody's.
+//! The text is made anew at each scrape, from what the store and Kafka's client count, and from one query a table; a table that cannot be read
+//! in time is missing from it, and `karat_scrape_part_success` says so. Where the server has keys, the bearer token says whose monitors and
+//! tables are shown; the counters of the process are everybody's.
 
 mod kafka;
 mod page;
