@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # Measures ingest against the bars of benches/README.md, on this machine, in one run: karat, and a peer where it is installed.
-#   benches/run.sh [karat|sizes|overload|peers|all]
+#   benches/run.sh [karat|sizes|overload|peers|queries|history|all]
 #     karat     2 KB spans: full rate, half of it, gzip, zstd, HTTP; and how soon a span is visible
 #     sizes     spans of 300 B, 2 KB, 20 KB and 200 KB
 #     overload  more than three times the load that it can take: memory, and what the quiet keep
-#     peers     otlp2parquet, MLflow and Phoenix with the same load generator, each installed at its first run
-#   KARAT_BENCH_SPANS=200000 spans for karat, PEER_BENCH_SPANS=20000 for the slow peers
-# Prints one JSON line a measurement. Needs a release build (made here), python3 and curl.
+#     peers     otlp2parquet, the OpenTelemetry Collector, MLflow and Phoenix with the same load generator and spans of 2 KB and 20 KB, each
+#               installed at its first run
+#     queries   twelve questions of analysts, beside DuckDB on the same files (queries.sh)
+#     history   commits, planning and lookups while history grows to 30 days (history.rs), and delta-rs' own scan over the same tables
+#   KARAT_BENCH_SPANS=200000 spans for karat, PEER_BENCH_SPANS=20000 for the slow peers, QUERY_BENCH_SPANS=1000000 for the queries
+# Prints one JSON line a measurement. Needs a release build (made here), python3 and curl; KARAT_BENCH_NO_BUILD=1 takes the one that is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$HOME/.cache/karat/target}
 spans=${KARAT_BENCH_SPANS:-200000} peer_spans=${PEER_BENCH_SPANS:-20000}
 what=${1:-all}
-[ -n "${KARAT_BENCH_NO_BUILD:-}" ] || cargo build --release --quiet --bin karat --example loadgen
+[ -n "${KARAT_BENCH_NO_BUILD:-}" ] || cargo build --release --quiet --bin karat --example loadgen --example queries --example history
 bin=$CARGO_TARGET_DIR/release
 work=$(mktemp -d)
 pids=()
@@ -130,8 +133,22 @@ case $what in overload | all) overload ;; esac
 case $what in
 peers | all)
   export LOADGEN=$bin/examples/loadgen
-  bash benches/peers/otlp2parquet.sh "$spans"
-  bash benches/peers/mlflow.sh "$peer_spans"
-  bash benches/peers/phoenix.sh "$peer_spans"
+  large=(--bytes 20480 --batch 20)
+  for peer in otlp2parquet otelcol; do
+    bash "benches/peers/$peer.sh" "$spans"
+    bash "benches/peers/$peer.sh" $((spans / 5)) "${large[@]}"
+  done
+  for peer in mlflow phoenix; do
+    bash "benches/peers/$peer.sh" "$peer_spans"
+    bash "benches/peers/$peer.sh" $((peer_spans / 5)) "${large[@]}"
+  done
+  bash benches/peers/phoenix.sh "$peer_spans" --http
+  ;;
+esac
+case $what in queries | all) KARAT_BENCH_NO_BUILD=1 bash benches/queries.sh "${QUERY_BENCH_SPANS:-1000000}" ;; esac
+case $what in
+history | all)
+  "$bin/examples/history" --data "$work/history"
+  bash tests/services/lake.sh duckdb "$PWD/benches/delta_rs_scan.py" "$work/history/default/spans"
   ;;
 esac

@@ -215,6 +215,7 @@ const RESERVED: &[&str] = &[
     "KARAT_CLUSTER_SECRET",
     "KARAT_CONFIG",
     "KARAT_FAILPOINT",
+    "KARAT_DISK_FAULT",
     "KARAT_URL",
     "KARAT_TOKEN",
     "KARAT_DATA",

@@ -1,8 +1,8 @@
 //! Whether the process lives (`/health`), and whether it can take data and answer now (`/ready`).
 //!
 //! They differ while the object store is waited for or the log of the last run is read again, which may take minutes and is no reason to
-//! restart anything, and while the disk is full, commits hang or memory is used up, when a load balancer should ask elsewhere. Until the store is open, this also stands in for
-//! the dashboard.
+//! restart anything, and while the disk is full, commits hang or memory is used up, when a load balancer should ask elsewhere. Until the store
+//! is open, this also stands in for the dashboard.
 
 use std::sync::{Arc, OnceLock};
 
@@ -57,11 +57,12 @@ impl Readiness {
             return kafka();
         }
         let Some((store, _)) = self.opened.get() else {
-            if self.replay.waits_for_objects() || self.role == Role::Query {
-                return Some(json!({"ready": false, "reason": "waiting for the object store with the tables"}));
-            }
             let (done, all) = self.replay.bytes();
-            return Some(json!({"ready": false, "reason": "reading the log of the last run again", "bytes_read": done, "bytes": all}));
+            return Some(match self.role {
+                _ if self.replay.waits_for_objects() => json!({"ready": false, "reason": "waiting for the object store with the tables"}),
+                Role::Query => json!({"ready": false, "reason": "waiting for the tables"}),
+                _ => json!({"ready": false, "reason": "reading the log of the last run again", "bytes_read": done, "bytes": all}),
+            });
         };
         let trouble = store.trouble().map(|reason| json!({"ready": false, "reason": reason}));
         trouble.or_else(|| (self.role == Role::Ingester).then(kafka).flatten())

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Arize Phoenix (PyPI, current) with its default SQLite store, driven by our load generator over OTLP/gRPC.
+# Arize Phoenix (PyPI, current) with its default SQLite store, driven by our load generator over OTLP/gRPC, or with --http over OTLP/HTTP.
 #   LOADGEN=<path> benches/peers/phoenix.sh SPANS [FLAGS OF THE LOAD GENERATOR...]
 # Queryable means: the row is in the spans table of its database, read from outside while it runs.
 set -euo pipefail
@@ -13,4 +13,5 @@ PHOENIX_WORKING_DIR=$work PHOENIX_HOST=127.0.0.1 PHOENIX_PORT=$http PHOENIX_GRPC
   "$home/venv/bin/phoenix" serve >"$work/log" 2>&1 &
 pid=$!
 until curl -fs --noproxy '*' -o /dev/null "http://127.0.0.1:$http/healthz"; do kill -0 "$pid" || { tail -20 "$work/log" >&2; exit 1; }; sleep 0.5; done
-drive "$1" --endpoint "http://127.0.0.1:$grpc" "${@:2}"
+case " $* " in *" --http "*) endpoint=$http ;; *) endpoint=$grpc ;; esac
+drive "$1" --endpoint "http://127.0.0.1:$endpoint" "${@:2}"

@@ -15,7 +15,7 @@ pub struct CollectorConfig {
     /// Largest body after decompression, in bytes: memory against senders with large batches. At most the store's limit. Default 64 MiB.
     pub body_bytes_max: usize,
     /// Memory that one request may take once it is read, in bytes: a body of many tiny spans takes far more memory than bytes. What all take
-    /// together is bounded by the store's `ingest_bytes_max`. Default 192 MiB.
+    /// together is bounded by the store's `ingest_bytes_max`. Default 160 MiB.
     pub request_memory_bytes_max: usize,
     /// How long a body may take to arrive, in milliseconds: slow networks against senders that hold memory on purpose. Default 30,000.
     pub body_timeout_ms: u64,
@@ -49,7 +49,7 @@ impl Default for CollectorConfig {
     fn default() -> Self {
         Self {
             body_bytes_max: 64 * MIB,
-            request_memory_bytes_max: 192 * MIB,
+            request_memory_bytes_max: 160 * MIB,
             body_timeout_ms: 30_000,
             connections_max: 1024,
             connection_idle_ms: 120_000,

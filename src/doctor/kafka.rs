@@ -36,6 +36,7 @@ fn of_kafka(role: Role, status: &KafkaStatus) -> Vec<Finding> {
         Role::Ingester | Role::All | Role::Query => format!("role ingester: {brokers}; {} partitions are read here", status.partitions.len()),
     };
     let mut findings = vec![Finding { level, what: "kafka", text }];
+    findings.extend(status.warning.iter().map(|warning| Finding { level: Level::Bad, what: "kafka", text: warning.clone() }));
     let refused = status.refused.iter().map(|(signal, reasons)| {
         let reasons: Vec<_> = reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
         Finding { level: Level::Ok, what: "refused", text: format!("{signal}: {}", reasons.join(", ")) }

@@ -1,16 +1,17 @@
 //! `GET /metrics`: karat's own health and the latest value of every monitor, for Prometheus.
 //!
-//! The text is made anew at each scrape, from what the store and Kafka's client count, and from one query a table; a table that cannot be read in time is missing
-//! from it, and `karat_scrape_part_success` says so. Where the server has keys, the bearer token says whose monitors and tables are shown; the
-//! counters of the process are everybody's.
+//! The text is made anew at each scrape, from what the store and Kafka's client count, and from one query a table; a table that cannot be read
+//! in time is missing from it, and `karat_scrape_part_success` says so. Where the server has keys, the bearer token says whose monitors and
+//! tables are shown; the counters of the process are everybody's.
 
+mod kafka;
 mod page;
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use collector::kafka::{KafkaHealth, KafkaStatus, PartitionStatus};
+use collector::kafka::KafkaHealth;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use schema::{Clock, Keys, Micros, Tenant};
@@ -102,7 +103,7 @@ impl Metrics {
             self.of_tables(&mut page, store, tenant).await;
         }
         if let Some(health) = &self.kafka {
-            kafka(&mut page, &health.status());
+            kafka::write(&mut page, &health.status());
         }
         Ok(page.text()?)
     }
@@ -196,26 +197,6 @@ fn tables(page: &mut Page, status: &Status, tenant: &Tenant) {
     page.counter("table_committed_rows", "Rows committed since the start", tables.iter().map(|table| (name(&table.table), table.committed_rows)));
     let commits = tables.iter().filter_map(|table| Some((name(&table.table), seconds(table.last_commit?.0))));
     page.gauge("table_last_commit_timestamp_seconds", "When this process last committed", commits);
-}
-
-fn kafka(page: &mut Page, status: &KafkaStatus) {
-    page.gauge("kafka_reachable", "Whether the brokers answer", status.reachable.map(|reachable| (labels([]), truth(reachable))));
-    let delivered = status.delivered.iter().map(|(signal, n)| (labels([("signal", signal.as_str())]), *n));
-    page.counter("kafka_delivered", "Messages of this gateway that the brokers have", delivered);
-    let refused = status.refused.iter().flat_map(|(signal, reasons)| {
-        reasons.iter().map(|(reason, n)| (labels([("signal", signal.as_str()), ("reason", reason.as_str())]), *n))
-    });
-    page.counter("kafka_refused", "Requests that this gateway turned away, by reason", refused);
-    let of = |partition: &PartitionStatus| {
-        let number = partition.partition.to_string();
-        labels([("topic", partition.topic.as_str()), ("partition", number.as_str())])
-    };
-    let numbers = |pick: fn(&PartitionStatus) -> Option<i64>| {
-        status.partitions.iter().filter_map(move |partition| Some((of(partition), pick(partition)? as f64))).collect::<Vec<_>>()
-    };
-    page.gauge("kafka_lag", "Messages of a partition that are not committed to the tables yet", numbers(|partition| partition.lag));
-    page.gauge("kafka_committed_offset", "Last offset of a partition that is committed with all before it", numbers(|partition| partition.committed_offset));
-    page.gauge("kafka_partition_fault", "1 for a partition that cannot be read", numbers(|partition| partition.fault.as_ref().map(|_| 1)));
 }
 
 fn monitors(page: &mut Page, looks: &[Look]) {

@@ -253,7 +253,9 @@ impl Store {
         let memory = &self.inner.memory;
         match () {
             () if log.is_failing() => Some("the log cannot be written; is the disk full?"),
-            () if self.inner.stuck_for() >= self.inner.config.stuck_commit() => Some("commits hang or fail; can the disk or the object store be written?"),
+            () if self.inner.stuck_for() >= self.inner.config.stuck_commit() => {
+                Some("commits hang or fail; can the disk or the object store be written?")
+            }
             // From here on senders of much are turned away, and a large body does not fit.
             () if memory.used() > memory.limit() / 4 * 3 => Some("the memory of ingest is used up"),
             () => None,
@@ -275,6 +277,11 @@ impl Store {
     /// A body that is handed to [`Store::ingest`] is counted there, and the rows that come of it until they are committed.
     pub fn memory(&self) -> &Arc<Budget> {
         &self.inner.memory
+    }
+
+    /// Tells whether other nodes may write to the tables, too.
+    pub fn has_shared_tables(&self) -> bool {
+        self.inner.tables.root().is_shared()
     }
 
     /// Lists the tenants that have data.

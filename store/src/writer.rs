@@ -92,7 +92,11 @@ async fn flush_or_pause(inner: &Arc<Inner>, state: Arc<TableState>) {
     let flushed = match tokio::time::timeout(inner.config.slow_commit(), &mut flush).await {
         Ok(flushed) => flushed,
         Err(_) => {
-            tracing::warn!(tenant, table, "a commit hangs; rows are taken in as long as there is memory for them. Is the disk or the object store slow?");
+            tracing::warn!(
+                tenant,
+                table,
+                "a commit hangs; rows are taken in as long as there is memory for them. Is the disk or the object store slow?"
+            );
             flush.await
         }
     };

@@ -28,6 +28,7 @@ mod objects;
 mod operations;
 mod outages;
 mod overload;
+mod proxy;
 mod ready;
 mod sdk;
 mod server;

@@ -63,7 +63,7 @@ fn names(page: &str) -> BTreeSet<String> {
 
 /// The names that the source can write: those without a number yet are not on the page.
 fn names_written() -> BTreeSet<String> {
-    let source = include_str!("../../src/metrics/mod.rs");
+    let source = concat!(include_str!("../../src/metrics/mod.rs"), include_str!("../../src/metrics/kafka.rs"));
     let all = |call: &str, end: &str| {
         source.split(call).skip(1).filter_map(|rest| rest.split('"').next()).map(|name| format!("karat_{name}{end}")).collect::<Vec<_>>()
     };
@@ -85,6 +85,11 @@ async fn a_scrape_tells_health_and_every_monitor() {
         "karat_wal_segments{} 1.0",
         "karat_table_rows{",
         "karat_maintenance_failures_total{} 0",
+        "karat_maintenance_compacted_bytes_total{} 0",
+        "karat_table_day_files_max{",
+        "karat_table_log_since_checkpoint{",
+        "karat_table_replaced_files{",
+        "karat_ready{} 1.0",
         "karat_build_info{version=",
         "karat_scrape_part_success{part=\"notifications\"} 1",
         // The file that does not read is seen here too.
@@ -122,6 +127,27 @@ async fn a_tenant_sees_its_own_tables_alone() {
     let (_, other) = scrape(&server, Some(TENANTS[1].0)).await;
     assert!(own.contains("tenant=\"team-a\"") && !other.contains("team-a"), "{other}");
     server.stop();
+}
+
+/// A gateway has no tables, and numbers of its own.
+#[cfg(feature = "kafka")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_tells_what_it_turns_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = karat();
+    command.env("KARAT_ROLE", "gateway").env("KARAT_KAFKA_BROKERS", "127.0.0.1:1").env("KARAT_KAFKA_DELIVERY_TIMEOUT_MS", "300");
+    let gateway = Server::ready(crate::server::spawn(command, dir.path(), None, &[0; 3])).unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("http://{}/v1/traces", gateway.otlp_http);
+    for (body, status) in [(body(1), 503), (b"no protobuf".to_vec(), 400)] {
+        let sent = client.post(&url).header("content-type", "application/x-protobuf").body(body).send().await.unwrap();
+        assert_eq!(sent.status().as_u16(), status);
+    }
+    let refused = |reason: &str| format!("karat_kafka_refused_total{{signal=\"traces\",reason=\"{reason}\"}} 1");
+    let page = scraped_until(&gateway, &refused("malformed")).await;
+    assert!(page.contains(&refused("not_delivered")) && page.contains("karat_build_info"), "{page}");
+    assert!(!page.contains("karat_wal_bytes") && names(&page).is_subset(&names_written()), "{page}");
+    gateway.stop();
 }
 
 fn prometheus(args: &[&str], target: &str) -> Output {

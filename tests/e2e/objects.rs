@@ -216,15 +216,14 @@ async fn two_nodes_compact_one_table() {
         Server::ready(command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap()).expect("a node comes up")
     };
     let (a, b) = (hasty("a"), hasty("b"));
-    tokio::join!(send_all(a.otlp_http.clone(), 0), send_all(b.otlp_http.clone(), 1));
-    let all = 2 * REQUESTS * SPANS;
-    let started = std::time::Instant::now();
-    for node in [&a, &b] {
-        while node.store_status().await["maintenance"]["compactions"].as_u64() == Some(0) {
-            assert!(started.elapsed().as_secs() < 60, "both nodes join files: {}", node.store_status().await["maintenance"]);
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+    let has_joined = async |node: &Server| node.store_status().await["maintenance"]["compactions"].as_u64() > Some(0);
+    let (mut rounds, started) = (0, std::time::Instant::now());
+    while !(has_joined(&a).await && has_joined(&b).await) {
+        assert!(started.elapsed().as_secs() < 120, "both nodes join files");
+        tokio::join!(send_all(a.otlp_http.clone(), 2 * rounds), send_all(b.otlp_http.clone(), 2 * rounds + 1));
+        rounds += 1;
     }
+    let all = 2 * rounds * REQUESTS * SPANS;
     wait_for_rows(&a, all).await;
     wait_for_rows(&b, all).await;
     a.kill();

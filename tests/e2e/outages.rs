@@ -4,12 +4,14 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use prost::Message as _;
+use tonic_types::StatusExt as _;
 
 use crate::faults;
 use crate::objects::{REQUESTS, S3, SPANS, send_all, wait_for_rows};
+use crate::proxy::{Mood, Proxy};
 use crate::ready::free_ports;
 use crate::server::{Server, karat, spawn};
 
@@ -75,8 +77,9 @@ async fn senders_who_want_a_commit_are_told_to_come_back() {
     send_all(node.otlp_http.clone(), 0).await;
     s3.signal("STOP");
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let body = faults::body(1);
-    let send = || client.post(format!("http://{}/v1/traces", node.otlp_http)).header("content-type", "application/x-protobuf").body(body.clone()).send();
+    let body = faults::body(1_000_000);
+    let send =
+        || client.post(format!("http://{}/v1/traces", node.otlp_http)).header("content-type", "application/x-protobuf").body(body.clone()).send();
     for _ in 0..3 {
         let refused = send().await.unwrap();
         assert_eq!(refused.status().as_u16(), 503);
@@ -102,7 +105,10 @@ async fn a_start_waits_for_its_object_store() {
     let ports = free_ports::<3>();
     let mut command = karat();
     command.envs(s3.variables().iter().map(|(name, value)| (name, value))).env("AWS_ENDPOINT_URL", &proxy.url);
-    command.env("KARAT_STORE_ROOT", "s3://lake/tables").env("KARAT_LOG_FILTER", "warn").stderr(std::fs::File::create(dir.path().join("log")).unwrap());
+    command
+        .env("KARAT_STORE_ROOT", "s3://lake/tables")
+        .env("KARAT_LOG_FILTER", "warn")
+        .stderr(std::fs::File::create(dir.path().join("log")).unwrap());
     let mut child = spawn(command, &dir.path().join("data"), None, &ports);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let ask = async |path: &str| {
@@ -143,67 +149,58 @@ fn command_output(command: &mut Command) -> std::process::Output {
     command.stdout(Stdio::null()).stderr(Stdio::piped()).output().unwrap()
 }
 
-/// How a proxy before an object store behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mood {
-    /// Hands everything on.
-    Kind,
-    /// Answers 503 to everything.
-    Busy,
-    /// Hangs up.
-    Away,
-}
+/// Little memory, and commits ten times a second.
+const TIGHT: &str = "[store]\nflush_interval_ms = 100\nflush_bytes = 1000000\ncompact_bytes = 500000\ningest_bytes_max = 168000000\nbody_bytes_max = 4000000\n\
+                     [log]\nfilter = \"error\"\n[stages]\nscore_every_s = 0\ninspect_every_s = 0\n";
 
-/// A proxy before an S3 server, whose mood can be changed; connections that are open then are closed.
-struct Proxy {
-    url: String,
-    mood: watch::Sender<Mood>,
-}
-
-impl Proxy {
-    async fn start(s3: &S3, mood: Mood) -> Proxy {
-        let endpoint = &s3.variables().iter().find(|(name, _)| name == "AWS_ENDPOINT_URL").unwrap().1;
-        let to = endpoint.strip_prefix("http://").unwrap().to_owned();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (mood, seen) = watch::channel(mood);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (to, mut seen) = (to.clone(), seen.clone());
-                tokio::spawn(async move {
-                    let mood = *seen.borrow_and_update();
-                    tokio::select! {
-                        () = handle(stream, mood, &to) => {}
-                        _ = seen.changed() => {}
-                    }
-                });
-            }
-        });
-        Proxy { url, mood }
-    }
-
-    fn set(&self, mood: Mood) {
-        self.mood.send_replace(mood);
-    }
-}
-
-/// Serves one connection; whatever goes wrong with it, its client is to bear.
-async fn handle(mut stream: TcpStream, mood: Mood, to: &str) {
-    match mood {
-        Mood::Kind => {
-            if let Ok(mut server) = TcpStream::connect(to).await {
-                let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
-            }
+/// Memory that is used up because the tables cannot be written is no matter of a second: senders hear 503 or UNAVAILABLE, and wait longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_that_cannot_be_written_are_told_to_senders() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, settings) = (dir.path().join("data"), dir.path().join("karat.toml"));
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(&settings, TIGHT).unwrap();
+    // Where the tenant's tables should be is a file.
+    std::fs::write(data.join("default"), "").unwrap();
+    let server = Server::start(&data, Some(&settings));
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let send = |number: u64| {
+        let url = format!("http://{}/v1/traces", server.otlp_http);
+        client.post(url).header("content-type", "application/x-protobuf").body(faults::body(number)).send()
+    };
+    let (mut n_acked, began) = (0, Instant::now());
+    let asked: u64 = loop {
+        let answer = send(n_acked).await.unwrap();
+        match answer.status().as_u16() {
+            200 => n_acked += 1,
+            503 => break answer.headers()["retry-after"].to_str().unwrap().parse().unwrap(),
+            // For the first moments it may be the load alone.
+            status => assert_eq!(status, 429),
         }
-        Mood::Busy => {
-            let mut bytes = vec![0; 64 * 1024];
-            let _ = stream.read(&mut bytes).await;
-            let _ = stream.write_all(b"HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
-            // What the client still sends is read, so that it hears the answer before the connection ends.
-            let _ = tokio::time::timeout(Duration::from_millis(200), async { while stream.read(&mut bytes).await.is_ok_and(|n| n > 0) {} }).await;
+        assert!(began.elapsed() < Duration::from_secs(60), "{n_acked} acked");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(n_acked > 2 && asked >= 5, "{n_acked} acked, then {asked} s");
+    let request = ExportTraceServiceRequest::decode(faults::body(n_acked).as_slice()).unwrap();
+    let mut grpc = TraceServiceClient::connect(format!("http://{}", server.otlp_grpc)).await.unwrap();
+    let refused = grpc.export(request).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::Unavailable);
+    assert_eq!(refused.get_details_retry_info().unwrap().retry_delay.unwrap().as_secs(), asked);
+    server.wait_until_ready_says("tables that cannot be written are told", |is_ready, _| !is_ready).await;
+    assert_eq!(server.status("/health").await, 200);
+
+    std::fs::remove_file(data.join("default")).unwrap();
+    server.wait_until_ready_says("it passes by itself", |is_ready, _| is_ready).await;
+    for number in n_acked..n_acked + 5 {
+        while !send(number).await.unwrap().status().is_success() {
+            assert!(began.elapsed() < Duration::from_secs(180), "ingest did not recover");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Mood::Away => {}
     }
+    server.kill();
+    let server = Server::start(&data, Some(&settings));
+    assert_eq!(count(&server).await, (n_acked + 5, n_acked + 5));
+    server.stop();
 }
 
 /// A log whose writes, or whose syncs, fail with EIO.
@@ -225,7 +222,11 @@ async fn a_failing_disk_is_told(call: &str) {
     let refused = send(3).await.unwrap();
     assert_eq!(refused.status().as_u16(), 503, "a client may try again after 503, but not after 500");
     assert!(refused.headers().contains_key("retry-after"));
-    server.wait_until_ready_says("a log that cannot be written is told", |is_ready, said| !is_ready && said.to_string().contains("the log cannot be written")).await;
+    server
+        .wait_until_ready_says("a log that cannot be written is told", |is_ready, said| {
+            !is_ready && said.to_string().contains("the log cannot be written")
+        })
+        .await;
     assert_eq!(server.status("/health").await, 200);
     assert_eq!(count(&server).await, (3, 3), "what was acked can be read meanwhile");
     std::fs::remove_file(&fault).unwrap();

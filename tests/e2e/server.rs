@@ -41,19 +41,12 @@ pub fn settings_for_two_tenants(dir: &Path, others: &str) -> PathBuf {
 impl Server {
     /// Starts the server and waits for its ready line; `None` if it ended before.
     pub fn try_start(data: &Path, settings: Option<&Path>) -> Option<Self> {
-        Self::ready(Self::spawn(data, settings, None))
+        Self::ready(spawn(karat(), data, settings, &[0; 3]))
     }
 
     /// Starts the server, which must come up.
     pub fn start(data: &Path, settings: Option<&Path>) -> Self {
         Self::try_start(data, settings).expect("the server did not come up")
-    }
-
-    /// Starts the process without waiting for it. It kills itself at `failpoint`, where one is given.
-    pub fn spawn(data: &Path, settings: Option<&Path>, failpoint: Option<&str>) -> Child {
-        let mut command = karat();
-        command.envs(failpoint.map(|failpoint| ("KARAT_FAILPOINT", failpoint)));
-        spawn(command, data, settings, &[0; 3])
     }
 
     /// Starts the process on ports that are known before it says so: OTLP over gRPC, over HTTP, and the dashboard.

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Apache Kafka, one node (KRaft), from Maven Central; needs a JRE 17 and Maven.
-#   kafka.sh install | start PORT SASL_PORT CONTROLLER_PORT | stop | kill | clean | status   (same ports)
-# PORT takes everybody (PLAINTEXT), SASL_PORT those that prove who they are (SASL_SSL, SCRAM-SHA-512, a CA of its own in DIR/ca.pem).
+#   kafka.sh install | start PORT SASL_PORT CONTROLLER_PORT SSL_PORT | stop | kill | clean | status   (same ports)
+# PORT takes everybody (PLAINTEXT), SSL_PORT everybody over TLS (SSL, a CA of its own in DIR/ca.pem), SASL_PORT those that prove who they are over
+# TLS (SASL_SSL, SCRAM-SHA-512 and SCRAM-SHA-256).
 # Data outlives stop and kill. KAFKA_HEAP=384m.
 NAME=kafka
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 VERSION=4.3.0
-verb=${1:-}; port=${2:-19092}; sasl=${3:-$((port + 1))}; controller=${4:-$((port + 2))}
+verb=${1:-}; port=${2:-19092}; sasl=${3:-$((port + 1))}; controller=${4:-$((port + 2))}; ssl=${5:-$((port + 3))}
 dir=$RUN/$NAME-$port
 user=karat; password=karat-secret
 jvm=(java -Xms96m -Xmx"${KAFKA_HEAP:-384m}" -XX:+UseSerialGC -XX:TieredStopAtLevel=1)
@@ -39,12 +40,15 @@ settings() {
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller
-listeners=PLAINTEXT://127.0.0.1:$port,SASL_SSL://127.0.0.1:$sasl,CONTROLLER://127.0.0.1:$controller
-advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL_SSL://127.0.0.1:$sasl
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$port,SSL://127.0.0.1:$ssl,SASL_SSL://127.0.0.1:$sasl,CONTROLLER://127.0.0.1:$controller
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,SSL://127.0.0.1:$ssl,SASL_SSL://127.0.0.1:$sasl
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
-sasl.enabled.mechanisms=SCRAM-SHA-512
+sasl.enabled.mechanisms=SCRAM-SHA-512,SCRAM-SHA-256
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.ssl.ssl.keystore.type=PEM
+listener.name.ssl.ssl.keystore.location=$dir/server.pem
 listener.name.sasl_ssl.ssl.keystore.type=PEM
 listener.name.sasl_ssl.ssl.keystore.location=$dir/server.pem
 log.dirs=$dir/data
@@ -77,12 +81,13 @@ start)
     jsa=(); [ -f "$HOME_DIR/kafka.jsa" ] && jsa=(-XX:SharedArchiveFile="$HOME_DIR/kafka.jsa")
     [ -f "$dir/data/meta.properties" ] || "${jvm[@]}" "${jsa[@]}" -cp "$HOME_DIR/libs/*" kafka.tools.StorageTool format \
       -t "$(printf '%022d' "$port")" -c "$dir/server.properties" --add-scram "SCRAM-SHA-512=[name=$user,password=$password]" \
+      --add-scram "SCRAM-SHA-256=[name=$user,password=$password]" \
       >"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2; die "cannot format"; }
     : >"$dir/log"
     spawn "$dir" "${jvm[@]}" "${jsa[@]}" -cp "$HOME_DIR/libs/*" kafka.Kafka "$dir/server.properties"
   fi
   ready "$dir" 180 grep -q 'Kafka Server started' "$dir/log"
-  echo "PID=$(alive "$dir") BOOTSTRAP=127.0.0.1:$port SASL_SSL=127.0.0.1:$sasl CA=$dir/ca.pem USERNAME=$user PASSWORD=$password DIR=$dir"
+  echo "PID=$(alive "$dir") BOOTSTRAP=127.0.0.1:$port SASL_SSL=127.0.0.1:$sasl SSL=127.0.0.1:$ssl CA=$dir/ca.pem USERNAME=$user PASSWORD=$password DIR=$dir"
   ;;
 *) common "$verb" "$dir" ;;
 esac

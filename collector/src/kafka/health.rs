@@ -14,6 +14,8 @@ pub struct KafkaStatus {
     pub reachable: Option<bool>,
     /// What the client library complained of last, while brokers do not answer.
     pub fault: Option<String>,
+    /// What looks wrong in how the parts are put together.
+    pub warning: Option<String>,
     /// Messages of a gateway that the brokers have, by signal.
     pub delivered: BTreeMap<String, u64>,
     /// Requests that a gateway turned away, by signal and reason.
@@ -86,6 +88,14 @@ impl KafkaHealth {
         let status = &mut self.0.lock().status;
         status.fault = Some(fault.to_owned());
         status.reachable.replace(false) != Some(false)
+    }
+
+    /// Notes what looks wrong in how the parts are put together, or that nothing does any more. Returns whether that is news.
+    pub fn warns(&self, warning: Option<&str>) -> bool {
+        let known = &mut self.0.lock().status.warning;
+        let is_news = known.as_deref() != warning;
+        *known = warning.map(str::to_owned);
+        is_news
     }
 
     /// Counts a message that the brokers have.

@@ -26,6 +26,11 @@ const POLL: Duration = Duration::from_millis(100);
 const ROOM: Duration = Duration::from_millis(10);
 /// How often the group is told how far the tables are.
 const TELL: Duration = Duration::from_secs(1);
+/// How often is looked who else is in the group, and how long the brokers may take to say it.
+const ROLL_CALL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(1));
+/// What is wrong where ingesters of one group have tables of their own.
+const APART: &str = "this group has more than one ingester, and this one's tables are its own (store.root is empty): each has a part of the rows, and a \
+                     partition that moves is read from its beginning. Give all of them one store.root, or each a kafka.group of its own";
 /// How long a seek may take.
 const SEEK: Duration = Duration::from_secs(5);
 
@@ -48,7 +53,9 @@ pub async fn ingest(
     let Some(prefetched) = prefetched else {
         return Err(KafkaError::Settings("prefetch_bytes_max is more than store.ingest_bytes_max leaves".to_owned()));
     };
-    let ingester = Ingester { config, consumer, reader, clock, stop, waiting: VecDeque::new(), told: BTreeMap::new(), _prefetched: prefetched };
+    let is_alone = !store.has_shared_tables();
+    let (waiting, told) = (VecDeque::new(), BTreeMap::new());
+    let ingester = Ingester { config, consumer, reader, clock, stop, is_alone, waiting, told, _prefetched: prefetched };
     tokio::task::spawn_blocking(move || ingester.run()).await.map_err(|error| KafkaError::Task(error.to_string()))?
 }
 
@@ -77,6 +84,8 @@ struct Ingester {
     reader: Reader,
     clock: Clock,
     stop: CancellationToken,
+    /// The tables are this node's own.
+    is_alone: bool,
     /// Records that the store has no room for, in their order; nothing is fetched until it has.
     waiting: VecDeque<(Stream, Option<StreamRecord>)>,
     /// The offsets that the group was told of.
@@ -91,7 +100,7 @@ impl Ingester {
         }
         let topics = [Signal::Traces, Signal::Logs, Signal::Metrics].map(|signal| self.config.topics.of(signal).to_owned());
         self.consumer.subscribe(&topics.each_ref().map(String::as_str))?;
-        let mut told_at = Instant::now();
+        let (mut told_at, mut called_at) = (Instant::now(), Instant::now());
         while !self.stop.is_cancelled() {
             self.retry_waiting()?;
             self.poll()?;
@@ -99,6 +108,10 @@ impl Ingester {
                 told_at = Instant::now();
                 self.read_again();
                 self.tell(CommitMode::Async);
+            }
+            if self.is_alone && called_at.elapsed() >= ROLL_CALL.0 {
+                called_at = Instant::now();
+                self.call_roll();
             }
         }
         self.readings().commit_held();
@@ -186,6 +199,22 @@ impl Ingester {
                 tracing::warn!(%error, topic = place.0, partition = place.1, "cannot read a partition; it is tried again");
                 self.readings().close_for_now(&place);
             }
+        }
+    }
+
+    /// Looks whether others are in the group, though the tables are this node's own.
+    fn call_roll(&self) {
+        // Who reads nothing may be in no group that the brokers know, and the library cannot list none.
+        if !self.consumer.assignment().is_ok_and(|assignment| assignment.count() > 0) {
+            return;
+        }
+        let Ok(groups) = self.consumer.client().fetch_group_list(Some(&self.config.group), ROLL_CALL.1) else { return };
+        let n_members = groups.groups().iter().find(|group| group.name() == self.config.group).map_or(0, |group| group.members().len());
+        let warning = (n_members > 1).then_some(APART);
+        if self.readings().listener.health.warns(warning)
+            && let Some(warning) = warning
+        {
+            tracing::warn!(group = self.config.group, n_members, "{warning}");
         }
     }
 

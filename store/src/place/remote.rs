@@ -78,11 +78,11 @@ pub(super) async fn check_conditional_put(objects: &Objects, root: &str) -> Resu
 
 #[cfg(test)]
 mod tests {
+    use futures::stream::BoxStream;
     use object_store::memory::InMemory;
     use object_store::{
         CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
     };
-    use futures::stream::BoxStream;
 
     use super::*;
 
@@ -143,6 +143,6 @@ mod tests {
         let store = Arc::new(InMemory::new());
         check(Arc::clone(&store)).await.unwrap();
         let left: Vec<_> = futures::TryStreamExt::try_collect(store.list(None)).await.unwrap();
-        assert_eq!(left, [], "the probes are cleared away");
+        assert!(left.is_empty(), "the probes are cleared away");
     }
 }

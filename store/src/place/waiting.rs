@@ -67,9 +67,8 @@ async fn told<T>(work: impl Future<Output = T>) -> T {
 /// Tells whether a request failed on its way, or because the store cannot do its work at this moment.
 pub(crate) fn is_outage(error: &object_store::Error) -> bool {
     let object_store::Error::Generic { source, .. } = error else { return false };
-    let mut sources = std::iter::successors(Some(source.as_ref() as &dyn std::error::Error), |error| error.source());
-    let on_its_way =
-        |kind| matches!(kind, HttpErrorKind::Connect | HttpErrorKind::Request | HttpErrorKind::Timeout | HttpErrorKind::Interrupted);
+    let mut sources = std::iter::successors(Some(source.as_ref() as &(dyn std::error::Error + 'static)), |error| error.source());
+    let on_its_way = |kind| matches!(kind, HttpErrorKind::Connect | HttpErrorKind::Request | HttpErrorKind::Timeout | HttpErrorKind::Interrupted);
     sources.any(|error| match error.downcast_ref::<HttpError>() {
         Some(error) => on_its_way(error.kind()),
         // The client does not give the number away.

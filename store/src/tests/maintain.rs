@@ -104,6 +104,54 @@ async fn days_beyond_the_retention_go() {
     assert_eq!(count(&open_at(config(dir.path()), &time).await), once([1]));
 }
 
+/// The first rule that fits counts, and a rule of one tenant leaves the others alone.
+#[tokio::test]
+async fn retention_goes_by_tenant() {
+    let dir = tempfile::tempdir().unwrap();
+    let trial = Tenant::new("trial").unwrap();
+    let rule = |tenant: Option<&str>, days| RetentionRule { table: None, tenant: tenant.map(str::to_owned), days };
+    let store = open(StoreConfig { retention: vec![rule(Some("trial"), 2), rule(None, 10)], ..config(dir.path()) }).await;
+    for tenant in [&trial, &Tenant::default()] {
+        store.ingest(tenant, Signal::Traces, "1 0\n2 5\n3 20".into(), NOW, None).await.unwrap();
+    }
+    store.flush().await.unwrap();
+    tidy(&store).await;
+    let names = |tenant: &Tenant| {
+        let mut names: Vec<String> = spans_of(&store, tenant).into_iter().map(|span| span.name).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&trial), ["span 1"]);
+    assert_eq!(names(&Tenant::default()), ["span 1", "span 2"]);
+}
+
+/// Entries of a table's log go once they are old and a checkpoint covers them; what they said stays.
+#[tokio::test]
+async fn old_entries_of_the_log_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let with = |log_retention_hours| StoreConfig { checkpoint_commits: 4, log_retention_hours, ..config(dir.path()) };
+    for (hours, kept) in [(6, 10), (0, 5)] {
+        let tenant = Tenant::new(&format!("kept-{hours}h")).unwrap();
+        let store = open(with(hours)).await;
+        for number in 0..9 {
+            store.ingest(&tenant, Signal::Traces, body_of(number), NOW, None).await.unwrap();
+            store.flush().await.unwrap();
+            tidy(&store).await;
+        }
+        store.close().await.unwrap();
+        let log = dir.path().join(tenant.as_str()).join("spans/_delta_log");
+        let entries = listing(&log).into_keys().filter(|name| name.ends_with(".json")).count();
+        assert!(if hours == 0 { entries <= kept } else { entries == kept }, "{hours} h: {:?}", listing(&log));
+        let store = open(with(hours)).await;
+        assert_eq!(spans_of(&store, &tenant).len(), 9);
+        store.close().await.unwrap();
+    }
+}
+
+fn body_of(number: u64) -> Bytes {
+    format!("{number} 0").into()
+}
+
 #[test]
 fn rules_that_cannot_be_are_refused() {
     for (table, days) in [("spams", 3), ("spans", 0)] {

@@ -10,7 +10,8 @@ mod grpc;
 pub mod request;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use rand::seq::IndexedRandom as _;
@@ -19,7 +20,8 @@ use rand_chacha::ChaCha8Rng;
 
 use self::check::{Expected, by_request};
 use self::clients::{Clients, Fate, Refusals};
-use crate::server::{Server, settings_for_two_tenants};
+use crate::objects::S3;
+use crate::server::{Server, karat, settings_for_two_tenants, spawn};
 
 /// Cycles in the normal tests: enough for [`KILLS_MIN`].
 const CYCLES: u32 = 125;
@@ -89,42 +91,94 @@ fn every_acked_row_is_there_exactly_once_after_every_crash() {
     }
 }
 
+/// A server that is started again and again on what the last one left.
+struct Place {
+    data: PathBuf,
+    settings: PathBuf,
+    /// Settings over those, such as where the tables are.
+    variables: Vec<(String, String)>,
+}
+
+impl Place {
+    fn spawn(&self, failpoint: Option<&str>) -> Child {
+        let mut command = karat();
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.envs(failpoint.map(|failpoint| ("KARAT_FAILPOINT", failpoint)));
+        spawn(command, &self.data, Some(&self.settings), &[0; 3])
+    }
+
+    fn start(&self) -> Server {
+        Server::ready(self.spawn(None)).expect("the server did not come up")
+    }
+
+    /// Has every request answered, and checks what is there.
+    async fn settle(&self, clients: Clients, tally: &mut Tally) -> Expected {
+        let server = self.start();
+        clients.announce(&server);
+        let fates = clients.finish().await;
+        by_request(&server, &fates).await;
+        let expected = Expected::of(&fates);
+        expected.on_server(&server).await;
+        server.kill();
+        tally.n_acked += fates.values().filter(|fate| **fate == Fate::Acked).count();
+        tally.n_refused += fates.values().filter(|fate| **fate == Fate::Refused).count();
+        tally.n_rows += expected.n_rows();
+        expected
+    }
+}
+
 /// Runs cycles on one data directory, and reads every row at the end, in every way there is.
 async fn epoch(n_cycles: u32, random: &mut ChaCha8Rng, tally: &mut Tally) {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let settings = settings_for_two_tenants(dir.path(), HASTY);
+    let place = Place { data: data.clone(), settings: settings_for_two_tenants(dir.path(), HASTY), variables: Vec::new() };
     let clients = Clients::start(Refusals::AreCertain);
     for _ in 0..n_cycles {
-        let death = cycle(&data, &settings, &clients, Death::pick(random), random).await;
+        let death = cycle(&place, &clients, Death::pick(random), random).await;
         *tally.deaths.entry(death).or_default() += 1;
     }
-    let server = Server::start(&data, Some(&settings));
-    clients.announce(&server);
-    let fates = clients.finish().await;
-    by_request(&server, &fates).await;
-    let expected = Expected::of(&fates);
-    expected.on_server(&server).await;
-    server.kill();
+    let expected = place.settle(clients, tally).await;
     expected.at_rest(&data, "at rest after a kill");
-    Server::start(&data, Some(&settings)).stop();
+    place.start().stop();
     expected.at_rest(&data, "at rest after a stop");
     expected.in_duckdb(&data);
-    tally.n_acked += fates.values().filter(|fate| **fate == Fate::Acked).count();
-    tally.n_refused += fates.values().filter(|fate| **fate == Fate::Refused).count();
-    tally.n_rows += expected.n_rows();
+}
+
+/// The same over an object store, where a commit that counts may stay without an answer. In the end the tables alone have every row.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_acked_row_is_there_after_crashes_over_an_object_store() {
+    let Some(s3) = S3::start("versitygw") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let root = ("KARAT_STORE_ROOT".to_owned(), "s3://lake/tables".to_owned());
+    let variables = s3.variables().iter().cloned().chain([root]).collect();
+    let place = Place { data: dir.path().join("data"), settings: settings_for_two_tenants(dir.path(), HASTY), variables };
+    let clients = Clients::start(Refusals::AreCertain);
+    let (mut random, mut tally) = (ChaCha8Rng::seed_from_u64(SEED), Tally::default());
+    let named = ["CommitLinked", "FilesWritten", "Committed", "CommitLinked", "CompactionWritten"].map(Death::At);
+    for death in [Death::AtRandom, Death::WhileStarting].into_iter().chain(named) {
+        let death = cycle(&place, &clients, death, &mut random).await;
+        *tally.deaths.entry(death).or_default() += 1;
+    }
+    let expected = place.settle(clients, &mut tally).await;
+    place.start().stop();
+    let fresh = Place { data: dir.path().join("fresh"), ..place };
+    let server = fresh.start();
+    expected.on_server(&server).await;
+    server.stop();
+    eprintln!("over an object store: {tally:?}");
+    assert!(tally.deaths.contains_key(&Death::At("CommitLinked")), "no server died between a commit and its answer");
 }
 
 /// Commits, compactions and checkpoints at every opportunity, and little memory, so that some requests are refused.
 const HASTY: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second = 200\ncompact_files = 3\ncheckpoint_commits = 5\nwal_segment_bytes = 1000000\nflush_bytes = 1000000\ncompact_bytes = 500000\ningest_bytes_max = 168000000\nbody_bytes_max = 4000000\n";
 
 /// One life of the server; returns how it ended.
-async fn cycle(data: &Path, settings: &Path, clients: &Clients, death: Death, random: &mut ChaCha8Rng) -> Death {
+async fn cycle(place: &Place, clients: &Clients, death: Death, random: &mut ChaCha8Rng) -> Death {
     let failpoint = match death {
         Death::At(point) => Some(format!("{point}:{}", random.random_range(1..6))),
         Death::AtRandom | Death::WhileStarting => None,
     };
-    let mut child = Server::spawn(data, Some(settings), failpoint.as_deref());
+    let mut child = place.spawn(failpoint.as_deref());
     if death == Death::WhileStarting {
         tokio::time::sleep(Duration::from_millis(random.random_range(0..150))).await;
         child.kill().unwrap();

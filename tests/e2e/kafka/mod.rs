@@ -169,15 +169,36 @@ async fn partitions_move_between_ingesters() {
     gateway.stop();
 }
 
+/// Ingesters of one group whose tables are not the same would each have a part of the rows: both say so.
+#[tokio::test(flavor = "multi_thread")]
+async fn ingesters_that_share_no_tables_are_warned() {
+    let Some(broker) = Broker::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings_for_two_tenants(dir.path(), SETTINGS);
+    let node = Node { broker: &broker, settings: &settings, variables: Vec::new() };
+    let a = node.start("ingester", &dir.path().join("a"));
+    wait_until(&a, "the first gets all partitions", |said| said["kafka"]["partitions"].as_array().is_some_and(|all| all.len() == 9)).await;
+    assert!(standing(&a).await["kafka"]["warning"].is_null(), "one is no crowd");
+    let b = node.start("ingester", &dir.path().join("b"));
+    for node in [&a, &b] {
+        let is_warned = |said: &Value| said["kafka"]["warning"].as_str().is_some_and(|warning| warning.contains("store.root"));
+        wait_until(node, "both are warned", is_warned).await;
+    }
+    b.stop();
+    wait_until(&a, "it passes with its cause", |said| said["kafka"]["warning"].is_null()).await;
+    a.stop();
+}
+
 /// Encrypted and authenticated; with the wrong password nothing is lost, and everybody is told.
 #[tokio::test(flavor = "multi_thread")]
 async fn brokers_want_tls_and_a_password() {
     let Some(broker) = Broker::start() else { return };
     let dir = tempfile::tempdir().unwrap();
     let settings = settings_for_two_tenants(dir.path(), SETTINGS);
-    let secure = |password: &str| {
+    let secure = |password: &str, mechanism: &str| {
         let variables = [
             ("KARAT_KAFKA_SECURITY_PROTOCOL", "sasl_ssl"),
+            ("KARAT_KAFKA_SASL_MECHANISM", mechanism),
             ("KARAT_KAFKA_BROKERS", &broker.sasl_ssl),
             ("KARAT_KAFKA_CA_FILE", &broker.ca),
             ("KARAT_KAFKA_USERNAME", &broker.username),
@@ -186,7 +207,7 @@ async fn brokers_want_tls_and_a_password() {
         ];
         Node { broker: &broker, settings: &settings, variables: variables.map(|(name, value)| (name, value.to_owned())).to_vec() }
     };
-    let impostor = secure("wrong").start("gateway", &dir.path().join("unused"));
+    let impostor = secure("wrong", "SCRAM-SHA-512").start("gateway", &dir.path().join("unused"));
     let request = crate::crash::request::Request { number: 6 };
     let send = async |server: &Server| {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -202,7 +223,7 @@ async fn brokers_want_tls_and_a_password() {
     assert!(!doctor.status.success() && told.contains("BAD") && told.contains("role gateway: the brokers do not answer"), "{told}");
     impostor.stop();
 
-    let node = secure(&broker.password);
+    let node = secure(&broker.password, "SCRAM-SHA-512");
     let (gateway, ingester) = (node.start("gateway", &dir.path().join("unused")), node.start("ingester", &dir.path().join("data")));
     assert_eq!(send(&gateway).await.status().as_u16(), 200);
     check(&ingester, &BTreeMap::from([(6, Fate::Acked)])).await;
@@ -212,6 +233,21 @@ async fn brokers_want_tls_and_a_password() {
     let told = String::from_utf8_lossy(&doctor.stdout);
     assert!(doctor.status.success() && told.contains("role ingester: the brokers answer"), "{told}");
     assert!(told.contains("otlp_spans/") && told.contains(", 0 messages behind"), "{told}");
+    let metrics = async |server: &Server| {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        client.get(format!("http://{}/metrics", server.http)).bearer_auth(TENANTS[0].0).send().await.unwrap().text().await.unwrap()
+    };
+    let (of_gateway, of_ingester) = (metrics(&gateway).await, metrics(&ingester).await);
+    assert!(of_gateway.contains("karat_kafka_delivered_total{signal=\"traces\"} 1"), "{of_gateway}");
+    assert!(of_ingester.contains("karat_kafka_lag{topic=\"otlp_spans\",partition=\"0\"} 0"), "{of_ingester}");
     gateway.stop();
     ingester.stop();
+
+    let tls_alone = [("KARAT_KAFKA_SECURITY_PROTOCOL", "ssl"), ("KARAT_KAFKA_BROKERS", &broker.ssl), ("KARAT_KAFKA_CA_FILE", &broker.ca)];
+    let tls_alone = Node { variables: tls_alone.map(|(name, value)| (name, value.to_owned())).to_vec(), ..node.clone() };
+    for node in [secure(&broker.password, "SCRAM-SHA-256"), tls_alone] {
+        let gateway = node.start("gateway", &dir.path().join("unused"));
+        assert_eq!(send(&gateway).await.status().as_u16(), 200, "{:?}", standing(&gateway).await);
+        gateway.stop();
+    }
 }

@@ -10,11 +10,13 @@ pub const SETTINGS: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second 
 
 /// A broker of tests/services/kafka.sh; ended, and its data deleted, when this is dropped.
 pub struct Broker {
-    ports: [String; 3],
+    ports: [String; 4],
     /// Where it takes everybody.
     pub bootstrap: String,
     /// Where it wants TLS and a password.
     pub sasl_ssl: String,
+    /// Where it wants TLS alone.
+    pub ssl: String,
     /// The file with the certificate to trust it by.
     pub ca: String,
     /// Who may come in there.
@@ -30,27 +32,27 @@ impl Broker {
             eprintln!("SKIPPED: needs tests/services/kafka.sh, which needs java and mvn");
             return None;
         }
-        let listeners: Vec<_> = (0..3).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let ports = [0, 1, 2].map(|index| listeners[index].local_addr().unwrap().port().to_string());
+        let listeners: Vec<_> = (0..4).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let ports = [0, 1, 2, 3].map(|index| listeners[index].local_addr().unwrap().port().to_string());
         drop(listeners);
-        let said = service("kafka.sh", &["start", &ports[0], &ports[1], &ports[2]])?;
+        let said = service("kafka.sh", &["start", &ports[0], &ports[1], &ports[2], &ports[3]])?;
         let value = |name: &str| said.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).unwrap().to_owned();
-        let [bootstrap, sasl_ssl, ca] = ["BOOTSTRAP", "SASL_SSL", "CA"].map(value);
-        Some(Broker { bootstrap, sasl_ssl, ca, username: value("USERNAME"), password: value("PASSWORD"), ports })
+        let [bootstrap, sasl_ssl, ssl, ca] = ["BOOTSTRAP", "SASL_SSL", "SSL", "CA"].map(value);
+        Some(Broker { bootstrap, sasl_ssl, ssl, ca, username: value("USERNAME"), password: value("PASSWORD"), ports })
     }
 
     /// Ends the broker, by `stop` or by `kill`, and starts it on what it left.
     pub fn restart(&self, how: &str) {
-        let [port, sasl, controller] = &self.ports;
-        service("kafka.sh", &[how, port, sasl, controller]);
-        service("kafka.sh", &["start", port, sasl, controller]);
+        let [port, sasl, controller, ssl] = &self.ports;
+        service("kafka.sh", &[how, port, sasl, controller, ssl]);
+        service("kafka.sh", &["start", port, sasl, controller, ssl]);
     }
 }
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        let [port, sasl, controller] = &self.ports;
-        service("kafka.sh", &["clean", port, sasl, controller]);
+        let [port, sasl, controller, ssl] = &self.ports;
+        service("kafka.sh", &["clean", port, sasl, controller, ssl]);
     }
 }
 
