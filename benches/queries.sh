@@ -26,4 +26,4 @@ if [ ! -d "$data/default/spans" ]; then
 fi
 echo "{\"cores\": $(nproc), \"load\": \"$(cut -d' ' -f1-3 /proc/loadavg)\", \"bytes\": $(du -sb --exclude=_wal "$data" | cut -f1)}"
 "$bin/examples/queries" --data "$data" --sql benches/queries.sql --answers "$work/answers" >"$work/karat.jsonl"
-"$home/bin/python" benches/peers/duckdb.py "$data/default/spans" benches/queries.sql "$work/karat.jsonl" "$work/answers"
+"$home/bin/python" benches/peers/ask_duckdb.py "$data/default/spans" benches/queries.sql "$work/karat.jsonl" "$work/answers"
