@@ -7,6 +7,7 @@
 mod adwin;
 mod aggregate;
 mod anderson_darling_p_value;
+mod benjamini_yekutieli;
 mod bh;
 pub(crate) mod bounded;
 mod bounded_mean_cs;
@@ -29,6 +30,7 @@ mod fisher_p_value;
 mod function;
 mod g_test_p_value;
 mod hellinger;
+mod holm;
 mod js_distance;
 mod kl;
 mod krippendorff_alpha;
@@ -71,7 +73,7 @@ pub use reference::reference;
 use two_sample::two_sample;
 
 /// Every SQL function of karat's own, in the order of `docs/sql.md`.
-static ALL: [Function; 49] = [
+static ALL: [Function; 51] = [
     drift::FUNCTION,
     exactness::FUNCTION,
     psi::FUNCTION,
@@ -109,6 +111,8 @@ static ALL: [Function; 49] = [
     relative_entropy::FUNCTION,
     bounded_mean_cs::FUNCTION,
     bh::FUNCTION,
+    benjamini_yekutieli::FUNCTION,
+    holm::FUNCTION,
     evidently::PSI,
     evidently::KL,
     evidently::JENSENSHANNON,
