@@ -12,6 +12,7 @@ mod bh;
 pub(crate) mod bounded;
 mod bounded_mean_cs;
 mod cell;
+mod change_points;
 mod chi2_p_value;
 mod cohen_kappa;
 pub(crate) mod concat;
@@ -73,7 +74,7 @@ pub use reference::reference;
 use two_sample::two_sample;
 
 /// Every SQL function of karat's own, in the order of `docs/sql.md`.
-static ALL: [Function; 51] = [
+static ALL: [Function; 52] = [
     drift::FUNCTION,
     exactness::FUNCTION,
     psi::FUNCTION,
@@ -107,6 +108,7 @@ static ALL: [Function; 51] = [
     cusum::FUNCTION,
     page_hinkley::FUNCTION,
     adwin::FUNCTION,
+    change_points::FUNCTION,
     e_detector::FUNCTION,
     relative_entropy::FUNCTION,
     bounded_mean_cs::FUNCTION,
