@@ -15,6 +15,7 @@ pub mod interval;
 pub mod judge;
 pub mod moments;
 pub mod permute;
+pub mod radix;
 pub mod retrieval;
 pub mod safety;
 pub mod seed;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::radix;
+
 /// The numbers of one side in ascending order, and how many nulls there were. NaN is null; infinite values are numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sorted {
@@ -17,7 +19,7 @@ impl Sorted {
         let nulls = n_all - values.len();
         // Adding zero turns -0.0 into 0.0, which is the same number and must not be another category.
         values.iter_mut().for_each(|x| *x += 0.0);
-        values.sort_by(f64::total_cmp);
+        radix::sort(&mut values);
         Self { values, nulls }
     }
 

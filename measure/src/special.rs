@@ -1,6 +1,6 @@
 //! Distribution functions that several measures need, to the last digits.
 
-use statrs::distribution::{ChiSquared, Continuous, ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{Beta, ChiSquared, Continuous, ContinuousCDF, Normal, StudentsT};
 use statrs::function::beta::beta_reg;
 use statrs::function::gamma::{gamma_ur, ln_gamma};
 
@@ -68,6 +68,17 @@ pub(crate) fn t_quantile(p: f64, df: f64) -> f64 {
         t -= step;
     }
     -sign * t
+}
+
+/// Quantile of the beta distribution, by bisection of its distribution function to the last digits of a double.
+pub(crate) fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
+    let Ok(beta) = Beta::new(a, b) else { return f64::NAN };
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..200 {
+        let middle = f64::midpoint(low, high);
+        if beta.cdf(middle) < p { low = middle } else { high = middle }
+    }
+    f64::midpoint(low, high)
 }
 
 /// `P(X <= k)` of a binomial with `n` trials of probability `p`; 0 below, 1 from `n` on.

@@ -1,11 +1,14 @@
 //! Laws that hold for every input: symmetry, bounds, identity.
 
 use measure::Seed;
+use measure::agreement::kendall_tau_b;
 use measure::drift::{drift, hellinger, js_distance, kl, psi, total_variation};
 use measure::homogeneity::{chi2, fisher_p_value, homogeneity};
-use measure::interval::{bonett_price, wilson};
-use measure::shift::{cramer_von_mises, energy_distance, ks_test, mann_whitney, wasserstein};
-use measure::test::{bh, cluster_sign_flip, mcnemar, non_inferiority_p, paired_t};
+use measure::interval::{bonett_price, clopper_pearson, jeffreys, wilson};
+use measure::shift::{
+    anderson_darling, cramer_von_mises, energy_distance, epps_singleton, ks_test, mann_whitney, mann_whitney_less_p_value, wasserstein,
+};
+use measure::test::{bh, by, cluster_sign_flip, holm, mcnemar, mcnemar_chi2, non_inferiority_p, paired_t, wilcoxon};
 use measure::text::{groundedness, levenshtein, levenshtein_similarity, sentences, stem, token_f1};
 use measure::window::{adwin, cusum, e_detector, ewma, mean_cs, robust_z, robust_z_series};
 use proptest::prelude::*;
@@ -48,6 +51,35 @@ proptest! {
         prop_assert!((ab.statistic + ba.statistic - (a.len() * b.len()) as f64).abs() < 1e-9 && (ab.p_value - ba.p_value).abs() < 1e-9);
         prop_assert!((energy_distance(&a, &b).unwrap() - energy_distance(&b, &a).unwrap()).abs() < 1e-9);
         prop_assert_eq!(energy_distance(&a, &a).unwrap(), 0.0);
+    }
+
+    #[test]
+    fn the_other_shifts_are_symmetric(a in numbers(3..60), b in numbers(3..60)) {
+        let (ab, ba) = (anderson_darling(&a, &b).unwrap(), anderson_darling(&b, &a).unwrap());
+        prop_assert!((ab.statistic - ba.statistic).abs() < 1e-9 && (0.001..=0.25).contains(&ab.p_value));
+        let (ab, ba) = (epps_singleton(&a, &b).unwrap(), epps_singleton(&b, &a).unwrap());
+        prop_assert!(ab.p_value.is_nan() || ((ab.p_value - ba.p_value).abs() < 1e-6 && (0.0..=1.0).contains(&ab.p_value)), "{ab:?} {ba:?}");
+        // One side's tail and the other's share the observed value.
+        let (less, greater) = (mann_whitney_less_p_value(&a, &b).unwrap(), mann_whitney_less_p_value(&b, &a).unwrap());
+        prop_assert!((0.0..=1.0).contains(&less) && less + greater >= 1.0 - 1e-9);
+        prop_assert!((mann_whitney(&a, &b).unwrap().p_value - (2.0 * less.min(greater)).min(1.0)).abs() < 1e-9);
+    }
+
+    /// Against counting every pair.
+    #[test]
+    fn kendall_counts_pairs(pairs in prop::collection::vec((-4_i32..4, -4_i32..4), 2..40)) {
+        let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().map(|(x, y)| (f64::from(*x), f64::from(*y))).unzip();
+        let (mut sum, mut untied_x, mut untied_y) = (0, 0, 0);
+        for (i, (x, y)) in pairs.iter().enumerate() {
+            for (other_x, other_y) in &pairs[..i] {
+                sum += (x - other_x).signum() * (y - other_y).signum();
+                untied_x += (x - other_x).abs().signum();
+                untied_y += (y - other_y).abs().signum();
+            }
+        }
+        let found = kendall_tau_b(&x, &y).unwrap();
+        let expected = f64::from(sum) / (f64::from(untied_x) * f64::from(untied_y)).sqrt();
+        prop_assert!((found - expected).abs() < 1e-12 || (found.is_nan() && expected.is_nan()), "{found} {expected}");
     }
 
     /// Whatever the values, with nulls and infinite ones: a drift has a p-value and an effect, and the same twice has neither.
@@ -98,6 +130,8 @@ proptest! {
         let found = wilson(k, n, 0.95).unwrap();
         prop_assert!(found.low <= k as f64 / n as f64 + 1e-12 && k as f64 / n as f64 <= found.high + 1e-12);
         prop_assert!(found.low >= 0.0 && found.high <= 1.0);
+        let (inner, outer) = (jeffreys(k, n, 0.95).unwrap(), clopper_pearson(k, n, 0.95).unwrap());
+        prop_assert!(outer.low <= inner.low + 1e-9 && inner.high <= outer.high + 1e-9, "{inner:?} {outer:?}");
         let lost = ((n - k) as f64 * lost).floor();
         let paired = bonett_price(n as f64, k as f64, lost, 0.95).unwrap();
         prop_assert!(-1.0 <= paired.low && paired.low < paired.high && paired.high <= 1.0);
@@ -111,11 +145,16 @@ proptest! {
         prop_assert!(fall > 0.0 && fall <= 1.0 && fall + rise >= 1.0 - 1e-9);
         let t = paired_t(&d).unwrap();
         prop_assert!((0.0..=1.0).contains(&t.p_fall) && (0.0..=1.0).contains(&t.p_two_sided));
+        let (ranks, turned) = (wilcoxon(&d).unwrap(), wilcoxon(&mirrored).unwrap());
+        prop_assert!(ranks.p_value > 0.0 && ranks.p_value <= 1.0 && ranks == turned, "{ranks:?}");
     }
 
     #[test]
     fn bh_keeps_the_order_and_never_helps(p in prop::collection::vec(0.0..=1.0_f64, 1..30)) {
         let adjusted = bh(&p);
+        // Each correction guards against more than the one before it.
+        prop_assert!(by(&p).iter().zip(&adjusted).all(|(by, bh)| by >= bh && *by <= 1.0));
+        prop_assert!(holm(&p).iter().zip(&adjusted).all(|(holm, bh)| *holm >= bh - 1e-12 && *holm <= 1.0));
         for (i, a) in p.iter().enumerate() {
             prop_assert!(adjusted[i] >= *a - 1e-15 && adjusted[i] <= 1.0);
             for (j, b) in p.iter().enumerate() {
@@ -127,6 +166,7 @@ proptest! {
     #[test]
     fn mcnemar_is_symmetric(gained in 0_u64..60, lost in 0_u64..60) {
         prop_assert!((mcnemar(gained, lost).p_two_sided - mcnemar(lost, gained).p_two_sided).abs() < 1e-12);
+        prop_assert!((0.0..=1.0).contains(&mcnemar_chi2(gained, lost)));
         prop_assert!(mcnemar(gained, lost).p_mid <= mcnemar(gained, lost).p_two_sided);
     }
 

@@ -3,13 +3,14 @@
 //! Known flaws that are kept: numeric bins are Sturges' over both sides together, whatever is asked for, once the reference has more than 20
 //! distinct values; an empty bin is filled with 1e-4, so that PSI and KL jump with rare categories; χ² takes the reference for the truth and
 //! rejects in 22 to 81 % of the cases where nothing changed; one unseen category gives p 0; Hellinger's bins hang on the number of distinct
-//! values. Nulls are left out, as Evidently does before it calls these.
+//! values; Mann-Whitney is one-sided, so that a fall never shows; the G-test does not scale the counts that it expects, and has none where the sides
+//! differ in size. Nulls are left out, as Evidently does before it calls these.
 
 use crate::error::Error;
 use crate::moments::Moments;
 use crate::shift::{merged, two_sides};
 use crate::sorted::{Sample, Sorted};
-use crate::special::chi_square_survival;
+use crate::special::{chi_square_survival, normal_survival};
 
 /// Distinct values of the reference up to which numbers are categories.
 const CATEGORIES_MAX: usize = 20;
@@ -37,8 +38,7 @@ pub fn pairs(reference: &Sorted, current: &Sorted) -> Vec<(u64, u64)> {
 
 /// Shares of categories, out of how often each occurs in the reference and in the current side. Errors if a side is empty.
 pub fn shares_of_categories(pairs: &[(u64, u64)]) -> Result<Shares, Error> {
-    let (n, m) = pairs.iter().fold((0, 0), |(n, m), (r, c)| (n + r, m + c));
-    crate::error::at_least("evidently", "values a side", 1, usize::from(n.min(m) > 0))?;
+    let (n, m) = totals(pairs)?;
     Ok(pairs.iter().map(|(r, c)| (*r as f64 / n as f64, *c as f64 / m as f64)).collect())
 }
 
@@ -86,11 +86,50 @@ pub fn wasserstein<A: Sample + ?Sized, B: Sample + ?Sized>(reference: &A, curren
 
 /// Evidently's χ² p-value: of the current counts against those of the reference, taken for the truth. Errors if a side is empty.
 pub fn chisquare(pairs: &[(u64, u64)]) -> Result<f64, Error> {
-    let (n, m) = pairs.iter().fold((0, 0), |(n, m), (r, c)| (n + r, m + c));
-    crate::error::at_least("evidently", "values a side", 1, usize::from(n.min(m) > 0))?;
+    let (n, m) = totals(pairs)?;
     let scale = m as f64 / n as f64;
     let statistic: f64 = pairs.iter().map(|(r, c)| (*c as f64 - *r as f64 * scale).powi(2) / (*r as f64 * scale)).sum();
     Ok(chi_square_survival(statistic, pairs.len() as f64 - 1.0))
+}
+
+/// Evidently's Mann-Whitney p-value: scipy's, one-sided, that the reference is not the smaller one. Errors if a side is empty.
+pub fn mann_whitney<A: Sample + ?Sized, B: Sample + ?Sized>(reference: &A, current: &B) -> Result<f64, Error> {
+    crate::shift::mann_whitney_less_p_value(reference, current)
+}
+
+/// Evidently's G p-value: of the current counts against those of the reference as they are. NaN for a single category, 0 with an unseen one.
+///
+/// Errors if a side is empty, or where the sides differ in size: scipy refuses them there.
+pub fn g_test(pairs: &[(u64, u64)]) -> Result<f64, Error> {
+    let (n, m) = totals(pairs)?;
+    if n != m {
+        let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        return Err(Error::Lengths { measure: "evidently_g_test", left: size(n), right: size(m) });
+    }
+    let term =
+        |(expected, observed): &(u64, u64)| if *observed > 0 { 2.0 * *observed as f64 * (*observed as f64 / *expected as f64).ln() } else { 0.0 };
+    let statistic: f64 = pairs.iter().map(term).sum();
+    Ok(if pairs.len() < 2 { f64::NAN } else { chi_square_survival(statistic, pairs.len() as f64 - 1.0) })
+}
+
+/// Evidently's z-test: p that both sides have the same share of values other than the first one in order. Errors if a side is empty.
+pub fn z_test(pairs: &[(u64, u64)]) -> Result<f64, Error> {
+    let (n, m) = totals(pairs)?;
+    if pairs.len() < 2 {
+        return Ok(1.0);
+    }
+    let (n, m) = (n as f64, m as f64);
+    let (r, c) = (1.0 - pairs[0].0 as f64 / n, 1.0 - pairs[0].1 as f64 / m);
+    let both = (r * n + c * m) / (n + m);
+    let z = (r - c) / (both * (1.0 - both) * (1.0 / n + 1.0 / m)).sqrt();
+    Ok(2.0 * normal_survival(z.abs()))
+}
+
+/// How many values either side has. Errors if one is empty.
+fn totals(pairs: &[(u64, u64)]) -> Result<(u64, u64), Error> {
+    let (n, m) = pairs.iter().fold((0, 0), |(n, m), (r, c)| (n + r, m + c));
+    crate::error::at_least("evidently", "values a side", 1, usize::from(n.min(m) > 0))?;
+    Ok((n, m))
 }
 
 /// numpy's `histogram_bin_edges(bins="sturges")`.

@@ -14,5 +14,5 @@ pub use hellinger::{hellinger, hellinger_counts, hellinger_null_mean};
 pub use js_distance::{js_distance, js_distance_categories, js_distance_counts, js_distance_null_mean};
 pub use kl::{kl, kl_counts, kl_null_mean};
 pub use pick::{Drift, drift, drift_categories, drift_categories_clustered, drift_clustered, drift_vectors};
-pub use psi::{psi, psi_categories, psi_counts, psi_null_mean};
+pub use psi::{psi, psi_categories, psi_counts, psi_null_mean, psi_null_quantile};
 pub use total_variation::{total_variation, total_variation_counts};

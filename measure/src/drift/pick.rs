@@ -6,8 +6,9 @@ use crate::error::Error;
 use crate::homogeneity::{chi2, homogeneity};
 use crate::moments::Moments;
 use crate::permute::{Pooled, Rows, Statistic};
+use crate::shift::ks_test;
 use crate::shift::mmd::{Unit, mmd};
-use crate::shift::{ks_test, wasserstein, wasserstein_null_mean};
+use crate::shift::wasserstein::distance_and_null_mean;
 use crate::sorted::{Sample, Sorted};
 
 /// Whether and by how much a column drifted.
@@ -35,12 +36,11 @@ pub fn drift<A: Sample + ?Sized, B: Sample + ?Sized>(reference: &A, current: &B)
         return Ok(drift_categories(&bin_numbers(&*reference, &*current)?));
     }
     let test = ks_test(&*reference, &*current)?;
-    let (reference, current) = (finite_part(&reference), finite_part(&current));
-    let effect = match wasserstein(&reference, &current) {
-        Ok(distance) => (distance - wasserstein_null_mean(&reference, &current)?) / Moments::of(reference.values()).sd(),
-        // A side without a finite value is as far away as can be.
-        Err(_) => f64::INFINITY,
-    };
+    let (reference, current) = (finite(reference.values()), finite(current.values()));
+    // A side without a finite value is as far away as can be.
+    let is_far = reference.is_empty() || current.is_empty();
+    let (distance, by_chance) = if is_far { (f64::INFINITY, 0.0) } else { distance_and_null_mean(reference, current) };
+    let effect = (distance - by_chance) / Moments::of(reference).sd();
     let name = if test.exact { "ks_exact" } else { "ks" };
     Ok(Drift { test: name, statistic: test.statistic, effect: effect.max(0.0), p_value: test.p_value })
 }
@@ -67,7 +67,7 @@ pub fn drift_clustered(reference: Rows<'_>, current: Rows<'_>) -> Result<Drift, 
     let pooled = Pooled::of_numbers(reference, current)?;
     let found = pooled.permuted(Statistic::Ks, Some(Statistic::Wasserstein));
     let sd = Moments::of(finite(a.values())).sd();
-    let effect = wasserstein(&finite_part(a), &finite_part(b)).map_or(f64::INFINITY, |distance| (distance - found.effect_mean) / sd);
+    let effect = finite_distance(a, b).map_or(f64::INFINITY, |distance| (distance - found.effect_mean) / sd);
     Ok(Drift { test: "ks_clusters", statistic: ks_test(a, b)?.statistic, effect: effect.max(0.0), p_value: found.p_value })
 }
 
@@ -84,8 +84,10 @@ pub fn drift_vectors(reference: &[Unit], current: &[Unit]) -> Result<Drift, Erro
     Ok(Drift { test: "mmd", statistic: found.statistic, effect: found.effect, p_value: found.p_value })
 }
 
-fn finite_part(side: &Sorted) -> Sorted {
-    Sorted::new(finite(side.values()).to_vec())
+/// The Wasserstein distance of the finite values; none where a side has no such value.
+fn finite_distance(a: &Sorted, b: &Sorted) -> Option<f64> {
+    let (a, b) = (finite(a.values()), finite(b.values()));
+    (!a.is_empty() && !b.is_empty()).then(|| distance_and_null_mean(a, b).0)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::drift::bins::{Counts, bin_categories, bin_numbers};
 use crate::error::Error;
 use crate::sorted::Sample;
+use crate::special::chi_square_quantile;
 
 /// Population stability index of a numeric column.
 ///
@@ -28,4 +29,14 @@ pub fn psi_counts(counts: &Counts) -> f64 {
 /// Source: Yurdakul and Naranjo, "Statistical properties of the population stability index" (2020).
 pub fn psi_null_mean(n_bins: usize, n: usize, m: usize) -> f64 {
     (n_bins as f64 - 1.0) * (1.0 / n as f64 + 1.0 / m as f64)
+}
+
+/// The value that PSI exceeds with probability `1 − level` when nothing changed: `χ²⁻¹(level; B − 1) · (1/n + 1/m)`.
+///
+/// NaN below two bins or with a level outside of 0 to 1. Source: Yurdakul and Naranjo (2020).
+pub fn psi_null_quantile(n_bins: usize, n: usize, m: usize, level: f64) -> f64 {
+    if n_bins < 2 || !(0.0..=1.0).contains(&level) {
+        return f64::NAN;
+    }
+    chi_square_quantile(level, n_bins as f64 - 1.0) * (1.0 / n as f64 + 1.0 / m as f64)
 }

@@ -1,9 +1,8 @@
 //! Clopper and Pearson's interval for one rate.
 
-use statrs::distribution::{Beta, ContinuousCDF};
-
 use crate::error::{Error, at_least, open_unit};
 use crate::interval::Interval;
+use crate::special::beta_quantile;
 
 /// The exact two-sided interval for `successes` of `n` at `level`: never covers less than it says.
 ///
@@ -17,18 +16,7 @@ pub fn clopper_pearson(successes: u64, n: u64, level: f64) -> Result<Interval, E
     }
     let tail = (1.0 - level) / 2.0;
     let (k, n) = (successes as f64, n as f64);
-    let quantile = |a: f64, b: f64, p: f64| Beta::new(a, b).map(|beta| bisected(&beta, p)).unwrap_or(f64::NAN);
-    let low = if successes == 0 { 0.0 } else { quantile(k, n - k + 1.0, tail) };
-    let high = if k == n { 1.0 } else { quantile(k + 1.0, n - k, 1.0 - tail) };
+    let low = if successes == 0 { 0.0 } else { beta_quantile(k, n - k + 1.0, tail) };
+    let high = if k == n { 1.0 } else { beta_quantile(k + 1.0, n - k, 1.0 - tail) };
     Ok(Interval { low, high })
-}
-
-/// The quantile by bisection of the distribution function, to the last digits of a double.
-fn bisected(beta: &Beta, p: f64) -> f64 {
-    let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..200 {
-        let middle = f64::midpoint(low, high);
-        if beta.cdf(middle) < p { low = middle } else { high = middle }
-    }
-    f64::midpoint(low, high)
 }

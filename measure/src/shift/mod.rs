@@ -1,7 +1,9 @@
 //! Measures of how far one sample lies from another, and tests that they do not.
 
+pub mod anderson_darling;
 pub mod cramer_von_mises;
 pub mod energy_distance;
+pub mod epps_singleton;
 pub mod ks;
 pub mod mann_whitney;
 pub mod mean_shift;
@@ -13,10 +15,12 @@ mod kolmogorov;
 
 use std::borrow::Cow;
 
+pub use anderson_darling::{AndersonDarling, anderson_darling, anderson_darling_p_value};
 pub use cramer_von_mises::{CramerVonMises, cramer_von_mises, cramer_von_mises_p_value};
 pub use energy_distance::energy_distance;
+pub use epps_singleton::{EppsSingleton, epps_singleton, epps_singleton_p_value};
 pub use ks::{KsTest, ks_p_value, ks_statistic, ks_test};
-pub use mann_whitney::{MannWhitney, mann_whitney, mann_whitney_p_value};
+pub use mann_whitney::{MannWhitney, mann_whitney, mann_whitney_less_p_value, mann_whitney_p_value};
 pub use mean_shift::{MeanShift, mean_shift_ci};
 pub use mmd::{MmdTest, RandomFeatures, mmd};
 pub use wasserstein::{wasserstein, wasserstein_null_mean};

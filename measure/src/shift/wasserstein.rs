@@ -21,17 +21,23 @@ pub fn wasserstein<A: Sample + ?Sized, B: Sample + ?Sized>(a: &A, b: &B) -> Resu
 /// side has no value. Source: the limit of the empirical process (del Barrio, Giné and Matrán, 1999).
 pub fn wasserstein_null_mean<A: Sample + ?Sized, B: Sample + ?Sized>(a: &A, b: &B) -> Result<f64, Error> {
     let (a, b) = two_sides("wasserstein", a, b)?;
-    let (n, m) = (a.values().len() as f64, b.values().len() as f64);
-    let (mut area, mut seen, mut before) = (0.0, 0.0, f64::NAN);
-    merged(a.values(), b.values(), |x, n_a, n_b| {
-        let share: f64 = seen / (n + m);
-        if share > 0.0 {
-            area += (share * (1.0 - share)).sqrt() * (x - before);
+    Ok(distance_and_null_mean(a.values(), b.values()).1)
+}
+
+/// [`wasserstein`] and [`wasserstein_null_mean`] of ascending numbers, none of them infinite, in one walk over both.
+pub(crate) fn distance_and_null_mean(a: &[f64], b: &[f64]) -> (f64, f64) {
+    let (n, m) = (a.len() as f64, b.len() as f64);
+    let (mut area, mut chance, mut before) = (0.0, 0.0, f64::NAN);
+    let (mut i, mut j) = (0, 0);
+    merged(a, b, |x, n_a, n_b| {
+        if i + j > 0 {
+            let (width, share) = (x - before, (i + j) as f64 / (n + m));
+            area += (i as f64 / n - j as f64 / m).abs() * width;
+            chance += (share * (1.0 - share)).sqrt() * width;
         }
-        seen += (n_a + n_b) as f64;
-        before = x;
+        (i, j, before) = (i + n_a, j + n_b, x);
     });
-    Ok(std::f64::consts::FRAC_2_PI.sqrt() * (1.0 / n + 1.0 / m).sqrt() * area)
+    (area, std::f64::consts::FRAC_2_PI.sqrt() * (1.0 / n + 1.0 / m).sqrt() * chance)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! McNemar's exact test.
+//! McNemar's test, exact and asymptotic.
 
-use crate::special::{binomial_cdf, binomial_pmf};
+use crate::special::{binomial_cdf, binomial_pmf, chi_square_survival};
 
 /// The p-values of McNemar's exact test.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,4 +29,13 @@ pub fn mcnemar(gained: u64, lost: u64) -> Mcnemar {
     let p_mid = 2.0 * tail - binomial_pmf(fewer, n, 0.5);
     // As many losses or more is as many gains or fewer.
     Mcnemar { p_two_sided, p_mid: p_mid.min(1.0), p_fall: at_most(gained).min(1.0) }
+}
+
+/// The asymptotic p-value of McNemar's test with Edwards' correction for continuity, as most statistics packages print it.
+///
+/// `χ² = max(0, |gained − lost| − 1)² / (gained + lost)` with one degree of freedom; p is 1 without a discordant pair. To compare reports:
+/// [`mcnemar`] is exact and takes no longer. Source: Edwards (1948); equal to statsmodels' `mcnemar(exact=False, correction=True)`.
+pub fn mcnemar_chi2(gained: u64, lost: u64) -> f64 {
+    let beyond = gained.abs_diff(lost).saturating_sub(1) as f64;
+    if gained + lost == 0 { 1.0 } else { chi_square_survival(beyond * beyond / (gained + lost) as f64, 1.0) }
 }

@@ -1,6 +1,7 @@
 //! Measures of a value against the ones before it.
 
 pub mod adwin;
+pub mod change_points;
 pub mod cusum;
 pub mod e_detector;
 pub mod empirical_bernstein;
@@ -12,6 +13,7 @@ pub mod robust_z;
 pub mod seasonal_z;
 
 pub use adwin::{Adwin, adwin};
+pub use change_points::change_points;
 pub use cusum::cusum;
 pub use e_detector::e_detector;
 pub use empirical_bernstein::empirical_bernstein_cs;

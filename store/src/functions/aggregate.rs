@@ -12,6 +12,8 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 
+use super::sliding::Sliding;
+
 /// What one aggregate does; [`aggregate`] makes a SQL function of it.
 pub(super) trait Kind: Debug + Send + Sync + 'static {
     /// Returns the types to which the arguments of a call are cast, or says what is wrong with them.
@@ -26,13 +28,13 @@ pub(super) trait Kind: Debug + Send + Sync + 'static {
 
 /// Makes the SQL function `name` of what it does.
 pub(super) fn aggregate<K: Kind>(name: &'static str, kind: K) -> AggregateUDF {
-    AggregateUDF::from(Aggregate { name, kind, signature: Signature::user_defined(Volatility::Immutable) })
+    AggregateUDF::from(Aggregate { name, kind: Arc::new(kind), signature: Signature::user_defined(Volatility::Immutable) })
 }
 
 #[derive(Debug)]
 struct Aggregate<K> {
     name: &'static str,
-    kind: K,
+    kind: Arc<K>,
     signature: Signature,
 }
 
@@ -79,10 +81,22 @@ impl<K: Kind> AggregateUDFImpl for Aggregate<K> {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        self.refuse_distinct(&args)?;
+        Ok(self.kind.accumulator(&types(args.expr_fields)))
+    }
+
+    fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        self.refuse_distinct(&args)?;
+        Ok(Box::new(Sliding::new(Arc::clone(&self.kind), types(args.expr_fields))))
+    }
+}
+
+impl<K> Aggregate<K> {
+    fn refuse_distinct(&self, args: &AccumulatorArgs) -> Result<()> {
         if args.is_distinct {
             return exec_err!("{} counts how often values occur, so distinct makes no sense", self.name);
         }
-        Ok(self.kind.accumulator(&types(args.expr_fields)))
+        Ok(())
     }
 }
 

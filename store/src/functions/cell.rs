@@ -16,6 +16,8 @@ pub(super) enum Cell {
     Count(u64),
     /// A text, or nothing.
     Text(Option<String>),
+    /// No value.
+    Null,
     /// Yes or no.
     Flag(bool),
     /// Several values, in the order of the record's fields.
@@ -41,6 +43,7 @@ fn of_cell(cell: Cell, kind: &DataType) -> Result<ScalarValue> {
         Cell::Number(number) => ScalarValue::Float64((!number.is_nan()).then_some(number)),
         Cell::Count(count) => ScalarValue::Int64(i64::try_from(count).ok()),
         Cell::Text(text) => ScalarValue::Utf8View(text),
+        Cell::Null => ScalarValue::try_from(kind)?,
         Cell::Flag(flag) => ScalarValue::Boolean(Some(flag)),
         Cell::Record(cells) => {
             let DataType::Struct(fields) = kind else { return ScalarValue::try_from(kind) };

@@ -2,6 +2,7 @@
 
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::AggregateUDF;
+use measure::drift::bins::is_discrete;
 use measure::drift::{Drift, drift, drift_categories, drift_categories_clustered, drift_clustered, drift_vectors};
 use measure::{Error, Moments, Sorted};
 
@@ -13,7 +14,7 @@ use super::{Function, Section};
 
 pub(super) const FUNCTION: Function = Function {
     name: "drift",
-    syntax: "drift(value, is_current [, cluster]) -> struct(test, statistic, effect, p_value, n, exact, baseline, current)",
+    syntax: "drift(value, is_current [, cluster]) -> struct(test, statistic, effect, p_value, n, n_unseen, exact, baseline, current)",
     section: Section::Drift,
     doc: "Whether and by how much a column drifted, by what fits it. Text, booleans and at most 10 distinct numbers in the reference: effect is the \
           Jensen-Shannon distance, p that of the homogeneity chi-square, by 9,999 drawn tables where an expected count is below 5, Fisher's for two \
@@ -21,14 +22,15 @@ pub(super) const FUNCTION: Function = Function {
           Smirnov. Lists of numbers (embeddings): effect and p are those of the maximum mean discrepancy by 256 random Fourier features of \
           direction and log length, p by permutation. From each effect what chance alone gives is taken off; 0.1 is a floor that suits \
           most columns. With a cluster (a session, a user) p and what chance gives come from dealing whole clusters out between the sides \
-          9,999 times, fewer above 40,000 rows and never below 999. n counts the rows of both sides; baseline and current are \
-          struct(n, nulls, n_distinct, mean, sd, median, top), top the most frequent category.",
+          9,999 times, fewer above 40,000 rows and never below 999. n counts the rows of both sides; n_unseen the current rows in categories that \
+          the reference does not have, which are pooled for effect and p (null where values are no categories); baseline and current are \
+          struct(n, nulls, n_distinct, mean, sd, median, top) of what is compared, top the most frequent category.",
     defaults: DEFAULTS_TEST,
     nulls: "Null is a category; among many numbers it is left out and counted in the summaries. Infinite numbers count for p, not for \
             the effect. Lists with a null or infinite number are left out. Null where a side has no values.",
-    error: "Exact up to 1,000,000 rows a side; above, numbers are a uniform sample of that size, clustered rows a sample of whole clusters, and the \
-            field exact is false; above 1,024 rows or clusters a side lists are dealt out in 512 buckets (exact is false). Above 100,000 \
-            categories it is an error.",
+    error: "Exact up to 1,000,000 rows a side; above, rounded values or a sample of whole clusters stand for all (see Exactness), and the field exact is \
+            false; above 1,024 rows or clusters a side lists are dealt out in 512 buckets (exact is false). Above 100,000 categories it is an \
+            error.",
     make: Make::Aggregate(make),
 };
 
@@ -48,6 +50,7 @@ fn make() -> AggregateUDF {
         ("effect", DataType::Float64),
         ("p_value", DataType::Float64),
         ("n", DataType::Int64),
+        ("n_unseen", DataType::Int64),
         ("exact", DataType::Boolean),
         ("baseline", summary.clone()),
         ("current", summary),
@@ -63,7 +66,8 @@ fn compute(sides: &Sides) -> Result<Cell, Error> {
         Cell::Number(found.statistic),
         Cell::Number(found.effect),
         Cell::Number(found.p_value),
-        Cell::Count(baseline.n + current.n),
+        Cell::Count(sides.n),
+        n_unseen(&sides.column).map_or(Cell::Null, Cell::Count),
         Cell::Flag(sides.exact),
         baseline.cell(),
         current.cell(),
@@ -80,6 +84,18 @@ fn found(sides: &Sides) -> Result<Drift, Error> {
             let (reference, current) = sides.numbers()?;
             drift(reference, current)
         }
+    }
+}
+
+/// Current rows in categories that the reference does not have; none where values are no categories.
+fn n_unseen(column: &Column) -> Option<u64> {
+    match column {
+        Column::Categories { named, .. } => Some(named.iter().filter(|(_, [reference, _])| *reference == 0).map(|(_, [_, current])| current).sum()),
+        Column::Numbers(sides) if is_discrete(&sides[0]) => {
+            let is_unseen = |x: &f64| sides[0].runs().all(|(known, _)| known != *x);
+            Some(sides[1].runs().filter(|(x, _)| is_unseen(x)).map(|(_, count)| count as u64).sum())
+        }
+        _ => None,
     }
 }
 

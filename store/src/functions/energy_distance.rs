@@ -6,7 +6,7 @@ use measure::shift::energy_distance;
 use super::cell::Cell;
 use super::function::Make;
 use super::two_sample::{Accepts, Sides};
-use super::words::{DEFAULTS_EFFECT, NULLS_RANKED};
+use super::words::{DEFAULTS_EFFECT, ERROR_DISTANCE, NULLS_RANKED};
 use super::{Function, Section};
 
 pub(super) const FUNCTION: Function = Function {
@@ -16,7 +16,7 @@ pub(super) const FUNCTION: Function = Function {
     doc: "Energy distance of the current rows from the others, scipy's: sqrt(2 * integral of (F - G)^2), in the root of the unit of the values.",
     defaults: DEFAULTS_EFFECT,
     nulls: NULLS_RANKED,
-    error: "Exact up to 1,000,000 values a side; above, a uniform sample of that size stands for it.",
+    error: ERROR_DISTANCE,
     make: Make::TwoSample(Accepts::Numbers, compute),
 };
 

@@ -64,6 +64,33 @@ pub(super) const CHISQUARE: Function = Function {
     ..PARITY
 };
 
+pub(super) const MANN_WHITNEY: Function = Function {
+    name: "evidently_mann_whitney",
+    syntax: "evidently_mann_whitney(value, is_current) -> double",
+    doc: "What Evidently 0.7.23 prints as Mann-Whitney p-value: one-sided, so that it never sees current values that are the smaller ones. To compare reports, \
+          not to decide by: mann_whitney_p_value is ours.",
+    make: Make::Aggregate(|| make("evidently_mann_whitney", Accepts::Numbers, mann_whitney)),
+    ..PARITY
+};
+
+pub(super) const G_TEST: Function = Function {
+    name: "evidently_g_test",
+    syntax: "evidently_g_test(value, is_current) -> double",
+    doc: "What Evidently 0.7.23 prints as G-test p-value: it takes the reference's counts, unscaled, for the truth; an error where the sides differ in size, 0 with \
+          an unseen category, null with a single one. To compare reports, not to decide by: g_test_p_value is ours.",
+    make: Make::Aggregate(|| make("evidently_g_test", Accepts::Columns, |sides| evidently::g_test(&pairs(sides)?).map(Cell::Number))),
+    ..PARITY
+};
+
+pub(super) const Z_TEST: Function = Function {
+    name: "evidently_z_test",
+    syntax: "evidently_z_test(value, is_current) -> double",
+    doc: "What Evidently 0.7.23 prints as z-test p-value: of the share of values other than the first one in order. To compare reports, not to decide by: \
+          fisher_p_value is ours.",
+    make: Make::Aggregate(|| make("evidently_z_test", Accepts::Columns, |sides| evidently::z_test(&pairs(sides)?).map(Cell::Number))),
+    ..PARITY
+};
+
 /// What is said of all of them.
 const PARITY: Function = Function {
     name: "",
@@ -72,7 +99,7 @@ const PARITY: Function = Function {
     doc: "",
     defaults: "",
     nulls: "Null and NaN are left out, as Evidently does; null where a side has no values.",
-    error: "Exact up to 1,000,000 values a side; above, a uniform sample of that size stands for it. Above 100,000 categories it is an error.",
+    error: "Exact up to 1,000,000 values a side; above, rounded values stand for all of them (see Exactness). Above 100,000 categories it is an error.",
     make: Make::Aggregate(|| make("", Accepts::Numbers, |_| Ok(Cell::Number(f64::NAN)))),
 };
 
@@ -110,6 +137,11 @@ fn hellinger(sides: &Sides) -> Result<Cell, Error> {
 fn wasserstein(sides: &Sides) -> Result<Cell, Error> {
     let (reference, current) = sides.numbers()?;
     evidently::wasserstein(reference, current).map(Cell::Number)
+}
+
+fn mann_whitney(sides: &Sides) -> Result<Cell, Error> {
+    let (reference, current) = sides.numbers()?;
+    evidently::mann_whitney(reference, current).map(Cell::Number)
 }
 
 fn chisquare(sides: &Sides) -> Result<Cell, Error> {

@@ -44,6 +44,8 @@ pub enum Section {
     Test,
     /// Intervals.
     Interval,
+    /// Quantiles.
+    Quantile,
     /// Agreement of raters.
     Agreement,
     /// Gaps between groups.
@@ -63,6 +65,7 @@ impl fmt::Display for Section {
             Self::Distance => "Distances of two samples",
             Self::Test => "Tests of two samples",
             Self::Interval => "Intervals",
+            Self::Quantile => "Quantiles",
             Self::Agreement => "Agreement of raters",
             Self::Fairness => "Fairness",
             Self::Series => "Series",

@@ -6,25 +6,32 @@
 
 mod adwin;
 mod aggregate;
+mod anderson_darling_p_value;
+mod benjamini_yekutieli;
 mod bh;
 pub(crate) mod bounded;
 mod bounded_mean_cs;
 mod cell;
+mod change_points;
 mod chi2_p_value;
 mod cohen_kappa;
 pub(crate) mod concat;
 mod cramer_von_mises_p_value;
 mod cusum;
+mod ddsketch_quantile;
 mod disparity;
 mod drift;
 mod e_detector;
 mod energy_distance;
+mod epps_singleton_p_value;
 mod evidently;
 mod ewma;
+mod exactness;
 mod fisher_p_value;
 mod function;
 mod g_test_p_value;
 mod hellinger;
+mod holm;
 mod js_distance;
 mod kl;
 mod krippendorff_alpha;
@@ -42,9 +49,10 @@ mod psi;
 mod reference;
 mod relative_entropy;
 mod robust_z;
-mod sample;
 mod seasonal_z;
 mod series;
+mod sliding;
+mod tally;
 mod text_of_text;
 mod tool_calls;
 mod total_variation;
@@ -66,8 +74,9 @@ pub use reference::reference;
 use two_sample::two_sample;
 
 /// Every SQL function of karat's own, in the order of `docs/sql.md`.
-static ALL: [Function; 42] = [
+static ALL: [Function; 52] = [
     drift::FUNCTION,
+    exactness::FUNCTION,
     psi::FUNCTION,
     kl::FUNCTION,
     js_distance::FUNCTION,
@@ -78,6 +87,8 @@ static ALL: [Function; 42] = [
     energy_distance::FUNCTION,
     ks_p_value::FUNCTION,
     cramer_von_mises_p_value::FUNCTION,
+    anderson_darling_p_value::FUNCTION,
+    epps_singleton_p_value::FUNCTION,
     mann_whitney_p_value::FUNCTION,
     welch_p_value::FUNCTION,
     chi2_p_value::FUNCTION,
@@ -87,6 +98,7 @@ static ALL: [Function; 42] = [
     wilson_ci::FUNCTION,
     mean_ci::FUNCTION,
     mean_cs::FUNCTION,
+    ddsketch_quantile::FUNCTION,
     cohen_kappa::FUNCTION,
     krippendorff_alpha::FUNCTION,
     disparity::FUNCTION,
@@ -96,16 +108,22 @@ static ALL: [Function; 42] = [
     cusum::FUNCTION,
     page_hinkley::FUNCTION,
     adwin::FUNCTION,
+    change_points::FUNCTION,
     e_detector::FUNCTION,
     relative_entropy::FUNCTION,
     bounded_mean_cs::FUNCTION,
     bh::FUNCTION,
+    benjamini_yekutieli::FUNCTION,
+    holm::FUNCTION,
     evidently::PSI,
     evidently::KL,
     evidently::JENSENSHANNON,
     evidently::HELLINGER,
     evidently::WASSERSTEIN,
     evidently::CHISQUARE,
+    evidently::G_TEST,
+    evidently::Z_TEST,
+    evidently::MANN_WHITNEY,
     tool_calls::FUNCTION,
     message_text::INPUT,
     message_text::OUTPUT,

@@ -1,6 +1,7 @@
 //! The shape that all functions over a series share: `f(value [, parameters]) over (partition by ... order by time)`.
 //!
-//! A row is measured against the rows before it in the window's order; the frame of the window plays no part.
+//! A row is measured against the rows before it in the window's order; the frame of the window plays no part. An infinite value is no
+//! measurement: it is read as null, for one of them would be in every mean ever after.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -60,9 +61,9 @@ pub(super) fn interval_type() -> DataType {
 }
 
 impl Rows<'_> {
-    /// Returns the series; a null is NaN.
+    /// Returns the series; a null, and an infinite value, is NaN.
     pub(super) fn values(&self) -> Vec<f64> {
-        self.columns[0].as_primitive::<Float64Type>().iter().map(|number| number.unwrap_or(f64::NAN)).collect()
+        self.columns[0].as_primitive::<Float64Type>().iter().map(|number| number.filter(|x| x.is_finite()).unwrap_or(f64::NAN)).collect()
     }
 
     /// Returns the time of each row in microseconds; a row without one stands at the time of the row before.
@@ -188,7 +189,7 @@ fn to_array(found: Measured, values: &ArrayRef, returns: &DataType) -> Result<Ar
     Ok(match found {
         Measured::Numbers(numbers) => Arc::new(numbers.into_iter().map(number).collect::<Float64Array>()),
         Measured::Flags(flags) => {
-            let is_number = values.as_primitive::<Float64Type>().iter().map(|x| x.is_some_and(|x| !x.is_nan()));
+            let is_number = values.as_primitive::<Float64Type>().iter().map(|x| x.is_some_and(f64::is_finite));
             Arc::new(BooleanArray::new(flags.into(), Some(NullBuffer::from_iter(is_number))))
         }
         Measured::Intervals(intervals) => {

@@ -11,12 +11,15 @@ pub(super) const NULLS_BINNED: &str = "Null and NaN are a bin of their own where
             out; null where a side has no rows.";
 
 /// Error of a measure over bins or categories.
-pub(super) const ERROR_BINNED: &str = "Exact up to 1,000,000 values a side; above, a uniform sample of that size stands for it, which moves a bin's share by less than 0.001 in 19 of 20 \
-            cases. Above 100,000 categories it is an error.";
+pub(super) const ERROR_BINNED: &str = "Exact up to 1,000,000 values a side; above, rounded values stand for all of them (see Exactness), which moves a bin's share by less than 0.0001. Above \
+            100,000 categories it is an error.";
 
 /// Nulls of a measure over the values themselves.
 pub(super) const NULLS_RANKED: &str = "Null and NaN are left out, infinite values count; null where a side has no values.";
 
+/// Error of a distance over the values themselves.
+pub(super) const ERROR_DISTANCE: &str = "Exact up to 1,000,000 values a side; above, rounded values stand for all of them (see Exactness), which moves a distribution function by less than 0.0001.";
+
 /// Error of a test over the values themselves.
-pub(super) const ERROR_RANKED: &str =
-    "Exact input up to 1,000,000 values a side; above, a uniform sample of that size is tested, which is a valid test of less power.";
+pub(super) const ERROR_RANKED: &str = "Exact input up to 1,000,000 values a side; above, rounded values at 1,000,000 even ranks are tested (see Exactness), which never finds more \
+            than all of them would: a valid test of less power. With a cluster, a sample of whole clusters.";

@@ -80,7 +80,8 @@ impl Collect for Categories {
     fn sides(&mut self) -> Sides {
         let mut named: Vec<(String, [u64; 2])> = self.counts.iter().map(|(name, counts)| (name.to_string(), *counts)).collect();
         named.sort_unstable();
-        Sides { column: Column::Categories { named, nulls: self.nulls }, rows: None, exact: true }
+        let n = named.iter().map(|(_, counts)| counts).chain([&self.nulls]).flatten().sum();
+        Sides { column: Column::Categories { named, nulls: self.nulls }, rows: None, exact: true, n }
     }
 
     fn bytes(&self) -> usize {

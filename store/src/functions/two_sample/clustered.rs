@@ -11,11 +11,11 @@ use twox_hash::XxHash3_128;
 use super::categories::refuse_too_many;
 use super::{Collect, Column, Sides};
 use crate::functions::aggregate::{integers, items, numbers, text_items, texts};
-use crate::functions::sample::{VALUES_MAX, mix};
+use crate::functions::tally::{VALUES_MAX, mix};
 
-/// The greatest hash of a cluster that is kept, the names of categories, then values and clusters of either side.
+/// The greatest hash of a cluster that is kept and the rows that were seen, the names of categories, then values and clusters of either side.
 pub(super) const STATE: &[(&str, DataType)] = &[
-    ("limit", DataType::UInt64),
+    ("head", DataType::UInt64),
     ("categories", DataType::Utf8View),
     ("reference", DataType::Float64),
     ("reference_clusters", DataType::UInt64),
@@ -41,12 +41,21 @@ pub(super) struct Clustered {
     codes: HashMap<Box<str>, u32>,
     is_text: bool,
     sides: [ClusterRows; 2],
+    seen: u64,
     rows_max: usize,
 }
 
 impl Default for Clustered {
     fn default() -> Self {
-        Self { limit: u64::MAX, names: Vec::new(), codes: HashMap::default(), is_text: false, sides: Default::default(), rows_max: VALUES_MAX }
+        Self {
+            limit: u64::MAX,
+            names: Vec::new(),
+            codes: HashMap::default(),
+            is_text: false,
+            sides: Default::default(),
+            seen: 0,
+            rows_max: VALUES_MAX,
+        }
     }
 }
 
@@ -105,6 +114,7 @@ impl Clustered {
         for row in 0..current.len() {
             if current.is_valid(row) {
                 let value = value(self, row)?;
+                self.seen += 1;
                 self.add(usize::from(current.value(row)), value, self.cluster_of(clusters, row, value));
             }
         }
@@ -140,7 +150,9 @@ impl Collect for Clustered {
             let code = value as usize;
             if value.is_nan() { value } else { codes.get(code).copied().unwrap_or(value) }
         };
-        self.lower(items::<UInt64Type>(&parts[0], row).value(0));
+        let head = items::<UInt64Type>(&parts[0], row);
+        self.seen += head.value(1);
+        self.lower(head.value(0));
         for side in 0..2 {
             let (values, clusters) = (items::<Float64Type>(&parts[2 + 2 * side], row), items::<UInt64Type>(&parts[3 + 2 * side], row));
             for (value, cluster) in values.values().iter().zip(clusters.values()) {
@@ -151,21 +163,21 @@ impl Collect for Clustered {
     }
 
     fn state(&mut self) -> Vec<ScalarValue> {
-        let parts = [integers(vec![self.limit]), texts(self.names.iter().map(AsRef::as_ref))];
+        let parts = [integers(vec![self.limit, self.seen]), texts(self.names.iter().map(AsRef::as_ref))];
         let sides = std::mem::take(&mut self.sides).into_iter().flat_map(|rows| [numbers(rows.values), integers(rows.clusters)]);
         parts.into_iter().chain(sides).collect()
     }
 
     fn sides(&mut self) -> Sides {
-        let exact = self.limit == u64::MAX;
+        let (exact, n) = (self.limit == u64::MAX, self.seen);
         let rows = self.sides.clone();
         if !self.is_text {
             let sorted = rows.each_ref().map(|rows| Sorted::new(rows.values.clone()));
-            return Sides { column: Column::Numbers(Box::new(sorted)), rows: Some(rows), exact };
+            return Sides { column: Column::Numbers(Box::new(sorted)), rows: Some(rows), exact, n };
         }
         let (named, rows) = in_order(&self.names, rows);
         let nulls = rows.each_ref().map(|rows| rows.values.iter().filter(|value| value.is_nan()).count() as u64);
-        Sides { column: Column::Categories { named, nulls }, rows: Some(rows), exact }
+        Sides { column: Column::Categories { named, nulls }, rows: Some(rows), exact, n }
     }
 
     fn bytes(&self) -> usize {

@@ -36,7 +36,7 @@ impl Collect for BothMoments {
     }
 
     fn sides(&mut self) -> Sides {
-        Sides { column: Column::Moments(self.0), rows: None, exact: true }
+        Sides { column: Column::Moments(self.0), rows: None, exact: true, n: self.0.iter().map(|side| side.n).sum() }
     }
 
     fn bytes(&self) -> usize {

@@ -1,30 +1,30 @@
-//! Both sides as numbers: every value up to a bound, a uniform sample above.
+//! Both sides as numbers: every value up to a bound, counts of rounded ones above.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Float64Type, UInt64Type};
 use datafusion::common::{Result, ScalarValue};
-use measure::Sorted;
 
 use super::{Collect, Column, Sides};
 use crate::functions::aggregate::{integers, items, numbers};
-use crate::functions::sample::{Sample, VALUES_MAX};
+use crate::functions::tally::{Tally, VALUES_MAX, Written};
 
-/// What was seen on both sides, then values and keys of either side; no keys while all values are there.
+/// Of either side how much was seen, then values and how often each occurs; no counts while all values are there.
 pub(super) const STATE: &[(&str, DataType)] = &[
-    ("seen", DataType::UInt64),
+    ("reference_head", DataType::UInt64),
     ("reference", DataType::Float64),
-    ("reference_keys", DataType::UInt64),
+    ("reference_counts", DataType::UInt64),
+    ("current_head", DataType::UInt64),
     ("current", DataType::Float64),
-    ("current_keys", DataType::UInt64),
+    ("current_counts", DataType::UInt64),
 ];
 
 /// The reference, and the current side; a null is NaN.
 #[derive(Debug)]
-pub(super) struct Numbers([Sample; 2]);
+pub(super) struct Numbers([Tally; 2]);
 
 impl Default for Numbers {
     fn default() -> Self {
-        Self([Sample::new(VALUES_MAX), Sample::new(VALUES_MAX)])
+        Self([Tally::new(VALUES_MAX), Tally::new(VALUES_MAX)])
     }
 }
 
@@ -44,31 +44,25 @@ impl Collect for Numbers {
     }
 
     fn merge(&mut self, parts: &[ArrayRef], row: usize) -> Result<()> {
-        let seen = items::<UInt64Type>(&parts[0], row);
-        for (side, sample) in self.0.iter_mut().enumerate() {
-            let (values, keys) = (items::<Float64Type>(&parts[1 + 2 * side], row), items::<UInt64Type>(&parts[2 + 2 * side], row));
-            sample.merge(seen.value(side), values.values(), keys.values());
+        for (side, parts) in self.0.iter_mut().zip(parts.chunks_exact(3)) {
+            let (head, counts) = (items::<UInt64Type>(&parts[0], row), items::<UInt64Type>(&parts[2], row));
+            side.merge(std::array::from_fn(|at| head.value(at)), items::<Float64Type>(&parts[1], row).values(), counts.values());
         }
         Ok(())
     }
 
     fn state(&mut self) -> Vec<ScalarValue> {
-        let seen = integers(self.0.iter().map(Sample::seen).collect());
-        let sides = self.0.iter_mut().flat_map(|sample| {
-            let (values, keys) = sample.take();
-            [numbers(values), integers(keys)]
-        });
-        std::iter::once(seen).chain(sides).collect()
+        let parts = |Written { head, values, counts }| [integers(head.to_vec()), numbers(values), integers(counts)];
+        self.0.iter_mut().flat_map(|side| parts(side.write())).collect()
     }
 
     fn sides(&mut self) -> Sides {
-        let exact = self.0.iter().all(Sample::is_whole);
-        let [reference, current] = &mut self.0;
-        let sorted = |sample: &mut Sample| Sorted::new(sample.clone().take().0);
-        Sides { column: Column::Numbers(Box::new([sorted(reference), sorted(current)])), rows: None, exact }
+        let exact = self.0.iter().all(Tally::is_whole);
+        let n = self.0.iter().map(Tally::seen).sum();
+        Sides { column: Column::Numbers(Box::new(Tally::sorted(&mut self.0))), rows: None, exact, n }
     }
 
     fn bytes(&self) -> usize {
-        self.0.iter().map(Sample::bytes).sum()
+        self.0.iter().map(Tally::bytes).sum()
     }
 }

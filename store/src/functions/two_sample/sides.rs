@@ -15,8 +15,10 @@ pub(crate) struct Sides {
     pub column: Column,
     /// Each row with its cluster, where the call names one.
     pub rows: Option<[ClusterRows; 2]>,
-    /// Whether every row is there; else a sample of them, or buckets.
+    /// Whether every row is there; else what stands for them: rounded values, some clusters, or buckets.
     pub exact: bool,
+    /// Rows of both sides that were seen.
+    pub n: u64,
 }
 
 /// The values of both sides, the reference's first.
@@ -55,6 +57,15 @@ impl Sides {
         match &self.column {
             Column::Categories { named, nulls } => Counts::of_categories(named.iter().map(|(_, [r, c])| (*r, *c)), (nulls[0], nulls[1])),
             _ => self.numbers().and_then(|(reference, current)| bin_numbers(reference, current)),
+        }
+    }
+
+    /// Returns how many rows of both sides are compared: all that were seen, or those that stand for them.
+    pub(crate) fn n_used(&self) -> u64 {
+        match &self.column {
+            Column::Numbers(sides) => sides.iter().map(|side| side.n_rows() as u64).sum(),
+            Column::Categories { named, nulls } => named.iter().map(|(_, counts)| counts).chain([nulls]).flatten().sum(),
+            Column::Moments(_) | Column::Vectors(_) => self.n,
         }
     }
 

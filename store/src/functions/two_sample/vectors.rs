@@ -12,7 +12,7 @@ use measure::shift::mmd::{N_FEATURES, Unit};
 use super::clustered::hash;
 use super::{Collect, Column, Sides, list_of};
 use crate::functions::aggregate::{integers, items, list};
-use crate::functions::sample::mix;
+use crate::functions::tally::mix;
 
 /// Units of a side that are kept apart.
 const UNITS_MAX: usize = 1_024;
@@ -144,8 +144,9 @@ impl Collect for Vectors {
     }
 
     fn sides(&mut self) -> Sides {
-        let units = self.units.each_ref().map(|units| units.values().cloned().collect());
-        Sides { column: Column::Vectors(units), rows: None, exact: !self.bucketed }
+        let units = self.units.each_ref().map(|units| units.values().cloned().collect::<Vec<Unit>>());
+        let n = units.iter().flatten().map(|unit| unit.n).sum();
+        Sides { column: Column::Vectors(units), rows: None, exact: !self.bucketed, n }
     }
 
     fn bytes(&self) -> usize {
