@@ -17,6 +17,7 @@ use store::Store;
 
 use crate::clock;
 use crate::config::Config;
+use crate::prices::priced;
 
 /// Flags of `karat eval`.
 #[derive(Debug, Args)]
@@ -136,6 +137,7 @@ impl From<ReportFormat> for EvalFormat {
 
 /// Does what was asked for, and returns the exit code.
 pub async fn run(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
+    let config = &Config { evaluator: priced(config), ..config.clone() };
     match &args.command {
         None => run_suites(config, args).await,
         Some(EvalCommand::Validate { suites }) => validate_suites(config, suites),
@@ -225,7 +227,11 @@ async fn run_suites(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
             control: Control { resume, journal: Journaling::On, progress: Some(&progress) },
             batch: BatchFiles { write: args.batch_write.clone(), read: args.batch_read.clone(), place: place.clone() },
         };
-        let outcome = watched(cli_eval(&arguments, clock::now()), &progress).await;
+        let Some(outcome) = watched(cli_eval(&arguments, clock::now()), &progress).await else {
+            writeln!(std::io::stderr().lock(), "stopped; what models and apps answered is kept: --resume goes on from there")?;
+            worst = INTERRUPTED;
+            break;
+        };
         write!(std::io::stdout().lock(), "{}", outcome.text)?;
         worst = worse(worst, u8::try_from(outcome.exit_code).unwrap_or(1));
     }
@@ -235,11 +241,15 @@ async fn run_suites(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
     Ok(worst)
 }
 
-/// Waits for a run, and shows on a terminal how far it is.
-async fn watched<T>(run: impl Future<Output = T>, progress: &Progress) -> T {
+/// What a command ends with that Ctrl-C stopped.
+const INTERRUPTED: u8 = 130;
+
+/// Waits for a run, and shows on a terminal how far it is; nothing where Ctrl-C stopped it.
+async fn watched<T>(run: impl Future<Output = T>, progress: &Progress) -> Option<T> {
     let begun = Instant::now();
     let mut run = std::pin::pin!(run);
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + Duration::from_secs(1), Duration::from_millis(250));
+    let mut stopped = std::pin::pin!(interrupted());
     let mut shown = false;
     loop {
         tokio::select! {
@@ -247,7 +257,13 @@ async fn watched<T>(run: impl Future<Output = T>, progress: &Progress) -> T {
                 if shown {
                     draw("");
                 }
-                return ended;
+                return Some(ended);
+            }
+            () = &mut stopped => {
+                if shown {
+                    draw("");
+                }
+                return None;
             }
             _ = ticks.tick() => {
                 if std::io::stderr().is_terminal() {
@@ -256,6 +272,13 @@ async fn watched<T>(run: impl Future<Output = T>, progress: &Progress) -> T {
                 }
             }
         }
+    }
+}
+
+/// Ends at Ctrl-C; where that cannot be heard, never.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

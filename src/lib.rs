@@ -16,6 +16,7 @@ pub mod forget;
 mod gateway;
 pub mod metrics;
 pub mod monitors;
+mod prices;
 mod query_node;
 pub mod ready;
 pub mod serve;

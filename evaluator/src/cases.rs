@@ -11,7 +11,7 @@ use crate::config::EvaluatorConfig;
 use crate::dataset::{Dataset, hex};
 use crate::error::Error;
 use crate::files::Files;
-use crate::promptfoo::{Test, assertion, expand, read_tests, unknown_kind};
+use crate::promptfoo::{Test, assertion, expand, graded, read_tests, unknown_kind};
 use crate::spec::{CheckSpec, SuiteSpec, TestSpec};
 use crate::template::Env;
 
@@ -53,7 +53,8 @@ impl Cases {
             Some(cases) if spec.tests.0.is_empty() && spec.scenarios.is_empty() => {
                 let dataset = cases.pick(Dataset::read(&files.find("dataset", cases.file())?, config.dataset_bytes_max)?)?;
                 let maker = Maker { dataset: &dataset, files, connector, env, refuse_unknown: true };
-                let places = default.assert.iter().enumerate().map(|(index, check)| (format!("defaultTest.assert[{index}]"), check));
+                let defaults = graded(&default.assert, &default.options);
+                let places = defaults.iter().enumerate().map(|(index, check)| (format!("defaultTest.assert[{index}]"), check));
                 let own = spec.checks.iter().enumerate().map(|(index, check)| (format!("checks[{index}]"), check));
                 let nodes = maker.nodes(places.chain(own))?;
                 if nodes.is_empty() {
@@ -125,7 +126,7 @@ impl Maker<'_> {
         match &spec.kind {
             Some(kind) if spec.check.is_none() => match unknown_kind(kind).filter(|_| self.refuse_unknown) {
                 Some(message) => Err(context.error(&message)),
-                None => Ok(assertion(spec, id, self.files, self.env)),
+                None => Ok(assertion(spec, id, &context)),
             },
             _ => parse(spec, id, &context),
         }

@@ -129,12 +129,13 @@ async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
     }
     let exit_code = report.verdict.exit_code;
     let written = write_as(args.format, &report, suite.baseline.as_ref().map(|baseline| &baseline.report))?;
-    let text = match &args.output {
-        Some(path) => {
-            write(path, &written)?;
-            shown
-        }
-        None => written,
+    let (text, exit_code) = match &args.output {
+        Some(path) => match write(path, &written) {
+            Ok(()) => (shown, exit_code),
+            // The run was paid for: a full disk does not swallow its verdict.
+            Err(error) => (format!("{shown}\nerror: {error}\n"), 3),
+        },
+        None => (written, exit_code),
     };
     Ok(EvalOutcome { text, report: Some(report), exit_code })
 }

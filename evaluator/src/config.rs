@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calls::CallsConfig;
 use crate::online::Rules;
+use crate::price::Prices;
 
 /// Settings of suites and of the checks on landing spans.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct EvaluatorConfig {
     pub calls: CallsConfig,
     /// The checks on landing spans.
     pub rules: Rules,
+    /// What models cost; no setting: the binary hands in the list that it prices spans by.
+    #[serde(skip)]
+    pub prices: Prices,
 }
 
 impl Default for EvaluatorConfig {
@@ -44,6 +48,7 @@ impl Default for EvaluatorConfig {
             dataset_bytes_max: 512 << 20,
             calls: CallsConfig::default(),
             rules: Rules::default(),
+            prices: Prices::default(),
         }
     }
 }

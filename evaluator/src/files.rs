@@ -8,13 +8,23 @@ use crate::error::Error;
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
     bases: Vec<PathBuf>,
+    /// Bytes of a file that are read.
+    bytes_max: u64,
 }
+
+/// Bytes of a file where nobody says how many: prompts and rubrics are smaller.
+const BYTES_MAX: u64 = 64 << 20;
 
 impl Files {
     /// Looks from the suite's directory upwards, so that `datasets/x.jsonl` is found from `suites/x.yaml` wherever karat is started.
     pub(crate) fn beside(suite: &Path) -> Self {
         let absolute = std::path::absolute(suite).unwrap_or_else(|_| suite.to_owned());
-        Self { bases: absolute.ancestors().skip(1).take(8).map(Path::to_owned).collect() }
+        Self { bases: absolute.ancestors().skip(1).take(8).map(Path::to_owned).collect(), bytes_max: BYTES_MAX }
+    }
+
+    /// Reads files of at most this many bytes.
+    pub(crate) fn up_to(self, bytes_max: u64) -> Self {
+        Self { bytes_max, ..self }
     }
 
     /// The directories that are looked into, the suite's first.
@@ -38,7 +48,17 @@ impl Files {
 
     /// Reads a named file as text.
     pub(crate) fn read(&self, used_by: &str, name: &str) -> Result<String, Error> {
-        let path = self.find(used_by, name)?;
-        std::fs::read_to_string(&path).map_err(|source| Error::File { action: "read", path, source })
+        self.text(&self.find(used_by, name)?)
+    }
+
+    /// Reads a file as text, unless it has more bytes than it may.
+    pub(crate) fn text(&self, path: &Path) -> Result<String, Error> {
+        let file = |source| Error::File { action: "read", path: path.to_owned(), source };
+        let size = std::fs::metadata(path).map_err(file)?.len();
+        if size > self.bytes_max {
+            let what = format!("{} has {size} bytes, more than dataset_bytes_max = {}; split it", path.display(), self.bytes_max);
+            return Err(Error::config(what));
+        }
+        std::fs::read_to_string(path).map_err(file)
     }
 }

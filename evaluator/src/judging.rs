@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::checks::{Judged, Outcome};
 use crate::error::Error;
-use crate::judge::{Anchor, AnchorVerdict, Asked, Call, JudgeReport, Worth};
+use crate::judge::{Anchor, AnchorVerdict, Asked, Call, JudgeReport, Worth, is_judged};
 use crate::report::ScoreReport;
 use crate::run::Options;
 use crate::runner::{Done, Runner};
@@ -40,7 +40,7 @@ pub(crate) async fn judge_anchors(suite: &Suite, options: &Options<'_>, runner: 
 pub(crate) fn judge_reports(suite: &Suite, done: &[Done], anchored: &[Anchored]) -> Vec<JudgeReport> {
     let before = suite.baseline.as_ref().map_or(&[][..], |baseline| baseline.report.judges.as_slice());
     let report = |(metric, judge): (&str, &Judged)| {
-        let own = |score: &&ScoreReport| score.metric == metric && score.check.starts_with("judge") && score.outcome != Outcome::NotApplicable;
+        let own = |score: &&ScoreReport| score.metric == metric && is_judged(&score.check) && score.outcome != Outcome::NotApplicable;
         let scored = || done.iter().flat_map(|done| done.report.scores.iter().filter(own).map(move |score| (done, score)));
         let label = |done: &Done| judge.labels().and_then(|column| suite.dataset.cases[done.case].vars.get(column)).and_then(label_of);
         JudgeReport::of(&Worth {

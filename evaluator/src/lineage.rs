@@ -88,7 +88,7 @@ fn row(report: &Report, case: &CaseReport, score: &ScoreReport, now: Micros) -> 
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }
-    let judged = score.check.starts_with("judge");
+    let judged = crate::judge::is_judged(&score.check);
     Score {
         id: hex(&hash.finalize())[..32].to_owned(),
         time: now,

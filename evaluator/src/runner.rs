@@ -82,12 +82,7 @@ struct Asked {
 impl<'a> Runner<'a> {
     pub(crate) fn new(suite: &'a Suite, options: &'a Options<'_>, run_id: &'a str, begun: Instant, now: Micros) -> Self {
         let config = &options.config;
-        let limits = Limits {
-            timeout: Duration::from_secs(config.call_timeout_s),
-            bytes_max: config.answer_bytes_max,
-            attempts_max: config.attempts_max,
-            backoff: Duration::from_millis(config.backoff_ms),
-        };
+        let limits = Limits { timeout: Duration::from_secs(config.call_timeout_s), bytes_max: config.answer_bytes_max };
         Self { suite, budget: Budget::of(suite, &config.calls, begun, now.day()), limits, store: options.store, run_id }
     }
 
@@ -210,7 +205,8 @@ impl<'a> Runner<'a> {
             return Err(fault.clone());
         }
         let (prompt, vars) = self.prompt(job, case, test)?;
-        let ask = Ask { vars: &vars, prompt: &prompt, repeat: job.repeat, traceparent };
+        let wants_log_probs = self.suite.plans[job.case].nodes.iter().flat_map(|node| node.assertions()).any(Assertion::reads_log_probs);
+        let ask = Ask { vars: &vars, prompt: &prompt, repeat: job.repeat, traceparent, wants_log_probs };
         let mut answer = match &test.provider_output {
             Some(output) => Answer { output: output.clone(), ..Answer::default() },
             None => self.suite.target_of(test.index, &job.provider.target).answer(&ask, self.limits).await?,
@@ -251,6 +247,7 @@ impl<'a> Runner<'a> {
             cost_usd: answer.usage.cost.map(|cost| cost.0 as f64 / 1e9),
             finish_reason: answer.finish_reason.as_deref(),
             log_probs: answer.log_probs.as_deref(),
+            tools: answer.tools.as_deref(),
             spans,
         };
         if !assertion.applies(&asked.vars) {
@@ -259,6 +256,7 @@ impl<'a> Runner<'a> {
         match &assertion.check {
             Check::Script(script) => Ok(script.verdict(&subject, self.limits.timeout).await.into()),
             Check::Semantic(check) => Ok(assertion.settle(check.verdict(&subject).await).into()),
+            Check::Similar(check) => Ok(check.verdict(&subject).await.into()),
             Check::Judge(_) if self.budget.is_spent() => Ok(Verdict::failed(format!("not judged: {SPENT}")).into()),
             Check::Judge(judge) => {
                 let asked = judge.verdict(&subject).await?;

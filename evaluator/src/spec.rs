@@ -112,7 +112,7 @@ pub(crate) struct PromptSpec {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderSpec {
-    /// `dataset:<column>`, `openai:chat:<model>`, `exec:<command>` or `echo`.
+    /// `dataset:<column>`, `openai:chat:<model>`, `bedrock:<model>`, `exec:<command>` or `echo`.
     pub id: String,
     /// Name that the provider keeps when its id changes.
     #[serde(default)]
@@ -197,7 +197,7 @@ pub(crate) struct ModelSpec {
     /// Seed, where the endpoint takes one.
     #[serde(default)]
     pub seed: Option<i64>,
-    /// Price of a million tokens, in dollars; without it a run's cost is unknown.
+    /// Price of a million tokens, in dollars, instead of the price list's.
     #[serde(default)]
     pub price: Option<PriceSpec>,
 }
@@ -263,11 +263,11 @@ pub(crate) struct TestOptions {
     pub repeat: Option<u32>,
     /// Name under which later tests find the answer; it does not run here.
     pub store_output_as: Option<String>,
-    /// Of no meaning here: graders of model-graded assertions, and conversations.
-    #[serde(rename = "provider")]
-    pub _provider: IgnoredAny,
-    #[serde(rename = "rubricPrompt")]
-    pub _rubric_prompt: IgnoredAny,
+    /// Who grades the assertions that ask a model: an id, `{id, config}`, or one for each use (`{text, embedding}`).
+    pub provider: Option<Value>,
+    /// How graders are asked; one of the suite's own does not run here.
+    pub rubric_prompt: Option<Value>,
+    /// Of no meaning here: conversations, and the order of tests.
     #[serde(rename = "disableConversationVar")]
     pub _disable_conversation_var: IgnoredAny,
     #[serde(rename = "runSerially")]
@@ -368,11 +368,13 @@ pub(crate) struct CheckSpec {
     /// What is made of the answer for this check alone.
     #[serde(default)]
     pub transform: Option<String>,
-    /// promptfoo's keys of model-graded assertions, which are errors here.
-    #[serde(default, rename = "provider")]
-    pub _provider: IgnoredAny,
+    /// Who grades an assertion that asks a model, instead of the test's.
+    #[serde(default)]
+    pub provider: Option<Value>,
+    /// How the grader is asked; one of the suite's own does not run here.
     #[serde(default, rename = "rubricPrompt")]
-    pub _rubric_prompt: IgnoredAny,
+    pub rubric_prompt: Option<Value>,
+    /// promptfoo's key of assertions on contexts, which are errors here.
     #[serde(default, rename = "contextTransform")]
     pub _context_transform: IgnoredAny,
     /// How often the judge is asked.

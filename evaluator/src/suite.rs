@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::baseline::Baseline;
@@ -19,10 +20,11 @@ use crate::files::Files;
 use crate::judge::Batch;
 use crate::keys::explain;
 use crate::metrics::{Metric, metrics};
+use crate::price::Prices;
 use crate::promptfoo::transform::Transform;
 use crate::promptfoo::{read_default, read_prompts};
 use crate::report::Report;
-use crate::spec::{BaselineSpec, BudgetSpec, DerivedSpec, GateSpec, ProviderSpec, SuiteSpec, TextOr};
+use crate::spec::{BaselineSpec, BudgetSpec, CheckSpec, DerivedSpec, GateSpec, ProviderSpec, SuiteSpec, TextOr};
 use crate::target::Target;
 use crate::template::{Env, Template};
 
@@ -115,7 +117,7 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
     refuse_code(&spec)?;
     let own: BTreeMap<String, String> = spec.env.iter().map(|(name, value)| (name.clone(), crate::js::text(value))).collect();
     let env = &|name: &str| own.get(name).cloned().or_else(|| env(name));
-    let files = Files::beside(path);
+    let files = Files::beside(path).up_to(config.dataset_bytes_max);
     let connector = Connector::new(config.clone())?;
     let default = read_default(spec.default_test.as_ref(), &files)?;
     let cases = Cases::read(&spec, &default, &files, &connector, config, env)?;
@@ -137,8 +139,10 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
         fairness.check(&dataset, &metrics)?;
     }
     let named = baseline(&spec, compare, &files)?;
-    if spec.budget.is_some_and(|budget| budget.usd.is_some()) && !any_price(&spec) {
-        return Err(Error::config("budget: dollars are only known where a provider's or judge's config holds `price: {input, output}`"));
+    if spec.budget.is_some_and(|budget| budget.usd.is_some()) && !any_price(&spec, &config.prices) {
+        return Err(Error::config(
+            "budget: dollars are only known where a model stands in the price list, or a config holds `price: {input, output}` (an app's: `cost`)",
+        ));
     }
     Ok(Suite {
         path: path.to_owned(),
@@ -182,7 +186,7 @@ fn refuse_code(spec: &SuiteSpec) -> Result<(), Error> {
 
 /// How often each case is answered: the suite's own key, or promptfoo's.
 fn repeat(spec: &SuiteSpec) -> Result<u32, Error> {
-    let of = |options: &Option<serde_json::Value>| options.as_ref().and_then(|options| options.get("repeat")).and_then(serde_json::Value::as_u64);
+    let of = |options: &Option<Value>| options.as_ref().and_then(|options| options.get("repeat")).and_then(Value::as_u64);
     let theirs = of(&spec.command_line_options).or_else(|| of(&spec.evaluate_options));
     let repeat = spec.repeat.or_else(|| theirs.and_then(|repeat| u32::try_from(repeat).ok())).unwrap_or(1);
     if (1..=100).contains(&repeat) { Ok(repeat) } else { Err(Error::config("repeat is a number from 1 to 100")) }
@@ -216,7 +220,7 @@ fn overrides(plans: &[Plan], dataset: &Dataset, connector: &Connector, directory
     let mut overrides = BTreeMap::new();
     for test in plans.iter().map(|plan| &plan.test) {
         let Some(provider) = test.provider.as_ref().filter(|_| !overrides.contains_key(&test.index)) else { continue };
-        let id = provider.as_str().or_else(|| provider.get("id").and_then(serde_json::Value::as_str));
+        let id = provider.as_str().or_else(|| provider.get("id").and_then(Value::as_str));
         let id = id.ok_or_else(|| Error::config(format!("tests[{}].provider needs an id", test.index)))?;
         overrides.insert(test.index, Target::parse(id, provider.get("config"), dataset, connector, directory, env)?);
     }
@@ -295,10 +299,19 @@ fn baseline(spec: &SuiteSpec, compare: &Compare, files: &Files) -> Result<Named,
     Ok(Named { read, place, kept })
 }
 
-fn any_price(spec: &SuiteSpec) -> bool {
-    let priced = |settings: &Option<serde_json::Value>| settings.as_ref().is_some_and(|settings| settings.get("price").is_some());
-    let provider = |provider: &TextOr<ProviderSpec>| matches!(provider, TextOr::Map(provider) if priced(&provider.config));
-    spec.providers.0.iter().any(provider) || spec.checks.iter().any(|check| priced(&check.config))
+/// Whether anything that a suite asks tells what it costs.
+fn any_price(spec: &SuiteSpec, prices: &Prices) -> bool {
+    let of = |id: &str, settings: Option<&Value>| {
+        let setting = |key: &str| settings.and_then(|settings| settings.get(key));
+        let told = ["price", "cost", "inputCost"].iter().any(|key| setting(key).is_some());
+        told || prices.know(id, setting("apiBaseUrl").and_then(Value::as_str))
+    };
+    let provider = |provider: &TextOr<ProviderSpec>| match provider {
+        TextOr::Text(id) => of(id, None),
+        TextOr::Map(provider) => of(&provider.id, provider.config.as_ref()),
+    };
+    let check = |check: &CheckSpec| check.model.iter().chain(&check.models).any(|id| of(id, check.config.as_ref()));
+    spec.providers.0.iter().any(provider) || spec.checks.iter().any(check)
 }
 
 impl Suite {

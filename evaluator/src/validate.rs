@@ -27,6 +27,9 @@ fn findings(suite: &Suite) -> Result<Vec<String>, Error> {
         if let Target::Unknown(why) = &provider.target {
             found.push(with_line(&suite.path, why)?);
         }
+        for doubt in provider.target.doubts() {
+            found.push(with_line(&suite.path, doubt)?);
+        }
     }
     if !suite.dataset.duplicates.is_empty() {
         found.push(format!("{}: ids stand there twice: {}", suite.path.display(), suite.dataset.duplicates.join(", ")));

@@ -1,4 +1,4 @@
-//! A judge on Amazon Bedrock, through the SDK and its wire format: Converse, and batch inference over a real S3 server.
+//! Models on Amazon Bedrock, through the SDK and its wire format: they judge and answer by Converse, and judge in batches over a real S3 server.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -131,6 +131,45 @@ fn converse_judges() {
     assert!(guided.unwrap().contains("\"enum\":[\"relevant\""));
     let shown = serde_json::to_string(&report).unwrap();
     assert!(!shown.contains("secret-of-the-test"));
+}
+
+/// A model answers a prompt: roles, settings and tools as the suite writes them, throttling waited out, calls of tools in promptfoo's form, and
+/// the tokens at list price.
+#[test]
+fn converse_answers() {
+    let bedrock = Bedrock::start(|number, seen| {
+        let user = seen.body["messages"][0]["content"][0]["text"].as_str().unwrap_or_default().to_owned();
+        let usage = json!({"inputTokens": 1_000_000, "outputTokens": 0, "totalTokens": 1_000_000});
+        let call = json!({"toolUse": {"toolUseId": "t1", "name": "refund", "input": {"order": 7}}});
+        let (content, stop) =
+            if user == "call" { (json!([{"text": "I will."}, call]), "tool_use") } else { (json!([{"text": "hello"}]), "end_turn") };
+        match number {
+            0 => (429, Some("ThrottlingException"), json!({"message": "Too many requests"})),
+            _ => (200, None, json!({"output": {"message": {"role": "assistant", "content": content}}, "stopReason": stop, "usage": usage})),
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("suite.yaml");
+    let config = format!(
+        "{{region: us-east-1, endpoint: \"{}\", temperature: 0.5, max_tokens: 64, stop: [END], tools: [{{type: function, function: {{name: refund, parameters: {{type: object}}}}}}], tool_choice: auto}}",
+        bedrock.url
+    );
+    let prompt = r#"'[{"role": "system", "content": "Be short."}, {"role": "user", "content": "{{q}}"}]'"#;
+    let tests = "  - {vars: {q: hi}, assert: [{type: equals, value: hello}, {type: finish-reason, value: stop}]}\n  \
+                 - {vars: {q: call}, assert: [{type: tool-call-f1, value: [refund]}, {type: finish-reason, value: tool_calls}]}\n";
+    std::fs::write(&path, format!("prompts: [{prompt}]\nproviders: [{{id: \"bedrock:converse:{MODEL}\", config: {config}}}]\ntests:\n{tests}"))
+        .unwrap();
+    let report = report(&eval(dir.path(), &[path.to_str().unwrap()], &[]), 0);
+    // Claude 3 Haiku: a quarter of a dollar for a million tokens.
+    assert_eq!(report["run"]["cost_usd"], json!(0.5));
+    let output: Value = serde_json::from_str(report["cases"][1]["output"].as_str().unwrap()).unwrap();
+    assert_eq!(output, json!({"type": "tool_use", "id": "t1", "name": "refund", "input": {"order": 7}}));
+    let seen = bedrock.seen();
+    let body = &seen.last().unwrap().body;
+    assert_eq!((&body["system"], &body["inferenceConfig"]["stopSequences"]), (&json!([{"text": "Be short."}]), &json!(["END"])));
+    assert_eq!((&body["inferenceConfig"]["maxTokens"], &body["inferenceConfig"]["temperature"]), (&json!(64), &json!(0.5)));
+    assert_eq!(body["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"], json!({"type": "object"}));
+    assert_eq!((body["toolConfig"]["toolChoice"].get("auto").is_some(), seen.len()), (true, 3));
 }
 
 /// Who may not call the model is told so at once.

@@ -18,6 +18,8 @@ mod cluster;
 mod crash;
 mod demo;
 mod eval;
+mod eval_faults;
+mod eval_traces;
 mod faults;
 mod floors;
 #[cfg(feature = "kafka")]

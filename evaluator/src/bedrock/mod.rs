@@ -1,7 +1,10 @@
-//! A judge on Amazon Bedrock: Converse, and batch inference for what can wait.
+//! Models on Amazon Bedrock: they judge and answer by Converse, and judge by batch inference what can wait.
 
 mod batch;
+mod document;
 mod fault;
+mod model;
+mod tools;
 mod wire;
 
 use std::sync::Arc;
@@ -18,7 +21,10 @@ use crate::calls::{CallError, Dispatcher, Job};
 use crate::chat::{Completion, Connector, Usage};
 use crate::config::EvaluatorConfig;
 use crate::judge::{Answered, BatchPlace, Judge, Line, Question};
+use crate::price::Pricing;
 use crate::spec::PriceSpec;
+
+pub(crate) use model::{Model, model_id};
 
 use fault::fault;
 use wire::Form;
@@ -44,7 +50,7 @@ pub(crate) struct BedrockSpec {
     /// Most tokens of an answer.
     #[serde(alias = "max_tokens")]
     pub max_tokens: Option<i32>,
-    /// Price of a million tokens, in dollars; a batch costs half of it.
+    /// Price of a million tokens, in dollars, instead of the price list's; a batch costs half of it.
     pub price: Option<PriceSpec>,
     /// Pause between two looks at a batch job, in seconds.
     pub poll_s: Option<u64>,
@@ -55,6 +61,7 @@ pub(crate) struct BedrockSpec {
 pub(crate) struct Bedrock {
     model: String,
     spec: BedrockSpec,
+    pricing: Pricing,
     config: EvaluatorConfig,
     dispatcher: Arc<Dispatcher>,
     /// Credentials and region, looked for when the first question is asked.
@@ -65,10 +72,12 @@ pub(crate) struct Bedrock {
 
 impl Bedrock {
     pub(crate) fn new(model: &str, spec: BedrockSpec, connector: &Connector) -> Self {
-        let place = format!("bedrock {:?} {:?}", spec.region, spec.endpoint);
+        let place =
+            spec.endpoint.clone().unwrap_or_else(|| format!("Bedrock in {}", spec.region.as_deref().unwrap_or("the region of the environment")));
         Self {
             model: model.to_owned(),
             dispatcher: connector.dispatcher(&place),
+            pricing: Pricing::on_bedrock(model, spec.price, &connector.config().prices),
             config: connector.config().clone(),
             spec,
             sdk: OnceCell::new(),
@@ -105,7 +114,7 @@ impl Bedrock {
     }
 
     fn usage(&self, input: i32, output: i32) -> Usage {
-        Usage::of(Some(i64::from(input)), Some(i64::from(output)), self.spec.price)
+        self.pricing.priced(Usage { input_tokens: Some(i64::from(input)), output_tokens: Some(i64::from(output)), ..Usage::default() })
     }
 }
 
@@ -128,7 +137,7 @@ impl Judge for Bedrock {
                 let built = wire::converse(client, &self.model, &self.spec, question, guided);
                 async move { wire::completion(built?.send().await.map_err(|error| fault(&error))?) }
             };
-            let given = self.dispatcher.run(Job { name: &question.user, tokens: estimated }, request).await;
+            let given = self.dispatcher.run(Job { name: &question.user, tokens: estimated, ..Job::default() }, request).await;
             match given {
                 Err(CallError::Status { status: 400, message }) if guided && self.form.refused(&message) => {}
                 Err(error) => return Err(error),

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::chat::{Completion, Token, Usage};
+use crate::chat::{Completion, Token};
 
 /// A directory of answers, `ab/cdef….json` by the hash of model, settings and question.
 ///
@@ -40,7 +40,7 @@ impl Cache {
     /// The answer to a question that was asked before; it costs nothing.
     pub(crate) fn get(&self, key: &str) -> Option<Completion> {
         let kept: Kept = serde_json::from_slice(&std::fs::read(self.place(key)).ok()?).ok()?;
-        Some(Completion { text: kept.text, tokens: kept.tokens, usage: Usage::default(), latency_ms: 0.0, is_cached: true })
+        Some(Completion { text: kept.text, tokens: kept.tokens, is_cached: true, ..Completion::default() })
     }
 
     /// Keeps an answer.
@@ -101,6 +101,7 @@ fn files_under(dir: &Path) -> impl Iterator<Item = (SystemTime, u64, PathBuf)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Usage;
 
     fn completion(text: &str) -> Completion {
         Completion { text: text.to_owned(), ..Completion::default() }

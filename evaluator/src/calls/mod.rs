@@ -2,6 +2,7 @@
 
 mod cache;
 mod config;
+mod exchange;
 mod hedge;
 mod rates;
 mod retry;
@@ -23,11 +24,14 @@ use window::Window;
 
 pub(crate) use cache::Cache;
 pub use config::CallsConfig;
-pub(crate) use retry::{Again, CallError, Failure, retry_after};
+pub(crate) use exchange::{excerpt, exchange};
+pub(crate) use retry::{Again, CallError, Failure};
 
 /// The way to one endpoint, which everything that is sent there shares.
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
+    /// What messages call the endpoint.
+    name: String,
     window: Window,
     rates: Rates,
     latencies: Mutex<Latencies>,
@@ -36,12 +40,25 @@ pub(crate) struct Dispatcher {
 }
 
 /// A call to be made.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Job<'a> {
     /// What tells it from others; its pauses follow from it.
     pub name: &'a str,
     /// Tokens that it will use, by estimate.
     pub tokens: u32,
+    /// Attempts at most, instead of the settings'.
+    pub attempts_max: Option<u32>,
+    pub straggler: Straggler,
+}
+
+/// What is done about an answer that is late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Straggler {
+    /// A model is asked a second time: it is the same to it.
+    #[default]
+    AskAgain,
+    /// An app may do something each time that it is asked.
+    Await,
 }
 
 /// What a call gave, and how often it was asked at once.
@@ -56,8 +73,9 @@ pub(crate) struct Given<T> {
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Dispatcher {
-    pub(crate) fn new(config: &EvaluatorConfig) -> Self {
+    pub(crate) fn new(name: &str, config: &EvaluatorConfig) -> Self {
         Self {
+            name: name.to_owned(),
             window: Window::new(config.calls.in_flight),
             rates: Rates::new(&config.calls),
             latencies: Mutex::new(Latencies::new(config.calls.hedge_quantile)),
@@ -93,11 +111,17 @@ impl Dispatcher {
                 // Others may have found out while this one waited.
                 let failed = self.failures_in_a_row.load(Ordering::Relaxed);
                 if failed >= self.config.failures_in_a_row_max {
-                    return Err(CallError::Dead(failed));
+                    return Err(CallError::Dead { endpoint: self.name.clone(), failed });
                 }
                 // Waiting for a slot is no fault of the call's.
                 let deadline = *begun.get_or_insert_with(Instant::now) + Duration::from_secs(self.config.calls.deadline_s);
-                let answered = tokio::time::timeout_at(deadline, self.hedged(&attempt)).await;
+                let asking = async {
+                    match job.straggler {
+                        Straggler::AskAgain => self.hedged(&attempt).await,
+                        Straggler::Await => once(&attempt).await,
+                    }
+                };
+                let answered = tokio::time::timeout_at(deadline, asking).await;
                 let failure = match answered.map_err(|_| CallError::Late(self.config.calls.deadline_s))? {
                     Ok(given) => {
                         slot.succeeded();
@@ -106,7 +130,7 @@ impl Dispatcher {
                     Err(failure) => failure,
                 };
                 n_attempts += 1;
-                let pause = self.pause(&failure, n_attempts, job.name, deadline).ok_or_else(|| failure.error.clone())?;
+                let pause = self.pause(&failure, n_attempts, job, deadline).ok_or_else(|| failure.error.clone())?;
                 if failure.error.is_overload() {
                     slot.refused((failure.again != Again::Later).then_some(pause));
                 }
@@ -118,15 +142,16 @@ impl Dispatcher {
     }
 
     /// The pause before the next attempt; nothing where another one makes no sense.
-    fn pause(&self, failure: &Failure, n_attempts: u32, name: &str, deadline: Instant) -> Option<Duration> {
+    fn pause(&self, failure: &Failure, n_attempts: u32, job: Job<'_>, deadline: Instant) -> Option<Duration> {
         let longest = Duration::from_secs(self.config.backoff_max_s);
         let pause = match failure.again {
             Again::Never => return None,
             Again::After(pause) => pause,
-            Again::Later => retry::backoff(Duration::from_millis(self.config.backoff_ms), longest, n_attempts, name),
+            Again::Later => retry::backoff(Duration::from_millis(self.config.backoff_ms), longest, n_attempts, job.name),
         };
         let in_time = Instant::now().checked_add(pause).is_some_and(|then| then < deadline);
-        (n_attempts < self.config.attempts_max && pause <= longest && in_time).then_some(pause)
+        let attempts_max = job.attempts_max.unwrap_or(self.config.attempts_max);
+        (n_attempts < attempts_max && pause <= longest && in_time).then_some(pause)
     }
 
     /// One attempt; a straggler is asked a second time where a slot is free, and the first good answer counts.
@@ -162,4 +187,10 @@ impl Dispatcher {
         drop(slot);
         answered.map(|value| given(value, 2))
     }
+}
+
+/// One attempt that is waited for, however late it is.
+async fn once<T, F: Future<Output = Result<T, Failure>>>(attempt: &impl Fn() -> F) -> Result<Given<T>, Failure> {
+    let begun = Instant::now();
+    attempt().await.map(|value| Given { value, n_asked: 1, took: begun.elapsed() })
 }

@@ -16,8 +16,8 @@ pub(crate) enum CallError {
     Status { status: u16, message: String },
     #[error("the endpoint's answer cannot be read: {0}")]
     Malformed(String),
-    #[error("not called: the endpoint failed {0} times in a row")]
-    Dead(usize),
+    #[error("not called: {endpoint} failed {failed} times in a row")]
+    Dead { endpoint: String, failed: usize },
     #[error("no answer within the deadline of {0} s")]
     Late(u64),
     #[error("not asked yet: the question waits in a batch")]
@@ -32,7 +32,7 @@ impl CallError {
             CallError::Unreachable(_) => "unreachable".to_owned(),
             CallError::Status { status, .. } => status.to_string(),
             CallError::Malformed(_) => "malformed".to_owned(),
-            CallError::Dead(_) => "not_called".to_owned(),
+            CallError::Dead { .. } => "not_called".to_owned(),
             CallError::Late(_) => "late".to_owned(),
             CallError::Batched => "batched".to_owned(),
         }

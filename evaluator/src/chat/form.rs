@@ -42,22 +42,33 @@ impl Offer {
 
     /// Learns from a refusal of a request that was sent in this form; whether there is another way to ask.
     pub(super) fn refused(&self, form: Form, logprobs: bool, message: &str) -> bool {
-        let message = message.to_lowercase();
-        let speaks_of = |words: &[&str]| words.iter().any(|word| message.contains(word));
-        if logprobs && speaks_of(&OF_LOG_PROBS) {
-            self.no_log_probs.store(1, Ordering::Relaxed);
+        if logprobs && self.refused_log_probs(message) {
             return true;
         }
         let Some(next) = FORMS.iter().position(|known| *known == form).map(|place| place + 1).filter(|next| *next < FORMS.len()) else {
             return false;
         };
-        if !speaks_of(&OF_THE_FORM) {
+        if !speaks_of(message, &OF_THE_FORM) {
             return false;
         }
         // Many calls may learn the same at once.
         self.n_refused.fetch_max(u8::try_from(next).unwrap_or(0), Ordering::Relaxed);
         true
     }
+
+    /// Learns from a refusal of a request for log-probabilities; whether it was about them.
+    pub(super) fn refused_log_probs(&self, message: &str) -> bool {
+        let refused = speaks_of(message, &OF_LOG_PROBS);
+        if refused {
+            self.no_log_probs.store(1, Ordering::Relaxed);
+        }
+        refused
+    }
+}
+
+fn speaks_of(message: &str, words: &[&str]) -> bool {
+    let message = message.to_lowercase();
+    words.iter().any(|word| message.contains(word))
 }
 
 #[cfg(test)]

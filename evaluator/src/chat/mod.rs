@@ -1,6 +1,7 @@
 //! Calls of a model behind an OpenAI-compatible endpoint.
 
 mod form;
+mod settings;
 mod wire;
 
 use std::collections::HashMap;
@@ -10,23 +11,26 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use reqwest::{Response, StatusCode};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use schema::NanoUsd;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::calls::{Again, Cache, CallError, Dispatcher, Failure, Job, retry_after};
+use crate::calls::{Cache, CallError, Dispatcher, Failure, Job, exchange};
 use crate::config::EvaluatorConfig;
 #[cfg(feature = "embeddings")]
 use crate::embed::Bert;
 use crate::error::Error;
 use crate::judge::{Batch, Judge, Keeping};
-use crate::spec::ModelSpec;
+use crate::price::Pricing;
 use crate::template::{Env, expand_env};
 
 use form::{Form, Offer};
-use wire::{answer_of, body, message_of};
+use wire::{answer_of, body, output_of};
+
+pub(crate) use settings::ChatSpec;
+pub(crate) use wire::finish_reason;
 
 /// Tokens that an answer is thought to have where nothing bounds it.
 const ANSWER_TOKENS: u32 = 256;
@@ -50,8 +54,10 @@ pub(crate) struct Chat {
     /// Name of the model.
     pub model: String,
     url: String,
-    key: Option<Secret>,
-    settings: ModelSpec,
+    /// The key, and what else the suite wants in the head of every request.
+    headers: HeaderMap,
+    spec: ChatSpec,
+    pricing: Pricing,
     http: reqwest::Client,
     answer_bytes_max: usize,
     dispatcher: Arc<Dispatcher>,
@@ -79,14 +85,31 @@ pub(crate) struct Request {
     pub schema: Option<Box<RawValue>>,
     /// Temperature that goes before the settings'.
     pub temperature: Option<f64>,
-    /// Whether the tokens of the answer are wanted with their probabilities; not every endpoint gives them.
-    pub logprobs: bool,
+    /// What is wanted of the tokens' probabilities; not every endpoint gives them.
+    pub log_probs: LogProbs,
+    /// W3C trace context of the call, so that the endpoint's spans can be found again.
+    pub traceparent: Option<String>,
+}
+
+/// What is wanted of the probabilities of an answer's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum LogProbs {
+    /// Nothing.
+    #[default]
+    Unwanted,
+    /// Those of the tokens that stand there.
+    Chosen,
+    /// Those of what could have stood there, too.
+    WithAlternatives,
 }
 
 /// What a model answered.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Completion {
     pub text: String,
+    /// The message as it came: its text, its calls of tools, its thoughts.
+    pub message: Value,
+    pub finish_reason: Option<String>,
     /// The tokens of the text, where they were asked for and given.
     pub tokens: Option<Vec<Token>>,
     pub usage: Usage,
@@ -109,6 +132,9 @@ pub(crate) struct Token {
 pub(crate) struct Usage {
     pub input_tokens: Option<i64>,
     pub output_tokens: Option<i64>,
+    /// Of the input, tokens that the provider had in its cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_tokens: Option<i64>,
     pub cost: Option<NanoUsd>,
 }
 
@@ -117,7 +143,8 @@ impl Usage {
     pub(crate) fn times(self, n: u32) -> Self {
         let times = |count: Option<i64>| count.map(|count| count.saturating_mul(i64::from(n)));
         let cost = times(self.cost.map(|cost| cost.0)).map(NanoUsd);
-        Self { input_tokens: times(self.input_tokens), output_tokens: times(self.output_tokens), cost }
+        let [input_tokens, output_tokens, cached_tokens] = [self.input_tokens, self.output_tokens, self.cached_tokens].map(times);
+        Self { input_tokens, output_tokens, cached_tokens, cost }
     }
 }
 
@@ -153,7 +180,7 @@ impl Connector {
     /// The dispatcher of an address, which all that is sent there shares.
     pub(crate) fn dispatcher(&self, address: &str) -> Arc<Dispatcher> {
         let mut dispatchers = self.dispatchers.lock();
-        Arc::clone(dispatchers.entry(address.to_owned()).or_insert_with(|| Arc::new(Dispatcher::new(&self.config))))
+        Arc::clone(dispatchers.entry(address.to_owned()).or_insert_with(|| Arc::new(Dispatcher::new(&shown(address), &self.config))))
     }
 
     /// Where judges' answers are kept; opened when the first judge is made.
@@ -211,14 +238,16 @@ impl Connector {
     }
 
     /// Makes a model out of `openai:chat:<model>` and its settings; nothing where no endpoint is configured.
-    pub(crate) fn chat(&self, model: &str, settings: &ModelSpec, env: Env<'_>) -> Result<Option<Arc<Chat>>, Error> {
-        let endpoint = self.endpoint(settings.api_base_url.as_deref(), settings.api_key.as_deref(), env)?;
+    pub(crate) fn chat(&self, model: &str, spec: &ChatSpec, env: Env<'_>) -> Result<Option<Arc<Chat>>, Error> {
+        let endpoint = self.endpoint(spec.model.api_base_url.as_deref(), spec.model.api_key.as_deref(), env)?;
         let Some((base, key)) = endpoint else { return Ok(None) };
+        let model = spec.name.as_deref().unwrap_or(model);
         Ok(Some(Arc::new(Chat {
             model: model.to_owned(),
             url: format!("{base}/chat/completions"),
-            key,
-            settings: settings.clone(),
+            headers: headers(key.as_ref(), spec, env)?,
+            spec: spec.clone(),
+            pricing: Pricing::at(&base, model, spec.model.price, &self.config.prices),
             http: self.http.clone(),
             answer_bytes_max: self.config.answer_bytes_max,
             dispatcher: self.dispatcher(&base),
@@ -227,94 +256,95 @@ impl Connector {
     }
 }
 
+/// What stands in the head of every request.
+fn headers(key: Option<&Secret>, spec: &ChatSpec, env: Env<'_>) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    if let Some(key) = key {
+        headers.insert(AUTHORIZATION, bearer(key)?);
+    }
+    for (name, text) in &spec.headers {
+        let wrong = || Error::config(format!("header {name:?} is none that can be sent"));
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+        headers.insert(header, HeaderValue::from_str(&expand_env(text, env)?).map_err(|_| wrong())?);
+    }
+    Ok(headers)
+}
+
+/// The header that shows a key.
+fn bearer(key: &Secret) -> Result<HeaderValue, Error> {
+    let mut value =
+        HeaderValue::from_str(&format!("Bearer {}", key.0)).map_err(|_| Error::config("the key of an endpoint is no text for a header"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// An address without what may be a key: its origin. What is no address stays as it is.
+fn shown(address: &str) -> String {
+    reqwest::Url::parse(address).ok().filter(reqwest::Url::has_host).map_or_else(|| address.to_owned(), |url| url.origin().ascii_serialization())
+}
+
 impl Chat {
     /// What an answer depends on beside the question.
     pub(crate) fn identity(&self) -> String {
-        format!("{} {} {:?}", self.url, self.model, (self.settings.temperature, self.settings.top_p, self.settings.max_tokens, self.settings.seed))
+        let (model, body) = (&self.spec.model, &self.spec.body);
+        let more = if body.is_empty() { String::new() } else { format!(" {}", Value::Object(body.clone())) };
+        format!("{} {} {:?}{more}", self.url, self.model, (model.temperature, model.top_p, model.max_tokens, model.seed))
     }
 
     /// The body of a request as a batch file has it: in the best form, which offline runners offer.
     pub(crate) fn batch_body(&self, request: &Request) -> Result<String, serde_json::Error> {
-        body(&self.model, &self.settings, request, Form::Schema)
+        body(&self.model, &self.spec, request, Form::Schema)
+    }
+
+    /// What a completion is as the answer to a prompt: text, calls of tools or what a schema made of it.
+    pub(crate) fn output(&self, completion: &Completion) -> Value {
+        output_of(&completion.message, &self.spec)
     }
 
     /// Asks the model; where the endpoint does not take the form of the question, in the next best one.
     pub(crate) async fn complete(&self, request: &Request) -> Result<Completion, CallError> {
         loop {
             let form = self.offer.form();
-            let logprobs = request.logprobs && self.offer.has_log_probs();
-            let asked = Request { logprobs, ..request.clone() };
-            let body = body(&self.model, &self.settings, &asked, form).map_err(|error| CallError::Malformed(error.to_string()))?;
-            let learned = |message: &str| (request.schema.is_some() || logprobs) && self.offer.refused(form, logprobs, message);
-            match self.send(body).await {
+            let log_probs = if self.offer.has_log_probs() { request.log_probs } else { LogProbs::Unwanted };
+            let wants_log_probs = log_probs != LogProbs::Unwanted;
+            let asked = Request { log_probs, ..request.clone() };
+            let body = body(&self.model, &self.spec, &asked, form).map_err(|error| CallError::Malformed(error.to_string()))?;
+            let learned = |message: &str| match request.schema {
+                Some(_) => self.offer.refused(form, wants_log_probs, message),
+                None => wants_log_probs && self.offer.refused_log_probs(message),
+            };
+            match self.send(body, request.traceparent.as_deref()).await {
                 Err(CallError::Status { status: 400 | 404 | 422 | 500 | 501, message }) if learned(&message) => {}
                 answered => return answered,
             }
         }
     }
 
-    async fn send(&self, body: String) -> Result<Completion, CallError> {
-        let estimated = u32::try_from(body.len() / 4).unwrap_or(u32::MAX).saturating_add(self.settings.max_tokens.unwrap_or(ANSWER_TOKENS));
-        let given = self.dispatcher.run(Job { name: &body, tokens: estimated }, || self.call(&body)).await?;
+    async fn send(&self, body: String, traceparent: Option<&str>) -> Result<Completion, CallError> {
+        let estimated = u32::try_from(body.len() / 4).unwrap_or(u32::MAX).saturating_add(self.spec.model.max_tokens.unwrap_or(ANSWER_TOKENS));
+        let job = Job { name: &body, tokens: estimated, attempts_max: self.spec.attempts_max, ..Job::default() };
+        let given = self.dispatcher.run(job, || self.call(&body, traceparent)).await?;
         let usage = given.value.usage;
         let used = usage.input_tokens.zip(usage.output_tokens).map(|(input, output)| input.saturating_add(output));
         self.dispatcher.settle(estimated, used);
         // Whoever was asked twice is paid twice, though one answer was not waited for.
-        Ok(Completion { usage: usage.times(given.n_asked), latency_ms: given.took.as_secs_f64() * 1e3, ..given.value })
+        let usage = self.pricing.priced(usage).times(given.n_asked);
+        Ok(Completion { usage, latency_ms: given.took.as_secs_f64() * 1e3, ..given.value })
     }
 
     /// One attempt.
-    async fn call(&self, body: &str) -> Result<Completion, Failure> {
-        let bytes = post(&self.http, &self.url, self.key.as_ref(), body.to_owned(), self.answer_bytes_max).await?;
-        answer_of(&bytes, self.settings.price).map_err(|what| Failure::passing(CallError::Malformed(what)))
+    async fn call(&self, body: &str, traceparent: Option<&str>) -> Result<Completion, Failure> {
+        let mut request = self.http.post(&self.url).headers(self.headers.clone()).body(body.to_owned());
+        if let Some(traceparent) = traceparent {
+            request = request.header("traceparent", traceparent);
+        }
+        let request = request.build().map_err(|error| Failure::lasting(CallError::Unreachable(error.without_url().to_string())))?;
+        let received = exchange(&self.http, request, self.answer_bytes_max).await?;
+        answer_of(&received.bytes).map_err(|what| Failure::passing(CallError::Malformed(what)))
     }
 }
 
 /// Reads the body of an answer out of a batch file, whose price is not known.
 pub(crate) fn batch_answer(body: &[u8]) -> Result<Completion, String> {
-    answer_of(body, None)
-}
-
-/// Posts JSON, and reads the answer up to its bound.
-pub(crate) async fn post(http: &reqwest::Client, url: &str, key: Option<&Secret>, body: String, bytes_max: usize) -> Result<Vec<u8>, Failure> {
-    let mut request = http.post(url).header("content-type", "application/json").body(body);
-    if let Some(Secret(key)) = key {
-        request = request.bearer_auth(key);
-    }
-    let response = request.send().await.map_err(|error| Failure::passing(CallError::Unreachable(innermost(&error))))?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    let bytes = read(response, bytes_max).await?;
-    if status.is_success() {
-        return Ok(bytes);
-    }
-    let may_pass = status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
-    let again = match retry_after(&headers) {
-        _ if !may_pass => Again::Never,
-        Some(pause) => Again::After(pause),
-        None => Again::Later,
-    };
-    Err(Failure { error: CallError::Status { status: status.as_u16(), message: message_of(&bytes) }, again })
-}
-
-async fn read(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| Failure::passing(CallError::Unreachable(innermost(&error))))? {
-        if bytes.len() + chunk.len() > bytes_max {
-            return Err(Failure::lasting(CallError::Malformed(format!("it has more than {bytes_max} bytes"))));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
-/// reqwest's own message hides what happened; the innermost cause says it.
-fn innermost(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
+    answer_of(body)
 }

@@ -2,13 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use schema::NanoUsd;
-
+use crate::calls::excerpt;
 use crate::chat::form::Form;
-use crate::chat::{Completion, Request, Token, Usage};
-use crate::spec::{ModelSpec, PriceSpec};
+use crate::chat::{ChatSpec, Completion, LogProbs, Request, Token, Usage};
 
 /// Alternatives of a token that are asked for; servers allow 20.
 const ALTERNATIVES: u32 = 20;
@@ -37,10 +35,16 @@ struct Body<'a> {
     tools: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_choice: Option<Value>,
+    /// What the suite wants said as it is.
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
+/// Fields by which a schema is asked for.
+const OF_SCHEMAS: [&str; 3] = ["response_format", "tools", "tool_choice"];
+
 /// Writes the body of a request. A schema stays the text that it is: the order of its keys is the order of the answer.
-pub(super) fn body(model: &str, settings: &ModelSpec, request: &Request, form: Form) -> Result<String, serde_json::Error> {
+pub(super) fn body(model: &str, spec: &ChatSpec, request: &Request, form: Form) -> Result<String, serde_json::Error> {
     let raw = |text: String| RawValue::from_string(text).map(Some);
     let schema = request.schema.as_deref();
     let response_format = match (form, schema) {
@@ -54,6 +58,11 @@ pub(super) fn body(model: &str, settings: &ModelSpec, request: &Request, form: F
         (Form::Tool, Some(schema)) => raw(format!(r#"[{{"type":"function","function":{{"name":"{TOOL}","parameters":{schema}}}}}]"#))?,
         _ => None,
     };
+    let (settings, mut more) = (&spec.model, spec.body.clone());
+    if schema.is_some() {
+        more.retain(|key, _| !OF_SCHEMAS.contains(&key.as_str()));
+    }
+    let log_probs = if more.contains_key("logprobs") { LogProbs::Unwanted } else { request.log_probs };
     serde_json::to_string(&Body {
         model,
         messages: &request.messages,
@@ -61,11 +70,12 @@ pub(super) fn body(model: &str, settings: &ModelSpec, request: &Request, form: F
         top_p: settings.top_p,
         max_tokens: settings.max_tokens,
         seed: request.seed.or(settings.seed),
-        logprobs: request.logprobs.then_some(true),
-        top_logprobs: request.logprobs.then_some(ALTERNATIVES),
+        logprobs: (log_probs != LogProbs::Unwanted).then_some(true),
+        top_logprobs: (log_probs == LogProbs::WithAlternatives).then_some(ALTERNATIVES),
         response_format,
         tool_choice: tools.is_some().then(|| json!({"type": "function", "function": {"name": TOOL}})),
         tools,
+        more,
     })
 }
 
@@ -77,19 +87,13 @@ struct Answer {
 
 #[derive(Deserialize)]
 struct Choice {
-    message: Message,
-    logprobs: Option<LogProbs>,
+    message: Value,
+    finish_reason: Option<String>,
+    logprobs: Option<LogProbsWire>,
 }
 
 #[derive(Deserialize)]
-struct Message {
-    content: Option<Value>,
-    refusal: Option<String>,
-    tool_calls: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct LogProbs {
+struct LogProbsWire {
     content: Option<Vec<TokenWire>>,
 }
 
@@ -105,16 +109,27 @@ struct TokenWire {
 struct Used {
     prompt_tokens: Option<i64>,
     completion_tokens: Option<i64>,
+    prompt_tokens_details: Option<Details>,
 }
 
-/// Reads the text, the tokens and the usage of a chat completion.
-pub(super) fn answer_of(bytes: &[u8], price: Option<PriceSpec>) -> Result<Completion, String> {
+#[derive(Deserialize)]
+struct Details {
+    cached_tokens: Option<i64>,
+}
+
+/// Reads a chat completion: what was said, in text and in promptfoo's form, its tokens and the usage.
+pub(super) fn answer_of(bytes: &[u8]) -> Result<Completion, String> {
     let answer: Answer = serde_json::from_slice(bytes).map_err(|error| format!("{error}, in {:?}", excerpt(bytes)))?;
     let choice = answer.choices.into_iter().next().ok_or("it has no choices")?;
     let tokens = choice.logprobs.and_then(|logprobs| logprobs.content).map(|tokens| tokens.into_iter().map(token).collect());
-    let text = text_of(choice.message)?;
-    let (input_tokens, output_tokens) = answer.usage.map_or((None, None), |used| (used.prompt_tokens, used.completion_tokens));
-    Ok(Completion { text, tokens, usage: Usage::of(input_tokens, output_tokens, price), ..Completion::default() })
+    let text = text_of(&choice.message)?;
+    let usage = answer.usage.map_or(Usage::default(), |used| Usage {
+        input_tokens: used.prompt_tokens,
+        output_tokens: used.completion_tokens,
+        cached_tokens: used.prompt_tokens_details.and_then(|details| details.cached_tokens),
+        cost: None,
+    });
+    Ok(Completion { text, message: choice.message, tokens, finish_reason: choice.finish_reason, usage, ..Completion::default() })
 }
 
 fn token(wire: TokenWire) -> Token {
@@ -122,16 +137,26 @@ fn token(wire: TokenWire) -> Token {
     Token { text: wire.token, log_prob: wire.logprob, top }
 }
 
-fn text_of(message: Message) -> Result<String, String> {
-    Ok(match (message.content, message.refusal, message.tool_calls) {
-        (_, _, Some(calls)) if arguments(&calls).is_some() => arguments(&calls).unwrap_or_default(),
-        (Some(Value::String(text)), _, None) => text,
-        (Some(Value::String(text)), _, Some(_)) if !text.is_empty() => text,
-        (Some(Value::Array(parts)), _, _) => parts.iter().filter_map(|part| part.get("text")?.as_str()).collect(),
-        (_, Some(refusal), _) => refusal,
+/// A field of a message that holds something.
+fn field<'m>(message: &'m Value, key: &str) -> Option<&'m Value> {
+    message.get(key).filter(|value| !value.is_null())
+}
+
+fn text_of(message: &Value) -> Result<String, String> {
+    let calls = field(message, "tool_calls").or_else(|| field(message, "function_call"));
+    Ok(match (field(message, "content"), field(message, "refusal"), calls) {
+        (_, _, Some(calls)) if arguments(calls).is_some() => arguments(calls).unwrap_or_default(),
+        (Some(Value::String(text)), _, None) => text.clone(),
+        (Some(Value::String(text)), _, Some(_)) if !text.is_empty() => text.clone(),
+        (Some(Value::Array(parts)), _, _) => joined(parts),
+        (_, Some(Value::String(refusal)), _) => refusal.clone(),
         (_, _, Some(calls)) => calls.to_string(),
         _ => return Err("its message has no content".to_owned()),
     })
+}
+
+fn joined(parts: &[Value]) -> String {
+    parts.iter().filter_map(|part| part.get("text")?.as_str()).collect()
 }
 
 /// The arguments of the call of our own tool, which are the answer.
@@ -140,31 +165,49 @@ fn arguments(calls: &Value) -> Option<String> {
     call.get("arguments")?.as_str().map(str::to_owned)
 }
 
-impl Usage {
-    /// Counts tokens, and their cost where a price is known; dollars a million tokens are a thousand nano-dollars a token.
-    pub(crate) fn of(input_tokens: Option<i64>, output_tokens: Option<i64>, price: Option<PriceSpec>) -> Self {
-        let cost = price.map(|price| {
-            let nanos = (input_tokens.unwrap_or(0) as f64 * price.input + output_tokens.unwrap_or(0) as f64 * price.output) * 1e3;
-            #[expect(clippy::cast_possible_truncation, reason = "saturates, and no run costs 9 billion dollars")]
-            let nanos = nanos.round() as i64;
-            NanoUsd(nanos)
-        });
-        Self { input_tokens, output_tokens, cost }
+/// What a message is as an answer to a prompt, as promptfoo hands it on: text, calls of tools, or the whole message where it holds both.
+pub(super) fn output_of(message: &Value, spec: &ChatSpec) -> Value {
+    if let Some(refusal) = field(message, "refusal") {
+        return refusal.clone();
+    }
+    let calls = field(message, "function_call")
+        .or_else(|| field(message, "tool_calls"))
+        .filter(|calls| calls.as_array().is_none_or(|calls| !calls.is_empty()));
+    let content = match field(message, "content") {
+        Some(Value::Array(parts)) => Value::String(joined(parts)),
+        Some(content) => content.clone(),
+        None => Value::String(String::new()),
+    };
+    let is_empty = content.as_str().is_some_and(str::is_empty);
+    let Some(text) = content.as_str().filter(|_| calls.is_none()) else {
+        return match calls {
+            Some(calls) if is_empty => calls.clone(),
+            Some(_) => message.clone(),
+            None => content,
+        };
+    };
+    let wants_json = spec.body.get("response_format").is_some_and(|format| format["type"] == "json_schema");
+    if let Some(parsed) = serde_json::from_str(text).ok().filter(|_| wants_json) {
+        return parsed;
+    }
+    let thought = field(message, "reasoning").or_else(|| field(message, "reasoning_content")).and_then(Value::as_str);
+    match thought.filter(|thought| spec.shows_thinking && !thought.is_empty()) {
+        Some(thought) => Value::String(format!("Thinking: {thought}\n\n{text}")),
+        None => content,
     }
 }
 
-/// What an error body says, whatever its shape.
-pub(super) fn message_of(bytes: &[u8]) -> String {
-    let json: Option<Value> = serde_json::from_slice(bytes).ok();
-    let said = json.as_ref().and_then(|json| json.pointer("/error/message").or_else(|| json.get("message")).or_else(|| json.get("detail")));
-    match said.and_then(Value::as_str) {
-        Some(message) => message.chars().take(300).collect(),
-        None => excerpt(bytes),
+/// Why an answer ended, in OpenAI's words whoever says it.
+pub(crate) fn finish_reason(told: &str) -> String {
+    let told = told.trim().to_lowercase();
+    match told.as_str() {
+        "end_turn" | "stop_sequence" => "stop",
+        "max_tokens" | "model_context_window_exceeded" => "length",
+        "tool_use" | "function_call" => "tool_calls",
+        "refusal" | "guardrail_intervened" | "content_filtered" => "content_filter",
+        _ => return told,
     }
-}
-
-fn excerpt(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).chars().take(120).collect()
+    .to_owned()
 }
 
 #[cfg(test)]
@@ -173,9 +216,10 @@ mod tests {
 
     #[test]
     fn answers_are_read_in_every_shape() {
-        let read = |json: &str| answer_of(json.as_bytes(), Some(PriceSpec { input: 0.15, output: 0.6 }));
-        let found = read(r#"{"choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":10,"completion_tokens":2}}"#).unwrap();
-        assert_eq!((found.text.as_str(), found.usage.cost), ("hi", Some(NanoUsd(2_700))));
+        let read = |json: &str| answer_of(json.as_bytes());
+        let usage = r#"{"prompt_tokens":10,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":4}}"#;
+        let found = read(&format!(r#"{{"choices":[{{"message":{{"content":"hi"}},"finish_reason":"stop"}}],"usage":{usage}}}"#)).unwrap();
+        assert_eq!((found.text.as_str(), found.finish_reason.as_deref(), found.usage.cached_tokens), ("hi", Some("stop"), Some(4)));
         assert_eq!(read(r#"{"choices":[{"message":{"content":[{"type":"text","text":"a"},{"text":"b"}]}}]}"#).unwrap().text, "ab");
         assert_eq!(read(r#"{"choices":[{"message":{"content":null,"refusal":"no"}}]}"#).unwrap().text, "no");
         let tool = r#"{"choices":[{"message":{"content":"","tool_calls":[{"function":{"name":"answer","arguments":"{\"verdict\":\"a\"}"}}]}}]}"#;
@@ -190,12 +234,44 @@ mod tests {
     #[test]
     fn a_schema_goes_the_way_that_the_endpoint_takes() {
         let schema = RawValue::from_string(r#"{"z":1,"a":2}"#.to_owned()).unwrap();
-        let request = Request { schema: Some(schema), logprobs: true, ..Request::default() };
-        let body = |form| body("m", &ModelSpec::default(), &request, form).unwrap();
+        let request = Request { schema: Some(schema), log_probs: LogProbs::WithAlternatives, ..Request::default() };
+        let body = |form| body("m", &ChatSpec::default(), &request, form).unwrap();
         assert!(body(Form::Schema).contains(r#""strict":true,"schema":{"z":1,"a":2}"#));
         assert!(body(Form::Schema).contains(r#""logprobs":true,"top_logprobs":20"#));
         assert!(body(Form::Tool).contains(r#""parameters":{"z":1,"a":2}"#) && body(Form::Tool).contains("tool_choice"));
         assert!(body(Form::Object).contains(r#""response_format":{"type":"json_object"}"#));
         assert!(!body(Form::Plain).contains("response_format") && !body(Form::Plain).contains("tools"));
+    }
+
+    /// A target's own tools and format are sent as they are, once, and never stand beside a judge's.
+    #[test]
+    fn what_the_suite_wants_sent_is_sent() {
+        let spec = ChatSpec::read("p", Some(&json!({"tools": [1], "logprobs": true, "stop": "x", "max_tokens": 9}))).unwrap();
+        let schema = RawValue::from_string("{}".to_owned()).unwrap();
+        let plain = Request { log_probs: LogProbs::Chosen, ..Request::default() };
+        let asked = body("m", &spec, &plain, Form::Schema).unwrap();
+        assert_eq!(asked, r#"{"model":"m","messages":[],"max_tokens":9,"logprobs":true,"stop":"x","tools":[1]}"#);
+        let judged = body("m", &spec, &Request { schema: Some(schema), ..plain }, Form::Tool).unwrap();
+        assert!(judged.matches(r#""tools""#).count() == 1 && judged.contains(r#""parameters":{}"#), "{judged}");
+    }
+
+    #[track_caller]
+    fn check_output(message: Value, config: Value, expect: Value) {
+        assert_eq!(output_of(&message, &ChatSpec::read("p", Some(&config)).unwrap()), expect);
+    }
+
+    #[test]
+    fn answers_have_promptfoos_form() {
+        let calls = json!([{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]);
+        check_output(json!({"content": "hi"}), json!({}), json!("hi"));
+        check_output(json!({"content": null, "tool_calls": calls}), json!({}), calls.clone());
+        check_output(json!({"content": "", "tool_calls": calls}), json!({}), calls.clone());
+        check_output(json!({"content": "hi", "tool_calls": []}), json!({}), json!("hi"));
+        check_output(json!({"content": "hi", "tool_calls": calls}), json!({}), json!({"content": "hi", "tool_calls": calls}));
+        check_output(json!({"content": null, "refusal": "no"}), json!({}), json!("no"));
+        check_output(json!({"content": "{\"a\": 1}"}), json!({"response_format": {"type": "json_schema"}}), json!({"a": 1}));
+        check_output(json!({"content": "4", "reasoning_content": "2+2"}), json!({}), json!("4"));
+        check_output(json!({"content": "4", "reasoning_content": "2+2"}), json!({"showThinking": true}), json!("Thinking: 2+2\n\n4"));
+        assert_eq!((finish_reason("MAX_TOKENS"), finish_reason("odd")), ("length".to_owned(), "odd".to_owned()));
     }
 }

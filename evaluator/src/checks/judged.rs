@@ -1,15 +1,19 @@
 //! The answer is judged by models.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::chat::ChatSpec;
 use crate::checks::spec::{Context, needed};
-use crate::checks::{Subject, Verdict};
+use crate::checks::{OUTPUT, Subject, Verdict};
 use crate::dataset::hex;
 use crate::error::Error;
-use crate::judge::{Anchors, Asked, Claims, Judge, Judging, Material, Note, Pair, Panel, Rubric, system};
-use crate::spec::CheckSpec;
+use crate::judge::{Anchors, Asked, Claims, Judge, Judging, Material, Note, Pair, Panel, Pool, Rubric, system};
+use crate::spec::{CheckSpec, ModelSpec};
+use crate::template::render;
 
 /// `judge` and its kin: models read the question, the documents and the answer, and give a verdict.
 #[derive(Debug, Clone)]
@@ -23,7 +27,20 @@ pub(crate) struct Judged {
     /// Column with what people said.
     labels: Option<String>,
     anchors: Option<Arc<Anchors>>,
+    /// What is asked of every answer, where the rubric does not say it.
+    criterion: Option<Criterion>,
 }
+
+/// What promptfoo's `llm-rubric` asks of an answer: a text with variables.
+#[derive(Debug, Clone)]
+pub(crate) struct Criterion {
+    pub text: String,
+    /// Values of the environment variables that it names.
+    pub env: BTreeMap<String, String>,
+}
+
+/// The value from which on an answer meets its criterion.
+const MEETS: f64 = 0.5;
 
 /// Where the material of a verdict stands.
 #[derive(Debug, Clone)]
@@ -58,7 +75,29 @@ impl Judged {
         let hash = hash_of(&models, &prompt);
         let signature = format!("{kind} {} {hash}{}", models.join(","), how(spec));
         let anchors = spec.anchors.as_ref().map(|file| Anchors::read(context, file)).transpose()?.map(Arc::new);
-        Ok(Self { columns, recipe, models, hash, signature, labels: spec.labels.clone(), anchors })
+        Ok(Self { columns, recipe, models, hash, signature, labels: spec.labels.clone(), anchors, criterion: None })
+    }
+
+    /// Makes promptfoo's `llm-rubric`: one judge, who passes an answer or fails it by a criterion.
+    pub(crate) fn by_criterion(criterion: Criterion, model: &str, config: Option<Value>, context: &Context<'_>) -> Result<Self, Error> {
+        let spec = CheckSpec { kind: Some("llm-rubric".to_owned()), config, ..CheckSpec::default() };
+        let judge = judge_of(model, &spec, context)?;
+        let rubric = Rubric::of_criteria();
+        let (models, prompt) = (vec![model.to_owned()], format!("{} {:?}", system(&rubric), rubric.verdicts));
+        let hash = hash_of(&models, &prompt);
+        Ok(Self {
+            columns: Columns { answer: OUTPUT.to_owned(), question: None, sources: None, reference: None, against: None },
+            recipe: judge.map(|judge| {
+                let panel = Panel { judges: vec![judge], votes: 1, weighted: false, pool: Pool::default() };
+                Recipe::Rubric(Arc::new(rubric), panel)
+            }),
+            signature: format!("llm-rubric {model} {hash}"),
+            models,
+            hash,
+            labels: None,
+            anchors: None,
+            criterion: Some(criterion),
+        })
     }
 
     /// Hash of models, rubric and prompts.
@@ -92,13 +131,23 @@ impl Judged {
     /// Asks about an answer.
     pub(crate) async fn verdict(&self, subject: &Subject<'_>) -> Result<Asked, Error> {
         let text = |column: &Option<String>| column.as_ref().and_then(|column| subject.text(column)).map(String::from);
+        let criterion = match self.criterion.as_ref().map(|criterion| render(&criterion.text, subject.vars, &criterion.env)).transpose() {
+            Ok(criterion) => criterion,
+            Err(why) => return Ok(Asked { verdict: Verdict::failed(why), calls: Vec::new(), note: Note::default() }),
+        };
+        let decides = criterion.is_some();
         let material = Material {
+            criterion,
             question: text(&self.columns.question),
             documents: self.columns.sources.as_ref().map_or_else(Vec::new, |column| subject.texts(column)),
             reference: text(&self.columns.reference),
             answer: subject.text(&self.columns.answer).map(String::from).unwrap_or_default(),
         };
-        self.judge(&material, text(&self.columns.against).as_deref()).await
+        let mut asked = self.judge(&material, text(&self.columns.against).as_deref()).await?;
+        if decides {
+            asked.verdict.passed = asked.verdict.value.map(|value| value >= MEETS);
+        }
+        Ok(asked)
     }
 
     /// Asks about an answer that stands by itself.
@@ -128,20 +177,33 @@ fn models(spec: &CheckSpec, context: &Context<'_>) -> Result<Vec<String>, Error>
 
 /// Makes a judge out of a model's id; nothing where no endpoint is configured.
 fn judge_of(id: &str, spec: &CheckSpec, context: &Context<'_>) -> Result<Option<Arc<dyn Judge>>, Error> {
-    let openai = id.strip_prefix("openai:chat:").or_else(|| id.strip_prefix("openai:"));
-    let judge: Option<Arc<dyn Judge>> = match (openai, id.strip_prefix("bedrock:")) {
+    let judge: Option<Arc<dyn Judge>> = match (id.strip_prefix("openai:"), id.strip_prefix("bedrock:")) {
         (Some(model), _) => {
-            let chat = context.connector.chat(model, &crate::target::settings(&context.place, spec.config.as_ref())?, context.env)?;
-            chat.map(|chat| chat as Arc<dyn Judge>)
+            // promptfoo's graders have promptfoo's settings.
+            let settings = match spec.kind {
+                Some(_) => ChatSpec::read(&context.place, spec.config.as_ref())?,
+                None => ChatSpec::from(crate::target::settings::<ModelSpec>(&context.place, spec.config.as_ref())?),
+            };
+            let model = model.strip_prefix("chat:").unwrap_or(model);
+            context.connector.chat(model, &settings, context.env)?.map(|chat| chat as Arc<dyn Judge>)
         }
-        #[cfg(feature = "bedrock")]
-        (None, Some(model)) => {
-            let settings = crate::target::settings(&context.place, spec.config.as_ref())?;
-            Some(Arc::new(crate::bedrock::Bedrock::new(model, settings, context.connector)))
-        }
+        (None, Some(model)) => Some(on_bedrock(model, spec, context)?),
         _ => return Err(context.error(&format!("model {id:?} is unknown; a judge's model is openai:chat:<model> or bedrock:<model>"))),
     };
     Ok(judge.map(|judge| context.connector.keeping(judge)))
+}
+
+#[cfg(feature = "bedrock")]
+fn on_bedrock(model: &str, spec: &CheckSpec, context: &Context<'_>) -> Result<Arc<dyn Judge>, Error> {
+    let settings = crate::target::settings(&context.place, spec.config.as_ref())?;
+    let model = crate::bedrock::model_id(model)
+        .ok_or_else(|| context.error(&format!("model \"bedrock:{model}\" is none that judges; write bedrock:<model>")))?;
+    Ok(Arc::new(crate::bedrock::Bedrock::new(model, settings, context.connector)))
+}
+
+#[cfg(not(feature = "bedrock"))]
+fn on_bedrock(model: &str, _: &CheckSpec, context: &Context<'_>) -> Result<Arc<dyn Judge>, Error> {
+    Err(context.error(&format!("model \"bedrock:{model}\": this karat was built without the feature `bedrock`")))
 }
 
 /// The recipe, and everything that its judge is told.

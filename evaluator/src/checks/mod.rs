@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dataset::Vars;
-use crate::promptfoo::Assert;
+use crate::promptfoo::{Assert, Similar};
 use crate::script::Script;
 use crate::spec::Better;
 use crate::template::show;
@@ -32,7 +32,7 @@ use crate::trace::Span;
 
 pub(crate) use groundedness::grounded;
 pub(crate) use json::objects_in as json_objects_in;
-pub(crate) use judged::Judged;
+pub(crate) use judged::{Criterion, Judged};
 pub(crate) use spec::{Context, parse};
 
 /// A kind of check.
@@ -55,6 +55,8 @@ pub(crate) enum Check {
     Semantic(semantic::Semantic),
     /// An assertion of promptfoo's, judged as promptfoo does.
     Promptfoo(Box<Assert>),
+    /// promptfoo's `similar`, which asks a model of embeddings.
+    Similar(Box<Similar>),
     /// Code in JavaScript or Python, run by the interpreter that is installed.
     Script(Script),
     Judge(Judged),
@@ -185,6 +187,8 @@ pub(crate) struct Subject<'a> {
     pub cost_usd: Option<f64>,
     pub finish_reason: Option<&'a str>,
     pub log_probs: Option<&'a [f64]>,
+    /// The tools that the model was given, as its endpoint has them.
+    pub tools: Option<&'a Value>,
     /// The spans of the answer's trace, where it is known.
     pub spans: Option<&'a [Span]>,
 }
@@ -251,7 +255,7 @@ impl Check {
             Check::Tools(check) => check.scale(),
             Check::Latency(_) | Check::Readability(_) => Scale::Unbounded,
             Check::Promptfoo(check) => check.scale(),
-            Check::Script(_) => Scale::Score,
+            Check::Script(_) | Check::Similar(_) => Scale::Score,
         }
     }
 
@@ -286,6 +290,7 @@ impl Check {
             Check::Script(check) => check.signature(),
             Check::Judge(check) => check.signature(),
             Check::Semantic(check) => check.signature(),
+            Check::Similar(check) => check.signature(),
         }
     }
 }
@@ -313,6 +318,11 @@ impl Assertion {
         }
     }
 
+    /// Whether the check reads the probabilities of the answer's tokens.
+    pub(crate) fn reads_log_probs(&self) -> bool {
+        matches!(&self.check, Check::Promptfoo(assert) if assert.kind().starts_with("perplexity"))
+    }
+
     /// What the check says about an answer; a judge has to be asked first, and says it itself.
     pub(crate) fn verdict(&self, subject: &Subject<'_>) -> Verdict {
         if !self.applies(subject.vars) {
@@ -337,7 +347,7 @@ impl Assertion {
             Check::Promptfoo(check) => return check.verdict(subject),
             Check::Script(_) => Verdict::failed("the script was not run"),
             Check::Judge(_) => Verdict::failed("the judge was not asked"),
-            Check::Semantic(_) => Verdict::failed("the texts were not embedded"),
+            Check::Semantic(_) | Check::Similar(_) => Verdict::failed("the texts were not embedded"),
         };
         self.settle(verdict)
     }

@@ -293,6 +293,8 @@ fn refuse_useless_keys(kind: &str, check: &Check, spec: &CheckSpec, context: &Co
         ("relative", spec.relative.is_some(), matches!(check, Check::Numeric(_))),
         ("assert", !spec.assert.is_empty(), false),
         ("transform", spec.transform.is_some(), false),
+        ("provider", spec.provider.is_some(), false),
+        ("rubricPrompt", spec.rubric_prompt.is_some(), false),
     ];
     match given.iter().find(|(_, is_given, is_used)| *is_given && !is_used) {
         Some((key, _, _)) => Err(context.error(&format!("key {key:?} means nothing to {kind}"))),

@@ -7,8 +7,8 @@ use futures::future::try_join_all;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::calls::{CallError, Dispatcher, Failure, Job};
-use crate::chat::{Connector, Secret, post};
+use crate::calls::{CallError, Dispatcher, Failure, Job, exchange};
+use crate::chat::{Connector, Secret};
 use crate::embed::Embedder;
 
 /// Texts of one request; servers refuse more than they were set up for, commonly 32.
@@ -60,10 +60,15 @@ impl Remote {
         let body = body.to_string();
         let tokens = u32::try_from(body.len() / 4).unwrap_or(u32::MAX);
         let call = || async {
-            let bytes = post(&self.http, url, self.key.as_ref(), body.clone(), self.bytes_max).await?;
-            self.read(&bytes).map_err(|what| Failure::passing(CallError::Malformed(what)))
+            let mut request = self.http.post(url).header("content-type", "application/json").body(body.clone());
+            if let Some(Secret(key)) = &self.key {
+                request = request.bearer_auth(key);
+            }
+            let request = request.build().map_err(|error| Failure::lasting(CallError::Unreachable(error.without_url().to_string())))?;
+            let received = exchange(&self.http, request, self.bytes_max).await?;
+            self.read(&received.bytes).map_err(|what| Failure::passing(CallError::Malformed(what)))
         };
-        Ok(self.dispatcher.run(Job { name: &body, tokens }, call).await?.value)
+        Ok(self.dispatcher.run(Job { name: &body, tokens, ..Job::default() }, call).await?.value)
     }
 
     fn read(&self, bytes: &[u8]) -> Result<Vec<Vec<f32>>, String> {

@@ -63,7 +63,13 @@ impl Embeddings {
     }
 
     /// Returns a vector of length 1 for each text.
-    pub(crate) async fn embed(&self, texts: &[&str]) -> Result<Vec<Arc<Vec<f32>>>, CallError> {
+    pub(crate) async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, CallError> {
+        let vectors = self.embed_as_given(texts).await?;
+        Ok(vectors.iter().map(|vector| unit(vector.as_ref().clone())).collect())
+    }
+
+    /// Returns a vector for each text, of the length that the model gives it.
+    pub(crate) async fn embed_as_given(&self, texts: &[&str]) -> Result<Vec<Arc<Vec<f32>>>, CallError> {
         let mut unknown: Vec<String> = {
             let memory = self.memory.lock();
             texts.iter().filter(|text| !memory.contains_key(**text)).map(|text| (*text).to_owned()).collect()
@@ -76,7 +82,7 @@ impl Embeddings {
             if vectors.len() != unknown.len() {
                 return Err(CallError::Malformed(format!("{} vectors for {} texts", vectors.len(), unknown.len())));
             }
-            found.extend(unknown.into_iter().zip(vectors.into_iter().map(|vector| Arc::new(unit(vector)))));
+            found.extend(unknown.into_iter().zip(vectors.into_iter().map(Arc::new)));
         }
         let mut memory = self.memory.lock();
         if memory.len() + found.len() > MEMORY_MAX {
@@ -104,17 +110,21 @@ fn local(_: &Path, _: &Connector) -> Result<Box<dyn Embedder>, Error> {
 pub async fn embed_locally(directory: &Path, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error> {
     let embedder = Box::new(Bert::load(directory)?);
     let embeddings = Embeddings { name: String::new(), embedder, memory: Mutex::default() };
-    let vectors = embeddings.embed(texts).await.map_err(|error| Error::Task(error.to_string()))?;
-    Ok(vectors.iter().map(|vector| vector.as_ref().clone()).collect())
+    embeddings.embed(texts).await.map_err(|error| Error::Task(error.to_string()))
 }
 
 /// Cosine of two vectors of length 1, from -1 to 1.
 pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>().clamp(-1.0, 1.0)
+    dot(a, b).clamp(-1.0, 1.0)
+}
+
+/// Product of two vectors.
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
 /// The vector at length 1; one of zeros stays.
-fn unit(mut vector: Vec<f32>) -> Vec<f32> {
+pub(crate) fn unit(mut vector: Vec<f32>) -> Vec<f32> {
     let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
     if length > 0.0 {
         #[expect(clippy::cast_possible_truncation, reason = "vectors are single precision")]

@@ -62,7 +62,7 @@ fn anchor(line: &str) -> Result<Anchor, String> {
         Value::String(text) => vec![text.clone()],
         documents => texts_of(documents),
     };
-    let material = Material { question: row.question, documents, reference: row.reference, answer: row.answer };
+    let material = Material { question: row.question, documents, reference: row.reference, answer: row.answer, criterion: None };
     Ok(Anchor { id: row.id, material, against: row.against, label: row.label })
 }
 

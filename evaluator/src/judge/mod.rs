@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::calls::CallError;
-use crate::chat::{Chat, Completion, Request};
+use crate::chat::{Chat, Completion, LogProbs, Request};
 use crate::checks::Verdict;
 use crate::dataset::hex;
 
@@ -64,6 +64,11 @@ pub(crate) trait Judge: Send + Sync + std::fmt::Debug {
     fn keep(&self, _question: &Question, _completion: &Completion) {}
 }
 
+/// Whether the scores of a check by this name are a judge's.
+pub(crate) fn is_judged(check: &str) -> bool {
+    check.starts_with("judge") || check.strip_prefix("not-").unwrap_or(check) == "llm-rubric"
+}
+
 /// What a judge is asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Question {
@@ -92,7 +97,8 @@ impl Question {
             seed: Some(self.seed),
             schema: Some(self.schema.as_ref().to_owned()),
             temperature: Some(self.temperature()),
-            logprobs: self.logprobs,
+            log_probs: if self.logprobs { LogProbs::WithAlternatives } else { LogProbs::Unwanted },
+            traceparent: None,
         }
     }
 

@@ -7,6 +7,8 @@ use crate::judge::rubric::Rubric;
 /// What is judged.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Material {
+    /// What the answer is held against, where the rubric does not say it.
+    pub criterion: Option<String>,
     /// The question, where the judge may see it.
     pub question: Option<String>,
     /// The documents, where the judge may see them.
@@ -40,7 +42,7 @@ pub(super) fn user(material: &Material) -> String {
 /// Everything about a case but its answer.
 pub(super) fn context(material: &Material) -> String {
     let mut text = documents(&material.documents);
-    for (tag, content) in [("question", &material.question), ("reference", &material.reference)] {
+    for (tag, content) in [("criterion", &material.criterion), ("question", &material.question), ("reference", &material.reference)] {
         if let Some(content) = content {
             text.push_str(&tagged(tag, content));
             text.push('\n');
@@ -97,7 +99,8 @@ mod tests {
 
     #[test]
     fn the_answer_comes_last() {
-        let material = Material { question: Some("q".to_owned()), documents: vec!["d".to_owned()], reference: None, answer: "a".to_owned() };
+        let (question, documents, answer) = (Some("q".to_owned()), vec!["d".to_owned()], "a".to_owned());
+        let material = Material { question, documents, answer, ..Material::default() };
         let text = user(&material);
         assert!(text.find("<documents>") < text.find("<question>") && text.find("<question>") < text.find("<answer>"));
     }

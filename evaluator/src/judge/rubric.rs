@@ -50,6 +50,15 @@ impl Rubric {
         Ok(Self { text: body.trim().to_owned(), verdicts })
     }
 
+    /// The rubric of a judge who is handed a criterion with every answer.
+    pub(crate) fn of_criteria() -> Self {
+        let text = "Does the answer meet the criterion between the tags <criterion>? The criterion is what the owner of the test asks of the answer: \
+                    hold the answer against all of it, and against nothing else.\n\n\
+                    pass: the answer meets the criterion\n\
+                    fail: it does not, or in part only";
+        Self { text: text.to_owned(), verdicts: vec![("pass".to_owned(), Some(1.0)), ("fail".to_owned(), Some(0.0))] }
+    }
+
     /// The JSON schema of an answer: the verdict first, for a reason that is written first talks the judge into it.
     pub(crate) fn schema(&self) -> Result<Box<RawValue>, serde_json::Error> {
         let names = serde_json::to_string(&self.names())?;

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::files::Files;
 use crate::js;
 use crate::promptfoo::glob;
+use crate::promptfoo::grader::graded;
 use crate::promptfoo::transform::Transform;
 use crate::spec::{CheckSpec, ScenarioSpec, TestOptions, TestSpec};
 
@@ -84,7 +85,7 @@ fn with_scenario(data: &TestSpec, test: &TestSpec) -> TestSpec {
 fn test_of(default: &TestSpec, spec: &TestSpec, index: usize) -> Test {
     let options = options(&default.options, &spec.options);
     let defaults = if spec.options.disable_default_asserts { &[] } else { default.assert.as_slice() };
-    let asserts: Vec<CheckSpec> = defaults.iter().chain(&spec.assert).cloned().collect();
+    let asserts: Vec<CheckSpec> = graded(&defaults.iter().chain(&spec.assert).cloned().collect::<Vec<_>>(), &options);
     let mut fault = fault_of(default, spec, &options);
     if spec.threshold.or(default.threshold).is_some() && asserts.is_empty() {
         fault.get_or_insert_with(|| "a threshold needs assertions to hold it against".to_owned());
@@ -134,6 +135,8 @@ fn options(default: &TestOptions, own: &TestOptions) -> TestOptions {
         transform_vars: pick(&own.transform_vars, &default.transform_vars),
         store_output_as: pick(&own.store_output_as, &default.store_output_as),
         repeat: own.repeat.or(default.repeat),
+        provider: own.provider.clone().or_else(|| default.provider.clone()),
+        rubric_prompt: own.rubric_prompt.clone().or_else(|| default.rubric_prompt.clone()),
         disable_default_asserts: own.disable_default_asserts,
         disable_var_expansion: own.disable_var_expansion,
         ..TestOptions::default()
@@ -190,7 +193,7 @@ fn from_file(value: Value, files: &Files) -> Result<Value, Error> {
     if matches!(extension, "js" | "mjs" | "cjs" | "ts" | "py" | "pdf" | "png" | "jpg" | "jpeg" | "gif" | "mp3" | "wav" | "mp4") {
         return Err(Error::config(format!("variable: {name} is code or no text; write its value into a text file")));
     }
-    let text = std::fs::read_to_string(&path).map_err(|source| Error::File { action: "read", path, source })?;
+    let text = files.text(&path)?;
     if matches!(extension, "yaml" | "yml") {
         let value: Value = serde_yaml_ng::from_str(&text).map_err(|error| Error::config(format!("{name}: {error}")))?;
         return Ok(Value::String(crate::js::json(&value)));

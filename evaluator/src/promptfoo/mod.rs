@@ -1,7 +1,7 @@
 //! promptfoo's suites, read as they are.
 //!
 //! `tests` reads tests, CSV rows and scenarios; `expand` makes cases of them; `prompt` renders; `asserts` judges; `tree` adds up; `compare`
-//! picks the best of several answers; `derived` computes with the sums. Where promptfoo is wrong its users' verdicts would be too: karat names
+//! picks the best of several answers; `derived` computes with the sums; `grader` and `similar` ask models. Where promptfoo is wrong its users' verdicts would be too: karat names
 //! the right key, keeps the other verdicts of a case that has an error, and prints an object as JSON.
 
 mod asserts;
@@ -10,8 +10,10 @@ mod csv;
 pub(crate) mod derived;
 mod expand;
 mod glob;
+mod grader;
 mod prompt;
 mod prompts;
+mod similar;
 mod tests;
 pub(crate) mod transform;
 pub(crate) mod tree;
@@ -20,18 +22,22 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::checks::{Assertion, Check, Outcome, Scale, Subject, Verdict};
+use crate::checks::{Assertion, Check, Context, Criterion, Judged, Outcome, Scale, Subject, Verdict};
 use crate::files::Files;
 use crate::js;
 use crate::script::{Language, Script};
 use crate::spec::{Better, CheckSpec};
 use crate::template::{Env, Template, render};
 
+use grader::{Gives, Grader};
+use similar::Metric;
 use transform::Transform;
 
 pub(crate) use expand::{Test, expand};
+pub(crate) use grader::graded;
 pub(crate) use prompt::render_prompt;
 pub(crate) use prompts::{Raw, read as read_prompts};
+pub(crate) use similar::Similar;
 pub(crate) use tests::{read as read_tests, read_default};
 
 /// One assertion of promptfoo's.
@@ -47,6 +53,14 @@ pub(crate) struct Assert {
     env: BTreeMap<String, String>,
     /// Why it cannot be judged, whatever the answer is.
     fault: Option<String>,
+}
+
+/// What an assertion compares.
+struct Prepared {
+    value: Option<Value>,
+    /// What a transform made of the answer, as it is and as text.
+    changed: Option<Value>,
+    output: Option<String>,
 }
 
 impl Assert {
@@ -76,7 +90,11 @@ impl Assert {
 
     /// Judges an answer; what promptfoo throws for is no verdict.
     pub(crate) fn verdict(&self, subject: &Subject<'_>) -> Verdict {
-        match self.grade(subject) {
+        self.as_verdict(self.grade(subject))
+    }
+
+    fn as_verdict(&self, grade: Result<asserts::Grade, String>) -> Verdict {
+        match grade {
             Ok(grade) => Verdict {
                 outcome: Outcome::Value,
                 value: grade.value.or(Some(grade.score)),
@@ -91,20 +109,26 @@ impl Assert {
     }
 
     fn grade(&self, subject: &Subject<'_>) -> Result<asserts::Grade, String> {
+        let prepared = self.prepared(subject)?;
+        let output = prepared.output.as_deref().unwrap_or(subject.output);
+        let subject = Subject { value: prepared.changed.as_ref().unwrap_or(subject.value), output, ..*subject };
+        asserts::grade(&asserts::Question {
+            kind: &self.kind,
+            inverse: self.inverse,
+            value: prepared.value.as_ref(),
+            threshold: self.threshold,
+            subject: &subject,
+        })
+    }
+
+    /// The expected value with its variables, and the answer as the assertion's own transform leaves it.
+    fn prepared(&self, subject: &Subject<'_>) -> Result<Prepared, String> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
         let value = self.value.as_ref().map(|value| self.filled_in(value, subject)).transpose()?;
         let changed = self.transform.as_ref().map(|transform| transform.apply(subject.value)).transpose()?;
-        let output = changed.as_ref().map(js::coerce);
-        let subject = Subject { value: changed.as_ref().unwrap_or(subject.value), output: output.as_deref().unwrap_or(subject.output), ..*subject };
-        asserts::grade(&asserts::Question {
-            kind: &self.kind,
-            inverse: self.inverse,
-            value: value.as_ref(),
-            threshold: self.threshold,
-            subject: &subject,
-        })
+        Ok(Prepared { value, output: changed.as_ref().map(js::coerce), changed })
     }
 
     /// promptfoo fills in texts and lists of texts, nothing deeper.
@@ -119,18 +143,18 @@ impl Assert {
 }
 
 /// Makes an assertion out of its keys; what is wrong with them shows where it is judged.
-pub(crate) fn assertion(spec: &CheckSpec, id: String, files: &Files, env: Env<'_>) -> Assertion {
+pub(crate) fn assertion(spec: &CheckSpec, id: String, context: &Context<'_>) -> Assertion {
     let name = spec.kind.clone().unwrap_or_default();
     let (kind, inverse) = name.strip_prefix("not-").map_or((name.as_str(), false), |kind| (kind, true));
     let weight = spec.weight.unwrap_or(1.0);
     let mut fault = fault_of(kind, spec);
     let value = spec.value.clone().map(|value| {
-        loaded(value, files).unwrap_or_else(|error| {
+        loaded(value, context.files).unwrap_or_else(|error| {
             fault.get_or_insert(error);
             Value::Null
         })
     });
-    let environment = value.as_ref().map(|value| environment(value, env)).unwrap_or_default();
+    let environment = value.as_ref().map(|value| environment(value, context.env)).unwrap_or_default();
     let transform = spec.transform.as_deref().and_then(|code| {
         let read = Transform::parse(code);
         if let Ok(Transform::Script(_)) | Err(_) = read {
@@ -146,21 +170,43 @@ pub(crate) fn assertion(spec: &CheckSpec, id: String, files: &Files, env: Env<'_
     let code = value.as_ref().and_then(Value::as_str).map(str::to_owned);
     let check = match (language, code, &fault) {
         (Some(language), Some(code), None) => Check::Script(Script { language, code, inverse, threshold: spec.threshold }),
-        _ => Check::Promptfoo(Box::new(Assert {
-            kind: kind.to_owned(),
-            inverse,
-            value,
-            threshold: spec.threshold,
-            weight,
-            transform,
-            env: environment,
-            fault,
-        })),
+        _ => {
+            let (kind, threshold) = (kind.to_owned(), spec.threshold);
+            by_model(Assert { kind, inverse, value, threshold, weight, transform, env: environment, fault }, spec, context)
+        }
     };
     let better = spec.better.unwrap_or(if check.scale() == Scale::Unbounded { Better::Lower } else { Better::Higher });
     let when = spec.when.clone().into_iter().collect();
     let metric = spec.metric.clone().unwrap_or_else(|| name.clone());
     Assertion { id, metric, name, check, negated: inverse, weight, threshold: spec.threshold, when, better }
+}
+
+/// Has a kind that asks a model ask one, where one is named; the others judge by themselves.
+fn by_model(assert: Assert, spec: &CheckSpec, context: &Context<'_>) -> Check {
+    let made = match (Metric::of_kind(&assert.kind), assert.kind.as_str()) {
+        _ if assert.fault.is_some() => return Check::Promptfoo(Box::new(assert)),
+        (Some(metric), _) => Similar::new(&assert, metric, spec, context).map(|similar| Check::Similar(Box::new(similar))),
+        (None, "llm-rubric") => judged(&assert, spec, context).map(Check::Judge),
+        _ => return Check::Promptfoo(Box::new(assert)),
+    };
+    made.unwrap_or_else(|why| Check::Promptfoo(Box::new(Assert { fault: Some(why), ..assert })))
+}
+
+/// `llm-rubric`: a judge with the rubric as its criterion.
+fn judged(assert: &Assert, spec: &CheckSpec, context: &Context<'_>) -> Result<Judged, String> {
+    let grader = Grader::of(spec.provider.as_ref(), Gives::Text).ok_or(
+        "llm-rubric needs a model that judges: name one in `provider` or defaultTest.options.provider (openai:chat:<model>, bedrock:<model>), \
+         or use `check: judge` with a rubric",
+    )?;
+    if spec.rubric_prompt.is_some() || assert.transform.is_some() {
+        return Err("llm-rubric with a rubricPrompt or a transform of its own does not run here; use `check: judge` with a rubric".to_owned());
+    }
+    let text = match &assert.value {
+        Some(Value::String(text)) if !text.trim().is_empty() => text.clone(),
+        Some(value @ (Value::Object(_) | Value::Array(_))) => value.to_string(),
+        _ => return Err("llm-rubric needs a rubric in words as its value".to_owned()),
+    };
+    Judged::by_criterion(Criterion { text, env: assert.env.clone() }, &grader.id, grader.config, context).map_err(|error| error.to_string())
 }
 
 /// What keeps a kind from being judged at all.

@@ -40,13 +40,13 @@ fn from_files(name: &str, label: Option<&str>, files: &Files) -> Result<Vec<Raw>
         // One file is called what the suite calls it; of several each by its own name.
         let own =
             if name.contains('*') { path.file_name().map_or(name.to_owned(), |name| name.to_string_lossy().into_owned()) } else { name.to_owned() };
-        read.extend(from_file(&path, label.unwrap_or(&own))?);
+        read.extend(from_file(&path, label.unwrap_or(&own), files)?);
     }
     Ok(read)
 }
 
-fn from_file(path: &Path, label: &str) -> Result<Vec<Raw>, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::File { action: "read", path: path.to_owned(), source })?;
+fn from_file(path: &Path, label: &str, files: &Files) -> Result<Vec<Raw>, Error> {
+    let text = files.text(path)?;
     let texts: Vec<String> = match path.extension().and_then(|extension| extension.to_str()) {
         Some("txt") => text
             .replace("\r\n", "\n")

@@ -46,13 +46,13 @@ fn from_files(name: &str, files: &Files) -> Result<Vec<TestSpec>, Error> {
     let found = found.ok_or_else(|| Error::config(format!("tests: there is no file {pattern:?} beside the suite or in a directory above it")))?;
     let mut tests = Vec::new();
     for path in found {
-        tests.extend(from_file(&path)?);
+        tests.extend(from_file(&path, files)?);
     }
     Ok(tests)
 }
 
-fn from_file(path: &Path) -> Result<Vec<TestSpec>, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::File { action: "read", path: path.to_owned(), source })?;
+fn from_file(path: &Path, files: &Files) -> Result<Vec<TestSpec>, Error> {
+    let text = files.text(path)?;
     let shown = path.display().to_string();
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("csv") => from_csv(&shown, &text),

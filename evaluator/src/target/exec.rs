@@ -57,7 +57,7 @@ impl Exec {
         Ok(Answer {
             output: Value::String(without_colours(output.trim())),
             latency_ms: Some(begun.elapsed().as_secs_f64() * 1e3),
-            trace_id: ask.traceparent.split('-').nth(1).map(str::to_owned),
+            trace_id: ask.trace_id(),
             ..Answer::default()
         })
     }
@@ -151,8 +151,9 @@ mod tests {
     use crate::dataset::Vars;
 
     async fn answer(exec: Result<Exec, Error>, seconds: u64) -> Result<String, String> {
-        let limits = Limits { timeout: Duration::from_secs(seconds), bytes_max: 1000, attempts_max: 1, backoff: Duration::ZERO };
-        let ask = Ask { vars: &Vars::new(), prompt: "what?", repeat: 0, traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
+        let limits = Limits { timeout: Duration::from_secs(seconds), bytes_max: 1000 };
+        let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let ask = Ask { vars: &Vars::new(), prompt: "what?", repeat: 0, traceparent, wants_log_probs: false };
         exec.unwrap().answer(&ask, limits).await.map(|answer| crate::js::coerce(&answer.output))
     }
 

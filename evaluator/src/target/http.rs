@@ -1,23 +1,26 @@
 //! An app that answers over HTTP.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use futures::StreamExt;
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, Request};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::calls::{CallError, Dispatcher, Failure, Job, Straggler, exchange};
 use crate::chat::Connector;
 use crate::dataset::Vars;
 use crate::error::Error;
 use crate::js;
 use crate::promptfoo::transform::Transform;
 use crate::script;
-use crate::target::{Answer, Ask, Limits};
+use crate::spec::PriceSpec;
+use crate::target::told::Told;
+use crate::target::{Answer, Ask, Limits, trace_id_in};
 use crate::template::{Env, Template, expand_env, render};
 
-/// Settings of an app, in promptfoo's words; `output`, `trace` and `retries` are karat's.
+/// Settings of an app, in promptfoo's words; `output`, `trace`, `cost`, `usage`, `price` and `retries` are karat's.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub(crate) struct HttpSpec {
@@ -36,6 +39,12 @@ pub(crate) struct HttpSpec {
     transform_response: Option<String>,
     /// JMESPath of the app's own trace id in the response.
     trace: Option<String>,
+    /// JMESPath of what the answer cost, in dollars.
+    cost: Option<String>,
+    /// JMESPath of an object with the tokens that were used.
+    usage: Option<String>,
+    /// Price of a million of these tokens, where the app does not say what it cost.
+    price: Option<PriceSpec>,
     /// Milliseconds that a call may take.
     timeout_ms: Option<u64>,
     /// Calls after a failure that may pass.
@@ -52,8 +61,9 @@ pub(crate) struct Http {
     method: Method,
     env: BTreeMap<String, String>,
     output: Option<Way>,
-    trace: Option<jmespath::Expression<'static>>,
+    told: Told,
     client: reqwest::Client,
+    dispatcher: Arc<Dispatcher>,
 }
 
 /// How the answer is found in the response.
@@ -61,13 +71,6 @@ pub(crate) struct Http {
 enum Way {
     JmesPath(jmespath::Expression<'static>),
     Transform(Transform),
-}
-
-/// Why a call gave no answer, and whether another one might.
-struct Failure {
-    message: String,
-    may_pass: bool,
-    wait: Option<Duration>,
 }
 
 impl Http {
@@ -89,59 +92,52 @@ impl Http {
             (None, Some(code)) => Some(Way::Transform(Transform::parse(code).map_err(wrong)?)),
             (None, None) => None,
         };
+        let path = |path: &Option<String>| path.as_ref().map(compile).transpose();
+        let told = Told { trace: path(&spec.trace)?, cost: path(&spec.cost)?, usage: path(&spec.usage)?, price: spec.price };
         let mut names = BTreeMap::new();
         let texts = spec.headers.values().chain(spec.query_params.values()).cloned().chain(spec.body.iter().flat_map(texts_in));
         for text in texts.collect::<Vec<_>>() {
             names.extend(Template::parse(&text, env)?.env().clone());
         }
-        let trace = spec.trace.as_ref().map(compile).transpose()?;
-        Ok(Self { url: Template::parse(&expand_known(&url, env)?, env)?, method, env: names, output, trace, client: connector.client(), spec })
+        let url = Template::parse(&expand_known(&url, env)?, env)?;
+        let dispatcher = connector.dispatcher(&origin_of(url.text()));
+        Ok(Self { url, method, env: names, output, told, client: connector.client(), dispatcher, spec })
     }
 
-    /// Asks the app; what may pass is tried again.
+    /// Asks the app, by the way that all calls of its origin take; what may pass is tried again.
     pub(crate) async fn answer(&self, ask: &Ask<'_>, limits: Limits) -> Result<Answer, String> {
-        let retries = self.spec.retries.or(self.spec.max_retries).unwrap_or(limits.attempts_max.saturating_sub(1));
-        let mut attempt = 0;
-        loop {
-            match self.call(ask, limits).await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) if failure.may_pass && attempt < retries => {
-                    let pause = failure.wait.unwrap_or(limits.backoff * 2_u32.saturating_pow(attempt.min(10)));
-                    tokio::time::sleep(pause.min(limits.timeout)).await;
-                    attempt += 1;
-                }
-                Err(failure) => return Err(failure.message),
-            }
-        }
+        let timeout = self.spec.timeout_ms.map_or(limits.timeout, Duration::from_millis);
+        let request = self.request(ask, timeout)?;
+        let job = Job {
+            name: ask.traceparent,
+            attempts_max: self.spec.retries.or(self.spec.max_retries).map(|retries| retries.saturating_add(1)),
+            straggler: Straggler::Await,
+            ..Job::default()
+        };
+        let call = || async {
+            let request = request.try_clone().ok_or_else(|| Failure::lasting(CallError::Unreachable("its body cannot be sent twice".to_owned())))?;
+            let received = exchange(&self.client, request, limits.bytes_max).await?;
+            Ok((received.headers.get("traceparent").cloned(), received.text()?))
+        };
+        let given = self.dispatcher.run(job, call).await.map_err(|error| error.to_string())?;
+        let (traceparent, text) = given.value;
+        let parsed: Option<Value> = serde_json::from_str(&text).ok();
+        let output = self.output(parsed.as_ref(), &text, ask.vars, timeout).await?;
+        let own_trace = || traceparent.and_then(|value| trace_id_in(value.to_str().ok()?));
+        Ok(Answer {
+            output,
+            latency_ms: Some(given.took.as_secs_f64() * 1e3),
+            usage: self.told.usage(parsed.as_ref()),
+            trace_id: self.told.trace_id(parsed.as_ref()).or_else(own_trace).or_else(|| ask.trace_id()),
+            ..Answer::default()
+        })
     }
 
-    async fn call(&self, ask: &Ask<'_>, limits: Limits) -> Result<Answer, Failure> {
+    fn request(&self, ask: &Ask<'_>, timeout: Duration) -> Result<Request, String> {
         let mut vars = ask.vars.clone();
         vars.insert("prompt".to_owned(), Value::String(ask.prompt.to_owned()));
-        let begun = Instant::now();
-        let timeout = self.spec.timeout_ms.map_or(limits.timeout, Duration::from_millis);
-        let request = self.request(&vars, ask.traceparent).map_err(Failure::lasting)?.timeout(timeout);
-        let response = request.send().await.map_err(|error| Failure::passing(format!("the app could not be reached: {}", without_url(error))))?;
-        let status = response.status();
-        let wait = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok()).map(Duration::from_secs);
-        let own_trace = response.headers().get("traceparent").and_then(|value| value.to_str().ok()?.split('-').nth(1).map(str::to_owned));
-        let text = body_of(response, limits.bytes_max).await?;
-        if !status.is_success() {
-            let message = format!("the app answered {status}: {}", text.chars().take(200).collect::<String>());
-            let may_pass = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
-            return Err(Failure { message, may_pass, wait });
-        }
-        let latency_ms = begun.elapsed().as_secs_f64() * 1e3;
-        let parsed: Option<Value> = serde_json::from_str(&text).ok();
-        let output = self.output(parsed.as_ref(), &text, ask.vars, timeout).await.map_err(Failure::lasting)?;
-        let told = self.trace.as_ref().zip(parsed.as_ref()).and_then(|(path, body)| search(path, body).ok()?.as_str().map(str::to_owned));
-        let sent = || ask.traceparent.split('-').nth(1).map(str::to_owned);
-        Ok(Answer { output, latency_ms: Some(latency_ms), trace_id: told.or(own_trace).or_else(sent), ..Answer::default() })
-    }
-
-    fn request(&self, vars: &Vars, traceparent: &str) -> Result<reqwest::RequestBuilder, String> {
-        let filled = |text: &String| render(text, vars, &self.env);
-        let mut request = self.client.request(self.method.clone(), self.url.render(vars)?).header("traceparent", traceparent);
+        let filled = |text: &String| render(text, &vars, &self.env);
+        let mut request = self.client.request(self.method.clone(), self.url.render(&vars)?).header("traceparent", ask.traceparent);
         for (name, value) in &self.spec.headers {
             request = request.header(name, filled(value)?);
         }
@@ -149,11 +145,12 @@ impl Http {
         if !query.is_empty() {
             request = request.query(&query);
         }
-        Ok(match &self.spec.body {
+        let request = match &self.spec.body {
             None => request,
             Some(Value::String(text)) => request.body(filled(text)?),
-            Some(body) => request.json(&fill_in(body, vars, &self.env)?),
-        })
+            Some(body) => request.json(&fill_in(body, &vars, &self.env)?),
+        };
+        request.timeout(timeout).build().map_err(|error| format!("the app cannot be asked: {}", error.without_url()))
     }
 
     /// The answer in a response: where the suite says, else the whole.
@@ -171,35 +168,7 @@ impl Http {
     }
 }
 
-impl Failure {
-    fn lasting(message: String) -> Self {
-        Self { message, may_pass: false, wait: None }
-    }
-
-    fn passing(message: String) -> Self {
-        Self { message, may_pass: true, wait: None }
-    }
-}
-
-/// Reads a body that is no longer than it may be.
-async fn body_of(response: Response, bytes_max: usize) -> Result<String, Failure> {
-    let (mut bytes, mut stream) = (Vec::new(), response.bytes_stream());
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| Failure::passing(format!("the app's answer broke off: {}", without_url(error))))?;
-        if bytes.len() + chunk.len() > bytes_max {
-            return Err(Failure::lasting(format!("the app's answer has more than {bytes_max} bytes")));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    String::from_utf8(bytes).map_err(|_| Failure::lasting("the app's answer is not UTF-8".to_owned()))
-}
-
-/// An address may hold a key; it stays out of reports.
-fn without_url(error: reqwest::Error) -> reqwest::Error {
-    error.without_url()
-}
-
-fn search(path: &jmespath::Expression<'_>, body: &Value) -> Result<Value, String> {
+pub(super) fn search(path: &jmespath::Expression<'_>, body: &Value) -> Result<Value, String> {
     let found = path.search(body).map_err(|error| error.to_string())?;
     serde_json::to_value(&*found).map_err(|error| error.to_string())
 }
@@ -234,4 +203,10 @@ fn texts_in(value: &Value) -> Vec<String> {
 fn expand_known(url: &str, env: Env<'_>) -> Result<String, Error> {
     let template = Template::parse(url, env)?;
     if template.variables().next().is_none() { expand_env(url, env) } else { Ok(template.text().to_owned()) }
+}
+
+/// What an app's address has in common for all of its cases: scheme, host and port, as far as no variable stands in them.
+fn origin_of(url: &str) -> String {
+    let known = url.split("{{").next().unwrap_or_default();
+    reqwest::Url::parse(known).map_or_else(|_| url.to_owned(), |url| url.origin().ascii_serialization())
 }

@@ -1,7 +1,9 @@
 //! Where a suite's answers come from; a file a kind.
 
+mod chat;
 mod exec;
 mod http;
+mod told;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,14 +12,16 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::calls::CallError;
-use crate::chat::{Chat, Connector, Request, Usage};
+#[cfg(feature = "bedrock")]
+use crate::bedrock::Model as Bedrock;
+use crate::chat::{ChatSpec, Connector, Usage};
 use crate::dataset::{Dataset, Vars};
 use crate::error::Error;
+use crate::files::Files;
 use crate::keys::{explain_message, unknown};
-use crate::spec::ModelSpec;
 use crate::template::Env;
 
+use chat::{Model, with_files};
 use exec::Exec;
 use http::Http;
 
@@ -26,8 +30,11 @@ use http::Http;
 pub(crate) enum Target {
     /// A column of the dataset: the answers were recorded before.
     Dataset(String),
-    /// A model behind an endpoint; nothing where none is configured.
-    Chat(Option<Arc<Chat>>),
+    /// A model behind an endpoint.
+    Chat(Model),
+    /// A model on Amazon Bedrock.
+    #[cfg(feature = "bedrock")]
+    Bedrock(Arc<Bedrock>),
     /// A command.
     Exec(Exec),
     /// An app that takes and answers JSON over HTTP.
@@ -46,6 +53,8 @@ pub(crate) struct Answer {
     pub usage: Usage,
     pub finish_reason: Option<String>,
     pub log_probs: Option<Vec<f64>>,
+    /// The tools that the model was given, as its endpoint has them.
+    pub tools: Option<Arc<Value>>,
     /// Trace of the call, in the target's own telemetry.
     pub trace_id: Option<String>,
 }
@@ -55,8 +64,6 @@ pub(crate) struct Answer {
 pub(crate) struct Limits {
     pub timeout: Duration,
     pub bytes_max: usize,
-    pub attempts_max: u32,
-    pub backoff: Duration,
 }
 
 /// What a target is asked.
@@ -67,13 +74,32 @@ pub(crate) struct Ask<'a> {
     pub repeat: u32,
     /// W3C trace context of the call, so that the target's spans can be found again.
     pub traceparent: &'a str,
+    /// Whether a check reads the probabilities of the answer's tokens.
+    pub wants_log_probs: bool,
+}
+
+impl Ask<'_> {
+    /// The trace that the target is asked in.
+    pub(crate) fn trace_id(&self) -> Option<String> {
+        trace_id_in(self.traceparent)
+    }
+}
+
+/// The trace's id in a W3C trace context.
+fn trace_id_in(traceparent: &str) -> Option<String> {
+    traceparent.split('-').nth(1).map(str::to_owned)
 }
 
 /// Providers that promptfoo knows by their first word, beside its own.
-const ELSEWHERE: [&str; 12] =
-    ["python", "file", "package", "anthropic", "azure", "bedrock", "ollama", "vertex", "mistral", "webhook", "promptfoo", "javascript"];
+const ELSEWHERE: [&str; 11] =
+    ["python", "file", "package", "anthropic", "azure", "ollama", "vertex", "mistral", "webhook", "promptfoo", "javascript"];
 
-const KINDS: [&str; 7] = ["dataset:<column>", "openai:chat:<model>", "http(s)://<address>", "http", "exec:<command>", "command:<command>", "echo"];
+/// What promptfoo asks of OpenAI by other ways than chat completions.
+const OF_OPENAI_ELSEWHERE: [&str; 10] =
+    ["responses", "completion", "embedding", "embeddings", "realtime", "assistant", "image", "moderation", "transcription", "tts"];
+
+const KINDS: [&str; 8] =
+    ["dataset:<column>", "openai:chat:<model>", "bedrock:<model>", "http(s)://<address>", "http", "exec:<command>", "command:<command>", "echo"];
 
 impl Target {
     /// Reads a provider's id and its settings.
@@ -93,8 +119,12 @@ impl Target {
             dataset.expect_column(&place, column)?;
             return Ok(Self::Dataset(column.to_owned()));
         }
-        if let Some(model) = id.strip_prefix("openai:chat:").or_else(|| id.strip_prefix("openai:")).filter(|model| !model.is_empty()) {
-            return Ok(Self::Chat(connector.chat(model, &settings::<ModelSpec>(&place, config)?, env)?));
+        if let Some(model) = id.strip_prefix("openai:").filter(|model| !model.is_empty()) {
+            let files = Files::beside(&directory.join("suite.yaml"));
+            return Self::of_openai(&place, model, config, &files, connector, env);
+        }
+        if let Some(model) = id.strip_prefix("bedrock:") {
+            return Self::on_bedrock(&place, model, config, connector);
         }
         if let Some(command) = id.strip_prefix("exec:") {
             return Exec::with_arguments(&place, command, directory).map(Self::Exec);
@@ -110,6 +140,39 @@ impl Target {
             return Ok(Self::Unknown(format!("{place} does not run here; ask it over HTTP or as a command")));
         }
         Err(Error::config(unknown("provider", kind, &KINDS)))
+    }
+
+    fn of_openai(place: &str, model: &str, config: Option<&Value>, files: &Files, connector: &Connector, env: Env<'_>) -> Result<Self, Error> {
+        if let Some((kind, _)) = model.split_once(':').filter(|(kind, _)| OF_OPENAI_ELSEWHERE.contains(kind)) {
+            return Ok(Self::Unknown(format!("{place}: OpenAI's {kind} does not run here; write openai:chat:<model>")));
+        }
+        let config = config.map(|config| with_files(place, config, files)).transpose()?;
+        let spec = ChatSpec::read(place, config.as_ref())?;
+        if let Some(key) = spec.code() {
+            return Ok(Self::Unknown(format!("{place}: config: {key} is code that does not run here; leave it out, and check the calls themselves")));
+        }
+        Ok(Self::Chat(Model::new(model.strip_prefix("chat:").unwrap_or(model), spec, connector, env)?))
+    }
+
+    #[cfg(feature = "bedrock")]
+    fn on_bedrock(place: &str, model: &str, config: Option<&Value>, connector: &Connector) -> Result<Self, Error> {
+        Ok(match crate::bedrock::model_id(model) {
+            Some(model) => Self::Bedrock(Arc::new(Bedrock::new(place, model, config, connector)?)),
+            None => Self::Unknown(format!("{place}: of Bedrock, models alone run here, by Converse: write bedrock:<model>")),
+        })
+    }
+
+    #[cfg(not(feature = "bedrock"))]
+    fn on_bedrock(place: &str, _: &str, _: Option<&Value>, _: &Connector) -> Result<Self, Error> {
+        Ok(Self::Unknown(format!("{place}: this karat was built without the feature `bedrock`; ask the model over an OpenAI-compatible gateway")))
+    }
+
+    /// What in the target's settings is probably misspelled.
+    pub(crate) fn doubts(&self) -> &[String] {
+        match self {
+            Target::Chat(model) => &model.doubts,
+            _ => &[],
+        }
     }
 
     /// Whether the target reads a prompt.
@@ -132,18 +195,9 @@ impl Target {
                 None | Some(Value::Null) => Err(format!("the case has no recorded answer in column {column:?}")),
                 Some(value) => Ok(recorded(value, ask.vars)),
             },
-            Target::Chat(None) => Err(CallError::NotConfigured.to_string()),
-            Target::Chat(Some(chat)) => {
-                let seed = (ask.repeat > 0).then(|| i64::from(ask.repeat));
-                let request = Request { messages: messages_of(ask.prompt), seed, ..Request::default() };
-                let completion = chat.complete(&request).await.map_err(|error| error.to_string())?;
-                Ok(Answer {
-                    output: Value::String(completion.text),
-                    latency_ms: Some(completion.latency_ms),
-                    usage: completion.usage,
-                    ..Answer::default()
-                })
-            }
+            Target::Chat(model) => model.answer(ask).await,
+            #[cfg(feature = "bedrock")]
+            Target::Bedrock(model) => model.answer(ask).await,
             Target::Exec(command) => command.answer(ask, limits).await,
             Target::Http(app) => app.answer(ask, limits).await,
             Target::Echo => Ok(Answer { output: Value::String(ask.prompt.to_owned()), latency_ms: Some(0.0), ..Answer::default() }),
@@ -166,7 +220,7 @@ fn recorded(value: &Value, vars: &Vars) -> Answer {
 }
 
 /// A prompt that is a JSON list of messages is sent as it is, any other as the user's message.
-fn messages_of(prompt: &str) -> Vec<Value> {
+pub(crate) fn messages_of(prompt: &str) -> Vec<Value> {
     match serde_json::from_str(prompt) {
         Ok(Value::Array(messages)) if !messages.is_empty() && messages.iter().all(|message| message.get("role").is_some()) => messages,
         _ => vec![json!({"role": "user", "content": prompt})],

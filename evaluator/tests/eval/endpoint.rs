@@ -28,6 +28,8 @@ pub enum Reply {
     Status(u16, Option<&'static str>),
     /// Nothing for a long time.
     Silence,
+    /// The beginning of an answer, and then a broken connection.
+    Broken,
 }
 
 /// One request as it came.
@@ -35,6 +37,7 @@ pub enum Reply {
 pub struct Seen {
     pub body: String,
     pub authorization: Option<String>,
+    pub traceparent: Option<String>,
     pub at: Instant,
 }
 
@@ -100,8 +103,9 @@ pub fn completion(message: &Value, logprobs: &Value) -> String {
 }
 
 async fn answer(headers: &HeaderMap, body: &Bytes, requests: &Mutex<Vec<Seen>>, reply: &(dyn Fn(usize, &Seen) -> Reply + Send + Sync)) -> Response {
-    let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
-    let request = Seen { body: String::from_utf8(body.to_vec()).unwrap(), authorization, at: Instant::now() };
+    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    let request = Seen { body, authorization: header("authorization"), traceparent: header("traceparent"), at: Instant::now() };
     let number = {
         let mut requests = requests.lock().unwrap();
         requests.push(request.clone());
@@ -124,6 +128,10 @@ async fn answer(headers: &HeaderMap, body: &Bytes, requests: &Mutex<Vec<Seen>>, 
                 response.headers_mut().insert("retry-after", retry_after.parse().unwrap());
             }
             response
+        }
+        Reply::Broken => {
+            let parts = [Ok(Bytes::from("{\"answer\": \"fi")), Err(std::io::Error::other("the test cuts the wire"))];
+            Response::new(axum::body::Body::from_stream(futures::stream::iter(parts)))
         }
         Reply::Silence => {
             tokio::time::sleep(Duration::from_secs(3600)).await;

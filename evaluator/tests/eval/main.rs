@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test fails by panicking")]
 
+mod apps;
 mod calls;
 mod checks;
 mod commands;
@@ -10,11 +11,13 @@ mod endpoint;
 mod fairness;
 mod forms;
 mod gate;
+mod graders;
 mod judge;
 mod lineage;
 mod llama;
 mod llmbar;
 mod mistakes;
+mod models;
 mod recipes;
 mod shipped;
 mod workspace;

@@ -77,3 +77,27 @@ async fn a_suite_that_is_not_there_is_named() {
     assert_eq!(outcome.exit_code, 2);
     assert!(outcome.text.contains("cannot read") && outcome.text.contains("none.yaml"), "{}", outcome.text);
 }
+
+/// 2 GB of nothing are refused by their size, and never read: as a dataset, and as promptfoo's tests and variables.
+#[tokio::test]
+async fn a_file_that_is_too_large_is_refused() {
+    let workspace = Workspace::of_rag();
+    for name in ["huge.jsonl", "huge.csv", "huge.parquet", "huge.txt"] {
+        std::fs::File::create(workspace.path(name)).unwrap().set_len(2 << 30).unwrap();
+    }
+    let head = "prompts: [\"{{t}}\"]\nproviders: [echo]\n";
+    let begun = std::time::Instant::now();
+    for suite in [
+        "dataset: huge.jsonl\nproviders: [\"dataset:answer\"]\nchecks: [{check: refusal}]\n".to_owned(),
+        "dataset: huge.csv\nproviders: [\"dataset:answer\"]\nchecks: [{check: refusal}]\n".to_owned(),
+        "dataset: huge.parquet\nproviders: [\"dataset:answer\"]\nchecks: [{check: refusal}]\n".to_owned(),
+        format!("{head}tests: huge.csv\n"),
+        format!("{head}tests: [{{vars: {{t: file://huge.txt}}, assert: [{{type: equals, value: x}}]}}]\n"),
+        "prompts: file://huge.txt\nproviders: [echo]\ntests: [{assert: [{type: equals, value: x}]}]\n".to_owned(),
+    ] {
+        workspace.write("suite.yaml", &suite);
+        let outcome = workspace.eval("suite.yaml").await;
+        assert!(outcome.exit_code == 2 && outcome.text.contains("more than dataset_bytes_max"), "{suite}{}", outcome.text);
+    }
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+}

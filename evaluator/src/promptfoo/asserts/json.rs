@@ -52,11 +52,16 @@ fn schema(question: &Question<'_>) -> Result<Option<jsonschema::Validator>, Stri
         Some(object @ Value::Object(_)) => object,
         Some(_) => return Err(format!("{} must have a schema as its value", question.kind)),
     };
+    compiled(schema).map(Some)
+}
+
+/// A schema as Ajv's strict mode takes it.
+pub(super) fn compiled(schema: &Value) -> Result<jsonschema::Validator, String> {
     if let Some(fault) = strict_fault(schema) {
         return Err(format!("not a JSON schema: {fault}"));
     }
     let compiled = jsonschema::options().with_draft(jsonschema::Draft::Draft7).should_validate_formats(true).build(schema);
-    compiled.map(Some).map_err(|error| format!("not a JSON schema: {error}"))
+    compiled.map_err(|error| format!("not a JSON schema: {error}"))
 }
 
 /// What Ajv's strict mode refuses: a keyword or a format that it does not know.

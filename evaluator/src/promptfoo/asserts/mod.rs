@@ -243,13 +243,22 @@ pub(crate) fn grade(question: &Question<'_>) -> Result<Grade, String> {
     }
 }
 
-/// Why a kind that promptfoo knows does not run here.
+/// Why a kind that promptfoo knows does not run here, and what does.
 fn cannot(kind: &str) -> String {
-    match kind {
-        "meteor" => "meteor needs WordNet's data, which is not shipped; promptfoo 0.123.1 errors on it too".to_owned(),
-        "javascript" | "python" | "ruby" | "webhook" => format!("{kind} does not run here"),
-        _ => format!("{kind} asks a model; use `check: judge` with a rubric instead"),
-    }
+    let instead = match kind {
+        "meteor" => return "meteor needs WordNet's data, which is not shipped; promptfoo 0.123.1 errors on it too".to_owned(),
+        "javascript" | "python" | "ruby" | "webhook" => return format!("{kind} does not run here"),
+        "answer-relevance" => "`check: answer_relevancy`",
+        "factuality" | "model-graded-factuality" => "`check: judge_correctness` with the reference",
+        "context-faithfulness" => "`check: judge_groundedness` with the documents, or `check: groundedness` without a model",
+        "context-recall" => "`check: judge_groundedness` with the reference as `answer`, or `check: context_recall` over ids",
+        "context-relevance" => "`check: context_precision` over ids, or `check: judge` with a rubric",
+        "select-best" => "`check: judge_pairwise`",
+        "moderation" | "guardrails" => "`check: pii`, `secrets` or `refusal`, or `check: judge` with a rubric",
+        "is-valid-function-call" | "is-valid-openai-function-call" | "skill-used" => "`check: tool_f1` with the expected calls",
+        _ => "`check: judge` with a rubric",
+    };
+    format!("{kind} does not run here; use {instead}")
 }
 
 fn limit(question: &Question<'_>, found: Option<f64>, what: &str) -> Result<Grade, String> {

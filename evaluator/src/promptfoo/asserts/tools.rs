@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::js;
+use crate::promptfoo::asserts::json::compiled;
 use crate::promptfoo::asserts::{Grade, Question};
 
 /// `tool-call-f1`: names of tools as sets; `not-` turns the pass around, not the score.
@@ -95,15 +96,31 @@ fn blocks(text: &str) -> Vec<Value> {
 /// `is-valid-openai-tools-call`: the answer has calls, each of a tool that the provider was given. `not-` is ignored, as in promptfoo.
 pub(super) fn openai_tools_call(question: &Question<'_>) -> Result<Grade, String> {
     let output = question.subject.value;
-    let calls = output.get("tool_calls").unwrap_or(output).as_array();
+    let calls = output.get("tool_calls").unwrap_or(output).as_array().map(Vec::as_slice).unwrap_or_default();
     let is_call = |call: &Value| {
         let function = call.get("function");
         name(function).is_some() && function.and_then(|function| function.get("arguments")).is_some_and(Value::is_string)
     };
-    if calls.is_none_or(|calls| calls.is_empty() || !calls.iter().all(is_call)) {
+    if calls.is_empty() || !calls.iter().all(is_call) {
         return Ok(Grade::pass(false, || "the answer holds no calls of tools in OpenAI's form".to_owned()));
     }
-    Ok(Grade::pass(false, || "the provider was given no tools".to_owned()))
+    let Some(tools) = question.subject.tools.and_then(Value::as_array) else {
+        return Ok(Grade::pass(false, || "the provider was given no tools".to_owned()));
+    };
+    let wrong = calls.iter().find_map(|call| misfit(&call["function"], tools).err());
+    Ok(Grade::pass(wrong.is_none(), || wrong.unwrap_or_default()))
+}
+
+/// Holds one call against the tool of its name.
+fn misfit(call: &Value, tools: &[Value]) -> Result<(), String> {
+    let called = name(Some(call)).unwrap_or_default();
+    let tool = tools.iter().filter_map(|tool| tool.get("function")).find(|function| name(Some(function)).as_ref() == Some(&called));
+    let schema = tool.and_then(|tool| tool.get("parameters")).ok_or_else(|| format!("{called:?} was called, but there is no tool of that name"))?;
+    let arguments: Value = serde_json::from_str(call["arguments"].as_str().unwrap_or_default())
+        .map_err(|error| format!("the arguments of {called:?} are not JSON: {error}"))?;
+    let schema = compiled(schema)?;
+    let told = schema.iter_errors(&arguments).next().map(|error| format!("the call of {called:?} does not fit its schema: {error}"));
+    told.map_or(Ok(()), Err)
 }
 
 #[cfg(test)]
