@@ -41,10 +41,14 @@ pub async fn run(config: &Config, args: &BackupArgs) -> anyhow::Result<u8> {
 
 /// Puts a backup in the place of a data directory.
 pub async fn restore(config: &Config, args: &RestoreArgs) -> anyhow::Result<u8> {
-    let data = args.data.clone().unwrap_or_else(|| config.data().to_owned());
-    let (from, to) = (args.from.clone(), data.clone());
-    let manifest = tokio::task::spawn_blocking(move || store::restore(&from, &to)).await??;
-    tell("restored", &manifest, &data.display().to_string())
+    let mut settings = config.store.clone();
+    if let Some(data) = &args.data {
+        settings.data.clone_from(data);
+    }
+    let manifest = store::restore(&settings, &args.from).await?;
+    let code = tell("restored", &manifest, &settings.data.display().to_string())?;
+    writeln!(std::io::stdout().lock(), "whom `karat forget` has removed since the backup was made is back: ask again for each of them")?;
+    Ok(code)
 }
 
 fn tell(done: &str, manifest: &Manifest, to: &str) -> anyhow::Result<u8> {

@@ -43,7 +43,7 @@ pub enum Command {
     Restore(crate::backup::RestoreArgs),
     /// Sends OTLP from files (JSON, one export request a line) through the way that exporters take; what is there already is left out.
     Import(crate::transfer::ImportArgs),
-    /// Writes traces as OTLP, one export request in JSON a line.
+    /// Writes spans, log records and data points as OTLP, one export request in JSON a line.
     Export(crate::transfer::ExportArgs),
     /// Writes, checks and backtests monitors, and acknowledges and mutes their alerts.
     Monitors(crate::monitors::MonitorsArgs),

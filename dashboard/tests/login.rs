@@ -52,6 +52,16 @@ async fn pages_lead_to_the_login_and_the_api_refuses() {
     assert_eq!(dashboard.get("/healthz").await.status, StatusCode::OK);
 }
 
+/// How much another tenant has is nobody's business.
+#[tokio::test]
+async fn the_status_shows_the_tables_of_the_token() {
+    let dashboard = with_keys().await;
+    let status = dashboard.get_with("/api/v1/status", &[("authorization", "Bearer blue-token")]).await.json();
+    let tables = status["store"]["tables"].as_array().unwrap();
+    assert_eq!(status["tenant"], "blue");
+    assert_eq!(tables.iter().map(|table| table["tenant"].as_str().unwrap()).collect::<Vec<_>>(), ["blue"]);
+}
+
 #[tokio::test]
 async fn a_login_is_a_random_cookie_and_shows_one_tenant() {
     let dashboard = with_keys().await;

@@ -2,6 +2,7 @@
 
 use collector::kafka::{KafkaStatus, PartitionStatus};
 use serde::Deserialize;
+use store::StreamPosition;
 
 use super::findings::{Finding, Level};
 use crate::config::Role;
@@ -56,6 +57,18 @@ fn of_partition(status: &PartitionStatus) -> Finding {
     }
 }
 
+/// Says how far the tables at rest have come in each partition.
+pub fn positions(positions: &[StreamPosition]) -> Vec<Finding> {
+    let of_partition = |run: &[StreamPosition]| {
+        let complete = run.iter().map(|position| position.complete).max().unwrap_or_default();
+        let tables = run.iter().map(|position| format!("{}/{} before {}", position.tenant, position.table, position.next));
+        let stream = run.first().map_or("", |position| position.stream.as_str());
+        let text = format!("{stream}: every table has what is before offset {complete}; {}", tables.collect::<Vec<_>>().join(", "));
+        Finding { level: Level::Ok, what: "partition", text }
+    };
+    positions.chunk_by(|a, b| a.stream == b.stream).map(of_partition).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +97,24 @@ mod tests {
     fn a_server_that_takes_nothing_is_bad() {
         let standing = Standing { reason: Some("commits hang".to_owned()), ..Standing::default() };
         check(&standing, &[(Level::Bad, "not ready: commits hang")]);
+    }
+
+    #[test]
+    fn the_offsets_of_tables_at_rest_are_told_by_partition() {
+        let at = |stream: &str, table: &str, next, complete| StreamPosition {
+            stream: stream.to_owned(),
+            tenant: "default".to_owned(),
+            table: table.to_owned(),
+            next,
+            complete,
+        };
+        let found = positions(&[
+            at("kafka:c/otlp_spans/0", "scores", 7, 5),
+            at("kafka:c/otlp_spans/0", "spans", 9, 7),
+            at("kafka:c/otlp_spans/1", "spans", 2, 2),
+        ]);
+        let expected = "kafka:c/otlp_spans/0: every table has what is before offset 7; default/scores before 7, default/spans before 9";
+        assert_eq!((found.len(), found[0].text.as_str()), (2, expected));
     }
 
     #[test]

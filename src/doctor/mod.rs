@@ -23,9 +23,9 @@ pub struct DoctorArgs {
     /// Address of a running server, such as http://127.0.0.1:4319; the token is read from KARAT_TOKEN.
     #[arg(long, env = "KARAT_URL", value_name = "URL", global = true)]
     pub url: Option<String>,
-    /// Tenant whose rows are counted.
-    #[arg(long, default_value = "default", global = true)]
-    pub tenant: String,
+    /// Tenant whose rows are counted; `default` if left out, and of a server the one that its token stands for.
+    #[arg(long, global = true)]
+    pub tenant: Option<String>,
     /// One JSON object instead of text.
     #[arg(long, global = true)]
     pub json: bool,
@@ -53,7 +53,9 @@ pub async fn run(config: &Config, args: &DoctorArgs) -> anyhow::Result<u8> {
     let standing = source.standing().await?;
     let mut findings = kafka::examine(&standing);
     if standing.role != Role::Gateway {
-        findings.extend(examine(&source.status().await?, &source.counts(&args.tenant).await?, &args.tenant, config));
+        let (before, counts, after) = (source.look().await?, source.counts().await?, source.look().await?);
+        findings.extend(examine([&before.store, &after.store], &counts, after.tenant.as_str(), config));
+        findings.extend(kafka::positions(&source.positions().await?));
     }
     let mut out = std::io::stdout().lock();
     if args.json {

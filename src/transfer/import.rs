@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use collector::Decoder;
+use collector::otlp::Signal;
 use serde_json::Value;
 
-use super::known::Known;
+use super::known::{Known, Sifted};
 use crate::client;
 use crate::config::Config;
 
@@ -49,12 +51,16 @@ pub async fn run(config: &Config, args: &ImportArgs) -> anyhow::Result<u8> {
             (Some(running), url, otlp)
         }
     };
-    let imported = import(&url, &otlp, &args.files).await;
+    let decoder = Decoder::new(crate::serve::prices(config)?, config.collector.decode.clone());
+    let imported = import(Known::new(&url, decoder), &otlp, &args.files).await;
     if let Some(running) = running {
         running.stop().await?;
     }
     let Imported { n_lines, n_sent, n_known } = imported?;
-    writeln!(std::io::stdout().lock(), "read {n_lines} lines: sent {n_sent} spans and log records, left out {n_known} that were there already")?;
+    writeln!(
+        std::io::stdout().lock(),
+        "read {n_lines} lines: sent {n_sent} spans, log records and data points, left out {n_known} that were there already"
+    )?;
     Ok(0)
 }
 
@@ -71,9 +77,9 @@ fn at_rest(config: &Config, args: &ImportArgs) -> Config {
     config
 }
 
-async fn import(url: &str, otlp: &str, files: &[String]) -> anyhow::Result<Imported> {
+async fn import(mut known: Known, otlp: &str, files: &[String]) -> anyhow::Result<Imported> {
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let (mut imported, mut known) = (Imported::default(), Known::new(url));
+    let mut imported = Imported::default();
     for file in files {
         let input: Box<dyn BufRead> = match file.as_str() {
             "-" => Box::new(std::io::stdin().lock()),
@@ -86,11 +92,11 @@ async fn import(url: &str, otlp: &str, files: &[String]) -> anyhow::Result<Impor
             }
             let place = || format!("line {number} of {file}");
             let mut request: Value = serde_json::from_str(&line).with_context(|| format!("{} is not JSON", place()))?;
-            let path = path_of(&request).with_context(|| format!("{} is no OTLP export request", place()))?;
-            let (n_new, n_known) = known.leave_out(&mut request).await?;
+            let (signal, path) = signal_of(&request).with_context(|| format!("{} is no OTLP export request", place()))?;
+            let Sifted { n_new, n_known } = known.leave_out(signal, &mut request).await.with_context(place)?;
             imported.n_lines += 1;
             imported.n_known += n_known;
-            if n_new > 0 || path == "/v1/metrics" {
+            if n_new > 0 {
                 send(&client, otlp, path, &request).await.with_context(place)?;
                 imported.n_sent += n_new;
             }
@@ -99,11 +105,14 @@ async fn import(url: &str, otlp: &str, files: &[String]) -> anyhow::Result<Impor
     Ok(imported)
 }
 
-/// Returns where a request is sent, by what it holds.
-fn path_of(request: &Value) -> Option<&'static str> {
-    [("resourceSpans", "/v1/traces"), ("resourceLogs", "/v1/logs"), ("resourceMetrics", "/v1/metrics")]
-        .into_iter()
-        .find_map(|(key, path)| request.get(key).map(|_| path))
+/// Tells what a request holds, and where it is sent.
+fn signal_of(request: &Value) -> Option<(Signal, &'static str)> {
+    let signals = [
+        ("resourceSpans", Signal::Traces, "/v1/traces"),
+        ("resourceLogs", Signal::Logs, "/v1/logs"),
+        ("resourceMetrics", Signal::Metrics, "/v1/metrics"),
+    ];
+    signals.into_iter().find_map(|(key, signal, path)| request.get(key).map(|_| (signal, path)))
 }
 
 /// Sends a request until it is taken; a server that is busy says when to come back.

@@ -182,6 +182,12 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// A restore did not come to its end.
+    #[error("{} holds a part of a backup: `karat restore` was broken off there; run it again", path.display())]
+    HalfRestored {
+        /// The data directory.
+        path: PathBuf,
+    },
     /// There is no backup to put back.
     #[error("{} holds no whole backup (`backup.json` is not there); name a directory that `karat backup` has written", path.display())]
     NoBackup {
@@ -227,7 +233,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Full { .. } | Error::Io { .. } | Error::Closed | Error::Objects { .. } | Error::Uncommitted { .. } => ErrorKind::Retry,
-            Error::Taken { .. } | Error::NoBackup { .. } | Error::Cluster { .. } => ErrorKind::Input,
+            Error::Taken { .. } | Error::HalfRestored { .. } | Error::NoBackup { .. } | Error::Cluster { .. } => ErrorKind::Input,
             Error::Root { .. } | Error::Held { .. } | Error::NoData { .. } | Error::TooLarge { .. } | Error::ReadOnly | Error::Setting { .. } => {
                 ErrorKind::Input
             }

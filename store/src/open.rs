@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::appender::Appender;
+use crate::backup::refuse_half_restored;
 use crate::blocking::blocking;
 use crate::budget::Budget;
 use crate::config::StoreConfig;
@@ -128,6 +129,7 @@ impl Store {
 fn prepare(config: StoreConfig) -> Result<(StoreConfig, DirLock, LogId), Error> {
     std::fs::create_dir_all(&config.data).map_err(|source| Error::io("create", &config.data, source))?;
     let config = absolute(config)?;
+    refuse_half_restored(&config.data)?;
     let lock = DirLock::exclusive(&config.data, Duration::from_millis(config.lock_wait_ms))?;
     let wal_dir = config.data.join("_wal");
     disk::create_dirs(&config.data, &wal_dir)?;
@@ -140,6 +142,7 @@ fn look(config: StoreConfig) -> Result<(StoreConfig, Shared), Error> {
         return Err(Error::NoData { path: config.data });
     }
     let config = absolute(config)?;
+    refuse_half_restored(&config.data)?;
     let shared = DirLock::shared(&config.data)?;
     Ok((config, shared))
 }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use schema::Tenant;
+use serde::Deserialize;
 
 use crate::appender::Job;
 use crate::budget::Permit;
@@ -109,12 +111,12 @@ impl Quarantine {
         Ok(true)
     }
 
-    /// Deletes the records that hold a text: they may be what a person wants forgotten, and nobody can tell what they are.
-    pub(crate) fn forget(&self, text: &str) -> Result<(), Error> {
+    /// Deletes the tenant's records that hold an id: they may be what a person wants forgotten, and nobody can tell what they are.
+    pub(crate) fn forget(&self, tenant: &Tenant, id: &str) -> Result<(), Error> {
         for name in names_in(&self.dir)? {
             let path = self.dir.join(name);
             let bytes = std::fs::read(&path).map_err(|source| Error::io("read", &path, source))?;
-            if bytes.windows(text.len().max(1)).any(|window| window == text.as_bytes()) {
+            if Kept::read(&bytes).is_some_and(|kept| kept.head.tenant == tenant.as_str() && kept.names(id)) {
                 disk::remove(&path)?;
                 self.bytes.fetch_sub(bytes.len() as u64, Ordering::AcqRel);
             }
@@ -128,6 +130,60 @@ impl Quarantine {
     }
 }
 
+/// A record as its file holds it.
+struct Kept<'a> {
+    head: Head,
+    body: &'a [u8],
+}
+
+/// The part of a record's first line that says whose it is.
+#[derive(Deserialize)]
+struct Head {
+    tenant: String,
+    signal: String,
+}
+
+impl<'a> Kept<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Kept<'a>> {
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        Some(Kept { head: serde_json::from_slice(&bytes[..end]).ok()?, body: &bytes[end + 1..] })
+    }
+
+    /// Tells whether the body names an id: as a text of its own, or as a word within one; an id that begins with it is another one.
+    fn names(&self, id: &str) -> bool {
+        let found = |at: usize| {
+            let (before, after) = (&self.body[..at], &self.body[at + id.len()..]);
+            let goes_on = match after {
+                // The end of a sentence, unless a letter follows.
+                [b'.', next, ..] => is_of_a_word(next),
+                [b'.'] => false,
+                _ => after.first().is_some_and(is_of_a_word),
+            };
+            let alone = !goes_on && !before.last().is_some_and(is_of_a_word);
+            // Columns lie one text behind the other, without anything between them.
+            self.head.signal == "rows" || alone || before.ends_with(&value_head(id.len()))
+        };
+        !id.is_empty() && (0..=self.body.len().saturating_sub(id.len())).any(|at| self.body[at..].starts_with(id.as_bytes()) && found(at))
+    }
+}
+
+fn is_of_a_word(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-@.".contains(byte) || !byte.is_ascii()
+}
+
+/// Returns the bytes before a text of this length in protobuf, where it is the value of an attribute: the number of the field and the
+/// length, which may look like a letter, as may what follows.
+fn value_head(length: usize) -> Vec<u8> {
+    let mut head = vec![0x0a];
+    let mut rest = length;
+    while rest >= 0x80 {
+        head.push(u8::try_from(rest & 0x7f).unwrap_or_default() | 0x80);
+        rest >>= 7;
+    }
+    head.push(u8::try_from(rest).unwrap_or_default());
+    head
+}
+
 /// Names a record of the log.
 fn in_log(seq: u64) -> String {
     format!("{seq:020}")
@@ -137,4 +193,41 @@ fn in_log(seq: u64) -> String {
 fn in_stream(stream: &str, offset: u64) -> String {
     let plain: String = stream.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
     format!("{plain}-{offset:020}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put_aside(dir: &std::path::Path, name: &str, tenant: &str, body: &[u8]) {
+        let head = serde_json::json!({"tenant": tenant, "signal": "traces"}).to_string();
+        std::fs::write(dir.join(name), [head.as_bytes(), b"\n", body].concat()).unwrap();
+    }
+
+    /// The value of an attribute as protobuf has it, with the next attribute of a span behind it.
+    fn attribute(id: &str) -> Vec<u8> {
+        [value_head(id.len()), id.as_bytes().to_vec(), vec![0x4a, 3]].concat()
+    }
+
+    #[test]
+    fn only_the_records_of_the_tenant_that_name_the_id_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = dir.path().join("quarantine");
+        std::fs::create_dir(&kept).unwrap();
+        let long = "a".repeat(200);
+        put_aside(&kept, "1", "default", &attribute("ann"));
+        put_aside(&kept, "2", "other", &attribute("ann"));
+        put_aside(&kept, "3", "default", &attribute("annabel"));
+        put_aside(&kept, "4", "default", b"this is of ann.");
+        put_aside(&kept, "5", "default", b"joann@example.com and ann@example.com and ann-2");
+        put_aside(&kept, "6", "default", &attribute(&long));
+        let quarantine = Quarantine::open(dir.path(), 1_000_000, Writes::Allowed);
+        let before = quarantine.bytes.load(Ordering::Acquire);
+        quarantine.forget(&Tenant::default(), "ann").unwrap();
+        quarantine.forget(&Tenant::default(), &long).unwrap();
+        let mut left = names_in(&kept).unwrap();
+        left.sort();
+        assert_eq!(left, ["2", "3", "5"]);
+        assert!(quarantine.bytes.load(Ordering::Acquire) < before);
+    }
 }

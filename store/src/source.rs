@@ -37,6 +37,11 @@ impl Source {
         format!("{id}/complete")
     }
 
+    /// Tells whether a name is such a claim's, and no stream's own.
+    pub(crate) fn is_complete_id(name: &str) -> bool {
+        name.ends_with("/complete")
+    }
+
     /// Tells whether rows of this reading may still be held.
     pub(crate) fn is_open(&self) -> bool {
         self.open.load(Ordering::SeqCst)

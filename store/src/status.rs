@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schema::Micros;
+use schema::{Micros, Tenant};
 use serde::{Deserialize, Serialize};
 
 use crate::flow::SignalStatus;
@@ -36,8 +36,25 @@ pub struct Status {
     pub quarantined: u64,
     /// Tasks of queries that this node ran for a cluster since the start.
     pub cluster_tasks: u64,
+    /// Bytes of committed files that a day of all tables takes, so far.
+    pub day_bytes: u64,
+    /// Whether the tables are in an object store, and only the log on the disk of the data directory.
+    pub remote: bool,
     /// One entry a table that has rows.
     pub tables: Vec<TableStatus>,
+}
+
+impl Status {
+    /// Leaves out what is about tables of other tenants; figures of the whole process stay.
+    pub fn for_tenant(mut self, tenant: &Tenant) -> Status {
+        self.tables.retain(|table| table.tenant == tenant.as_str());
+        let of_others =
+            |work: &String| work.split_once(" of ").is_some_and(|(_, table)| table.split_once('/').is_none_or(|(of, _)| of != tenant.as_str()));
+        if self.maintenance.at_work.as_ref().is_some_and(of_others) {
+            self.maintenance.at_work = Some("a table of another tenant".to_owned());
+        }
+        self
+    }
 }
 
 /// How far a stream is read. Each figure is the offset that comes next.
@@ -88,4 +105,20 @@ pub struct TableStatus {
     pub file_bytes: u64,
     /// When this process last committed; nothing where it has not.
     pub last_commit: Option<Micros>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_sees_its_own_tables_only() {
+        let table = |tenant: &str| TableStatus { tenant: tenant.to_owned(), table: "spans".to_owned(), ..TableStatus::default() };
+        let at_work = |work: &str| MaintenanceStatus { at_work: Some(work.to_owned()), ..MaintenanceStatus::default() };
+        let status = |work| Status { tables: vec![table("a"), table("b")], maintenance: at_work(work), wal_bytes: 7, ..Status::default() };
+        let seen = status("compaction of b/spans").for_tenant(&Tenant::new("a").unwrap());
+        assert_eq!((seen.tables, seen.wal_bytes), (vec![table("a")], 7));
+        assert_eq!(seen.maintenance.at_work.as_deref(), Some("a table of another tenant"));
+        assert_eq!(status("compaction of a/spans").for_tenant(&Tenant::new("a").unwrap()).maintenance, at_work("compaction of a/spans"));
+    }
 }

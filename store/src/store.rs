@@ -33,7 +33,7 @@ use crate::progress::Progress;
 use crate::quarantine::Quarantine;
 use crate::snapshot::TableSnapshot;
 use crate::source::Source;
-use crate::status::{Status, StreamStatus};
+use crate::status::{Status, StreamStatus, TableStatus};
 use crate::tables::Tables;
 use crate::wal::Log;
 use crate::writer::flush_all;
@@ -293,6 +293,7 @@ impl Store {
     pub fn status(&self) -> Status {
         let inner = &self.inner;
         let (wal_segments, wal_bytes) = inner.log.get().map_or((0, 0), |log| log.segments().size());
+        let tables: Vec<TableStatus> = inner.tables.all().iter().filter_map(|state| state.status()).collect();
         Status {
             wal_bytes,
             wal_segments,
@@ -306,7 +307,9 @@ impl Store {
             pending_bytes: inner.memory.used().saturating_sub(inner.tables.held_bytes()),
             quarantined: inner.quarantine.count(),
             cluster_tasks: inner.cluster_tasks.load(Ordering::Relaxed),
-            tables: inner.tables.all().iter().filter_map(|state| state.status()).collect(),
+            day_bytes: tables.iter().map(|table| table.file_bytes / table.days.max(1) as u64).sum(),
+            remote: inner.tables.root().is_shared(),
+            tables,
         }
     }
 }

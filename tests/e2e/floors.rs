@@ -1,4 +1,5 @@
-//! The floors of ARCHITECTURE.md hold: a crate names only crates of lower floors, and only `store` names the table engines.
+//! The floors of ARCHITECTURE.md hold: a crate names only crates of lower floors, and only `store` names the table engines. The files
+//! that it names are there.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -82,6 +83,18 @@ fn the_heavy_crates_have_one_owner() {
             }
         }
     }
+}
+
+/// Whoever follows ARCHITECTURE.md finds what it names.
+#[test]
+fn the_architecture_names_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let quoted = text.split('`').skip(1).step_by(2).flat_map(str::split_whitespace);
+    let paths: Vec<&str> = quoted.filter(|word| word.split_once('/').is_some_and(|(top, _)| !top.is_empty() && root.join(top).is_dir())).collect();
+    assert!(paths.len() > 20, "{paths:?}");
+    let missing: Vec<_> = paths.iter().filter(|path| !root.join(path).exists()).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names {missing:?}, which are not there");
 }
 
 #[test]

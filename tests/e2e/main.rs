@@ -26,6 +26,7 @@ mod floors;
 mod kafka;
 mod lake;
 mod metrics;
+mod moving;
 mod objects;
 mod operations;
 mod outages;

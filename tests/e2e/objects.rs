@@ -11,7 +11,8 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message as _;
 
-use crate::server::{Server, karat, signal};
+use crate::operations::{run, said};
+use crate::server::{Server, karat, signal, sql_at_rest};
 
 /// 2026-11-20T00:00:00Z.
 const START_NANOS: u64 = 1_795_132_800_000_000_000;
@@ -58,10 +59,16 @@ impl S3 {
 
     /// A command that serves the tables here on ports of its own choice.
     pub fn command(&self, data: &Path) -> std::process::Command {
+        let mut command = self.karat();
+        command.args(["serve", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]).arg(data);
+        command
+    }
+
+    /// A command of a karat that keeps its tables here.
+    fn karat(&self) -> std::process::Command {
         let mut command = karat();
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.env("KARAT_STORE_ROOT", "s3://lake/tables").env("KARAT_STORE_DURABILITY", "commit").env("KARAT_LOG_FILTER", "warn");
-        command.args(["serve", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"]).arg(data);
         command
     }
 
@@ -191,6 +198,26 @@ async fn two_nodes_on(server: &'static str) {
     let one = c.sql(None, "select name from spans where trace_id = '0000000000030d410000000000abcdef'").await;
     assert_eq!(one.len(), 5);
     c.stop();
+}
+
+/// A backup of tables over HTTP goes back into a directory, and under another prefix.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_on_versitygw_are_backed_up() {
+    let Some(s3) = S3::start("versitygw") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (data, copy, back) = (dir.path().join("data"), dir.path().join("copy"), dir.path().join("back"));
+    let node = s3.node(&data);
+    send_all(node.otlp_http.clone(), 0).await;
+    said(&s3.karat().arg("backup").arg(&copy).arg("--data").arg(&data).output().unwrap());
+    node.stop();
+    said(&run(&["restore", &copy.display().to_string()], &back));
+    assert_eq!(sql_at_rest(&back, "default", COUNT)[0], serde_json::json!({"n": REQUESTS * SPANS, "n_ids": REQUESTS * SPANS}));
+    let mut elsewhere = s3.karat();
+    let elsewhere = elsewhere.env("KARAT_STORE_ROOT", "s3://lake/elsewhere");
+    said(&elsewhere.args(["restore", "--data"]).arg(dir.path().join("other")).arg(&copy).output().unwrap());
+    let mut asking = s3.karat();
+    let asking = asking.env("KARAT_STORE_ROOT", "s3://lake/elsewhere").args(["sql", "--format", "csv", "--data"]).arg(dir.path().join("other"));
+    assert!(said(&asking.arg("select count(*) as n from spans").output().unwrap()).contains(&(REQUESTS * SPANS).to_string()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

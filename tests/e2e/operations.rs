@@ -1,17 +1,17 @@
-//! What an operator does: looks after the health, copies the data, puts it back, moves spans, forgets a person.
+//! What an operator does: looks after the health, copies the data, puts it back, forgets a person.
 
 use std::path::Path;
 use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::server::{Server, karat, sql_at_rest};
+use crate::server::{Server, TENANTS, karat, settings_for_two_tenants, sql_at_rest};
 
 /// 2026-11-01T00:00:00Z.
-const START_NANOS: u64 = 1_793_491_200_000_000_000;
+pub const START_NANOS: u64 = 1_793_491_200_000_000_000;
 
 /// Five spans of one trace, as a line of OTLP in JSON.
-fn line(trace: u64) -> String {
+pub fn line(trace: u64) -> String {
     let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let span = |number: u64| {
         let start = START_NANOS + trace * 1_000_000_000 + number * 1_000;
@@ -31,26 +31,22 @@ fn line(trace: u64) -> String {
         .to_string()
 }
 
-/// Two log records, of which one belongs to no span.
-fn logs() -> String {
-    let record = |trace: &str| json!({"timeUnixNano": START_NANOS.to_string(), "traceId": trace, "body": {"stringValue": "a word"}});
-    let records = [record(""), record(&format!("{:032x}", 1))];
-    json!({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}).to_string()
-}
-
-async fn send(server: &Server, trace: u64) {
+/// Sends the line of a trace.
+pub async fn send(server: &Server, trace: u64) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("http://{}/v1/traces", server.otlp_http);
     let answer = client.post(url).header("content-type", "application/json").body(line(trace)).send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
 }
 
-fn run(args: &[&str], data: &Path) -> Output {
+/// Runs a command on a data directory, beside no server.
+pub fn run(args: &[&str], data: &Path) -> Output {
     karat().args(args).arg("--data").arg(data).env("KARAT_LISTEN_HTTP", "127.0.0.1:1").output().unwrap()
 }
 
+/// Returns what a command said, which must have gone well.
 #[track_caller]
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
@@ -94,23 +90,66 @@ async fn a_backup_is_whole_while_the_server_writes() {
     assert_eq!(count(&back)["n"].as_u64().unwrap(), found["n"].as_u64().unwrap() + 5);
 }
 
-/// What is exported and imported elsewhere is the same; importing it again changes nothing.
+/// A bare name is one in the working directory.
 #[test]
-fn spans_move_from_one_karat_to_another() {
+fn a_backup_can_be_named_from_where_one_stands() {
     let dir = tempfile::tempdir().unwrap();
-    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
-    let (first, second) = (dir.path().join("first.jsonl"), dir.path().join("second.jsonl"));
-    std::fs::write(&first, (0..30).map(|trace| line(trace) + "\n").collect::<String>() + &logs()).unwrap();
-    let (first, second) = (first.display().to_string(), second.display().to_string());
-    assert!(said(&run(&["import", &first], &from)).contains("sent 152 spans and log records, left out 0"));
-    assert!(said(&run(&["import", &first], &from)).contains("sent 0 spans and log records, left out 152"));
-    said(&run(&["export", &second], &from));
-    assert!(said(&run(&["import", &second], &to)).contains("sent 150 spans"));
-    let columns = "trace_id, span_id, parent_span_id, start_unix_nano, duration_ns, service_name, name, kind, status, scope_name, operation, is_llm_call, \
-                   provider, request_model, input_tokens, user_id, attributes, resource, output_messages, output_text, cost_nanousd";
-    let rows = |data: &Path| sql_at_rest(data, "default", &format!("select {columns} from spans order by start_unix_nano, span_id"));
-    assert_eq!(rows(&from), rows(&to));
-    assert_eq!(rows(&to)[0]["output_text"], "an answer");
+    let here = |args: &[&str]| karat().args(args).current_dir(dir.path()).env("KARAT_LISTEN_HTTP", "127.0.0.1:1").output().unwrap();
+    std::fs::write(dir.path().join("first.jsonl"), line(0)).unwrap();
+    said(&here(&["import", "first.jsonl", "--data", "data"]));
+    said(&here(&["backup", "copy", "--data", "data"]));
+    said(&here(&["restore", "copy", "--data", "back"]));
+    assert_eq!(count(&dir.path().join("back")), json!({"n": 5, "ids": 5}));
+}
+
+/// The directory that is named is the one that is meant, whatever server runs elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_forgotten_where_it_was_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, resting) = (dir.path().join("a"), dir.path().join("b"));
+    let server = Server::start(&running, None);
+    send(&server, 1).await;
+    let first = dir.path().join("first.jsonl");
+    std::fs::write(&first, line(0) + "\n" + &line(1)).unwrap();
+    said(&run(&["import", &first.display().to_string()], &resting));
+    let forget =
+        |data: &Path| karat().args(["forget", "--user", "user-1", "--data"]).arg(data).env("KARAT_LISTEN_HTTP", &server.http).output().unwrap();
+    assert!(said(&forget(&resting)).contains("removed 5 rows of 1 traces"));
+    assert_eq!(count(&resting), json!({"n": 5, "ids": 5}));
+    assert_eq!(server.sql(None, "select count(*) as n from spans").await[0]["n"], 5);
+    let nowhere = forget(&dir.path().join("c"));
+    assert!(!nowhere.status.success() && !dir.path().join("c").exists(), "a name that is mistyped makes no directory");
+}
+
+/// Somewhere else than on the server's machine there is its SQL and nothing more; beside it there is its directory, which knows less.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_says_no_more_than_it_can_see() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings_for_two_tenants(dir.path(), "[store]\nflush_interval_ms = 3600000\n");
+    let (data, nowhere) = (dir.path().join("data"), dir.path().join("nowhere"));
+    let server = Server::start(&data, Some(&settings));
+    let (token, tenant) = TENANTS[1];
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let post = client.post(format!("http://{}/v1/traces", server.otlp_http)).header("content-type", "application/json").bearer_auth(token);
+    assert!(post.body(line(0)).send().await.unwrap().status().is_success());
+    while server.sql(Some(token), "select count(*) as n from spans").await[0]["n"] != 5 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let (url, id) = (format!("http://{}", server.http), format!("{:032x}", 1));
+    let remote =
+        |args: &[&str]| karat().args(args).args(["--url", &url]).env("KARAT_TOKEN", token).env("KARAT_STORE_DATA", &nowhere).output().unwrap();
+
+    let text = said(&remote(&["doctor"]));
+    assert!(text.contains("visible") && text.contains("spans: 5 rows are kept, and queries see all of them"), "{text}");
+    let wrong = remote(&["doctor", "--tenant", TENANTS[0].1]);
+    assert!(wrong.status.code() == Some(2) && String::from_utf8_lossy(&wrong.stderr).contains("shows the rows of tenant team-b"));
+    let text = said(&remote(&["doctor", "trace", &id]));
+    assert!(text.contains("is visible: 5 spans") && text.contains("`--data` tells on the server's machine"), "{text}");
+    let text = said(&run(&["doctor", "trace", &id, "--tenant", tenant], &data));
+    assert!(text.contains("is acked") && text.contains("may show it already"), "{text}");
+    server.stop();
+    let text = said(&run(&["doctor", "trace", &id, "--tenant", tenant], &data));
+    assert!(text.contains("is committed: 5 spans"), "{text}");
 }
 
 /// The doctor sees that all is well, at which stage a trace is, and a person that is forgotten is gone.

@@ -33,7 +33,9 @@ pub fn interpret_log(input: &LogInput<'_>, row: &mut schema::LogRecord) {
     put(&mut row.event_name, event_name(&gathered, record));
     let event = row.event_name.clone().unwrap_or_default();
     let mut told = Told::default();
-    events::message(&event, || fields(record, body), &mut told);
+    if !is_written_out(&gathered) {
+        events::message(&event, || fields(record, body), &mut told);
+    }
     if told.is_empty() && !is_genai(&gathered, &event) {
         row.session_id = gathered.text(Slot::Session).map(Into::into);
         row.user_id = gathered.text(Slot::User).map(Into::into);
@@ -59,6 +61,12 @@ fn event_name(gathered: &Gathered<'_>, record: &LogRecord) -> Option<String> {
     let named = Some(record.event_name.clone()).filter(|name| !name.is_empty());
     let by_key = |key| gathered.exact(key).and_then(value::text).map(str::to_owned);
     named.or_else(|| by_key("event.name")).or_else(|| by_key("event_name"))
+}
+
+/// Whether the attributes hold whole messages as the conventions write them now: then nothing else of the record is one. `karat export`
+/// writes the events of earlier conventions so.
+fn is_written_out(gathered: &Gathered<'_>) -> bool {
+    ["gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages"].iter().any(|key| gathered.exact(key).is_some())
 }
 
 /// The fields of a message event: the body's where it has any, the attributes' beside them.

@@ -16,7 +16,8 @@ pub(crate) struct Answer {
     store: store::Status,
 }
 
-/// Tells version, tenant and the state of the store.
+/// Tells version, tenant and the state of the store: the caller's tables, and figures of the whole process.
 pub(crate) async fn status(State(app): State<App>, Caller(tenant): Caller) -> Json<Answer> {
-    Json(Answer { version: env!("CARGO_PKG_VERSION"), tenant: tenant.as_str().to_owned(), now_us: app.now().0, store: app.store.status() })
+    let store = app.store.status().for_tenant(&tenant);
+    Json(Answer { version: env!("CARGO_PKG_VERSION"), tenant: tenant.as_str().to_owned(), now_us: app.now().0, store })
 }

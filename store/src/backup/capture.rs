@@ -9,7 +9,8 @@ use crate::place::{LOG, Place, Root};
 /// One table at one version.
 pub(super) struct Captured {
     pub table: BackedUpTable,
-    /// Its files and the entries of its log, as paths in the data directory.
+    pub place: Place,
+    /// Its files and then the entries of its log, as paths in the table.
     pub files: Vec<String>,
 }
 
@@ -22,14 +23,10 @@ pub(super) async fn capture(root: &Root) -> Result<Vec<Captured>, Error> {
             if place.last_checkpoint().await?.is_none() {
                 continue;
             }
-            let prefix = format!("{tenant}/{}", table.name());
             let (version, mut files) = live(&place).await?;
-            let n_files = files.len();
-            files.extend(place.log_up_to(version)?.into_iter().map(|name| format!("{LOG}/{name}")));
-            captured.push(Captured {
-                table: BackedUpTable { tenant: tenant.to_string(), table: table.name().to_owned(), version, files: n_files },
-                files: files.into_iter().map(|file| format!("{prefix}/{file}")).collect(),
-            });
+            let table = BackedUpTable { tenant: tenant.to_string(), table: table.name().to_owned(), version, files: files.len() };
+            files.extend(place.log_up_to(version).await?.into_iter().map(|name| format!("{LOG}/{name}")));
+            captured.push(Captured { table, place, files });
         }
     }
     Ok(captured)

@@ -22,6 +22,7 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use forget::REQUESTS;
 pub use forget::{Forgotten, Subject};
 pub use retention::RetentionRule;
 pub use work::MaintenanceStatus;

@@ -108,6 +108,22 @@ impl Place {
         Ok(fetched)
     }
 
+    /// Copies a file of the table, be it of its data or of its log, to somewhere else.
+    pub(crate) fn copy_out(&self, path: &str, to: &Path) -> Result<(), Error> {
+        match &self.objects {
+            Some(objects) => objects.download(path, to),
+            None => {
+                let from = self.dir.join(path);
+                std::fs::copy(&from, to).map(drop).map_err(|source| Error::io("copy", &from, source))
+            }
+        }
+    }
+
+    /// Copies a file that is the table's, be it of its data or of its log, into its object store.
+    pub(crate) fn put(&self, path: &str, from: &Path) -> Result<(), Error> {
+        self.objects.as_ref().map_or(Ok(()), |objects| objects.upload(path, from))
+    }
+
     /// Deletes a data file; one that is gone already is no error.
     pub(crate) fn delete(&self, path: &str) -> Result<(), Error> {
         match &self.objects {
@@ -161,10 +177,7 @@ impl Place {
 
     /// Returns the version of the newest checkpoint, 0 where there is none; nothing where there is no table.
     pub(crate) async fn last_checkpoint(&self) -> Result<Option<u64>, Error> {
-        let names = match &self.objects {
-            Some(objects) => objects.log_names().await?,
-            None => directory::names_in(&self.dir.join(LOG))?,
-        };
+        let names = self.log_names().await?;
         let versions = names.iter().filter_map(|name| {
             let (version, kind) = name.split_once('.')?;
             let version: u64 = version.parse().ok()?;
@@ -173,11 +186,19 @@ impl Place {
         Ok(versions.max())
     }
 
-    /// Lists the entries of the table's log up to a version, checkpoints included. Only of a table in a directory.
-    pub(crate) fn log_up_to(&self, version: u64) -> Result<Vec<String>, Error> {
-        let names = directory::names_in(&self.dir.join(LOG))?.into_iter();
-        let of_version = |name: &String| name.split_once('.').and_then(|(of, _)| of.parse::<u64>().ok()).is_some_and(|of| of <= version);
-        Ok(names.filter(of_version).collect())
+    /// Lists the entries of the table's log up to a version in their order, checkpoints included.
+    pub(crate) async fn log_up_to(&self, version: u64) -> Result<Vec<String>, Error> {
+        let mut names = self.log_names().await?;
+        names.retain(|name| name.split_once('.').and_then(|(of, _)| of.parse::<u64>().ok()).is_some_and(|of| of <= version));
+        names.sort();
+        Ok(names)
+    }
+
+    async fn log_names(&self) -> Result<Vec<String>, Error> {
+        match &self.objects {
+            Some(objects) => objects.log_names().await,
+            None => directory::names_in(&self.dir.join(LOG)),
+        }
     }
 
     /// Makes what is in the table's log durable: it may have been written by someone who was killed before he did.

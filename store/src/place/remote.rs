@@ -31,6 +31,8 @@ fn store_of(url: &Url, root: &str) -> Result<Arc<dyn ObjectStore>, Error> {
     let made: object_store::Result<Arc<dyn ObjectStore>> = match url.scheme() {
         "s3" | "s3a" => AmazonS3Builder::from_env().with_url(root).build().map(|store| Arc::new(store) as _),
         "gs" => GoogleCloudStorageBuilder::from_env().with_url(root).build().map(|store| Arc::new(store) as _),
+        #[cfg(test)]
+        "file" => Ok(Arc::new(object_store::local::LocalFileSystem::new()) as _),
         "az" | "azure" | "abfs" | "abfss" => MicrosoftAzureBuilder::from_env().with_url(root).build().map(|store| Arc::new(store) as _),
         scheme => {
             return Err(refused(format!("the scheme {scheme:?} is unknown; take s3://bucket/prefix, gs://bucket/prefix or az://container/prefix")));

@@ -196,6 +196,37 @@ async fn a_person_is_forgotten() {
     assert_eq!(count(&open_at(config(dir.path()), &time).await), once([3]));
 }
 
+/// A data point has no trace and no column of a person: its attributes name her, or its resource does.
+#[tokio::test]
+async fn data_points_of_a_person_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(config(dir.path())).await;
+    let tenant = Tenant::default();
+    let point = |name: &str, attributes: &str, resource: &str| MetricPoint {
+        time: NOW,
+        date: NOW.day(),
+        ingested_at: NOW,
+        name: name.to_owned(),
+        kind: "gauge".to_owned(),
+        attributes: Some(attributes.to_owned()),
+        resource: Some(resource.to_owned()),
+        ..MetricPoint::default()
+    };
+    let points = [
+        point("hers", r#"{"model":"gpt-5","user.id":"ann"}"#, "{}"),
+        point("her machine's", "{}", r#"{"enduser.id":"ann"}"#),
+        point("of another", r#"{"user.id":"annabel"}"#, "{}"),
+        point("of a session of that name", r#"{"session.id":"ann"}"#, "{}"),
+        point("of a model of that name", r#"{"model":"ann","note":"\"user.id\":\"ann\""}"#, "{}"),
+    ];
+    store.append(&tenant, &points, NOW).await.unwrap();
+    let gone = store.forget(&tenant, Subject::User("ann".to_owned()), NOW).await.unwrap();
+    assert_eq!((gone.traces, gone.rows, gone.files), (0, 2, 1));
+    let left = rows(&store, &tenant, Table::Metrics);
+    let left: Vec<String> = left.iter().flat_map(|batch| MetricPoint::decode(batch).unwrap()).map(|point| point.name).collect();
+    assert_eq!(left, ["of another", "of a session of that name", "of a model of that name"]);
+}
+
 /// Tells whether a file of the log holds a text.
 fn holds(dir: &Path, text: &str) -> bool {
     let names = listing(&dir.join("_wal")).into_keys();

@@ -1,5 +1,6 @@
 //! The store as its callers meet it: what is acked is kept, visible, and there exactly once, whatever happens in between.
 
+mod backup;
 mod crash;
 mod delta;
 mod disk_full;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use schema::{Clock, Micros, Row, Score, Span, SpanId, Table, Tenant, TraceId};
+use schema::{Clock, MetricPoint, Micros, Row, Score, Span, SpanId, Table, Tenant, TraceId};
 
 use crate::conform::conform;
 use crate::decode::{Decode, DecodeError, Record, Rows};

@@ -60,6 +60,23 @@ async fn a_reading_goes_on_where_the_tables_are() {
     assert_eq!(store.open_stream(NAME).await.unwrap().start(), 8);
 }
 
+/// Who looks at tables at rest is told how far they have come in each stream, and nothing of the log's own positions.
+#[tokio::test]
+async fn positions_are_told_at_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(config(dir.path())).await;
+    send(&store, "99 0").await;
+    let stream = store.open_stream(NAME).await.unwrap();
+    read_to(&stream, 5).await;
+    store.close().await.unwrap();
+    let reader = Store::open_read_only(config(dir.path()), Arc::new(Lines), clock()).await.unwrap();
+    let positions = reader.positions("kafka:").await.unwrap();
+    let told = |position: &crate::StreamPosition| (position.stream.clone(), position.table.clone(), position.next);
+    let expected = ["scores", "spans"].map(|table| (NAME.to_owned(), table.to_owned(), 5));
+    assert_eq!(positions.iter().map(told).collect::<Vec<_>>(), expected);
+    assert_eq!(positions.iter().map(|position| position.complete).max(), Some(5));
+}
+
 /// Dies at `point` in a commit, with one of the two tables committed or none; then reads again.
 async fn crash_at(point: FailPoint) {
     let dir = tempfile::tempdir().unwrap();

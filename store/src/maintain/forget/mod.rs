@@ -1,10 +1,11 @@
 //! Removing what is kept of one person or one session, because the law says so.
 //!
 //! A trace goes whole, with its log records, scores and labels, where any span or record of it names the person: the prompts often
-//! stand in spans that do not. A request is a file in `_forget` first, so that a crash does not lose it, and a program beside a
+//! stand in spans that do not. A data point of a metric goes where its attributes name the person. A request is a file in `_forget` first, so that a crash does not lose it, and a program beside a
 //! running karat can ask. Files without the rows take the place of those with them; the old ones are deleted as after any other
 //! replacement, when no reader needs them (`deleted_file_retention_hours`), and the log's files that held the bytes go at once.
-//! Each removal leaves a line in `_audit.jsonl`, with a hash in the place of the id. Backups are not touched.
+//! Each removal leaves a line in `_audit.jsonl`, with a hash in the place of the id. Backups are not touched; one that
+//! is made while a request waits holds the request, too.
 
 mod audit;
 mod request;
@@ -15,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+pub(crate) use request::DIR as REQUESTS;
 pub use request::Subject;
 use request::{Request, pending};
 use schema::{Micros, Table, Tenant};
@@ -44,9 +46,7 @@ pub struct Forgotten {
 
 /// The rows to remove.
 struct Doomed {
-    /// Column that names the subject, in the tables that have it.
-    column: &'static str,
-    id: String,
+    subject: Subject,
     traces: HashSet<String>,
 }
 
@@ -92,7 +92,7 @@ async fn carry_out(inner: &Arc<Inner>, request: &Request) -> Result<Forgotten, E
     shorten_log(inner).await?;
     let (inner, request) = (Arc::clone(inner), request.clone());
     blocking(move || {
-        inner.quarantine.forget(request.subject.id())?;
+        inner.quarantine.forget(&request.tenant, request.subject.id())?;
         inner.work.forgot(forgotten.rows);
         audit::note(&inner.config.data, &request, forgotten, (inner.clock)())?;
         request.done(&inner.config.data)?;
@@ -103,19 +103,18 @@ async fn carry_out(inner: &Arc<Inner>, request: &Request) -> Result<Forgotten, E
 
 /// Finds the traces that name the subject.
 async fn find(inner: &Arc<Inner>, request: &Request) -> Result<Doomed, Error> {
-    let (column, sql) = match &request.subject {
-        Subject::User(_) => ("user_id", include_str!("traces_of_user.sql")),
-        Subject::Session(_) => ("session_id", include_str!("traces_of_session.sql")),
+    let sql = match &request.subject {
+        Subject::User(_) => include_str!("traces_of_user.sql"),
+        Subject::Session(_) => include_str!("traces_of_session.sql"),
     };
-    let id = request.subject.id().to_owned();
-    let params = vec![("id".to_owned(), Param::Text(id.clone()))];
+    let params = vec![("id".to_owned(), Param::Text(request.subject.id().to_owned()))];
     let options = QueryOptions { params, max_rows: TRACES_MAX, ..QueryOptions::from(&inner.config.query) };
     let answer = inner.query(&request.tenant, sql, &options).await?;
     if answer.truncated {
         return Err(Error::Task("the traces of the request do not fit into store.query.answer_bytes_max; raise it".to_owned()));
     }
     let traces = answer.rows::<(String,)>()?.into_iter().map(|(trace_id,)| trace_id).collect();
-    Ok(Doomed { column, id, traces })
+    Ok(Doomed { subject: request.subject.clone(), traces })
 }
 
 /// Lets go of the log's files, in which the bytes still are, as far as their rows are committed.

@@ -9,7 +9,8 @@ use crate::disk::{self, Durable};
 use crate::error::Error;
 use crate::place::names_in;
 
-const DIR: &str = "_forget";
+/// The directory of the requests that wait.
+pub(crate) const DIR: &str = "_forget";
 
 /// Whom or what to forget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,22 @@ impl Subject {
     pub(super) fn id(&self) -> &str {
         match self {
             Subject::User(id) | Subject::Session(id) => id,
+        }
+    }
+
+    /// Returns the column that names the subject, in the tables that have one.
+    pub(super) fn column(&self) -> &'static str {
+        match self {
+            Subject::User(_) => "user_id",
+            Subject::Session(_) => "session_id",
+        }
+    }
+
+    /// Returns the attributes that name the subject, where a table has no column for it.
+    pub(super) fn attributes(&self) -> &'static [&'static str] {
+        match self {
+            Subject::User(_) => &["user.id", "user_id", "enduser.id", "user.account_uuid", "user.account_id"],
+            Subject::Session(_) => &["session.id", "session_id", "gen_ai.conversation.id"],
         }
     }
 

@@ -8,6 +8,7 @@ use arrow::compute::filter_record_batch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use schema::Table;
+use serde_json::{Map, Value};
 
 use super::Doomed;
 use crate::conform::conform;
@@ -22,6 +23,8 @@ use crate::table_state::TableState;
 
 /// Rows that are read at once.
 const SLICE: usize = 1024;
+/// Columns that name a subject in a table that has no column of its own for it.
+const ATTRIBUTES: [&str; 2] = ["attributes", "resource"];
 
 /// Removes the doomed rows of a table; returns how many rows went, and how many files were replaced. Blocks.
 pub(super) fn without(inner: &Inner, state: &TableState, doomed: &Doomed) -> Result<(u64, usize), Error> {
@@ -84,8 +87,11 @@ fn read(path: &Path, columns: Option<&[&str]>) -> Result<ParquetRecordBatchReade
 impl Doomed {
     /// Returns the columns of a table that tell whether a row must go.
     fn keys_in(&self, table: Table) -> Vec<&'static str> {
-        let keys = [Bloom::COLUMN, self.column].into_iter();
-        keys.filter(|key| table.columns().iter().any(|column| column.name == *key)).collect()
+        let keys = match table {
+            Table::Metrics => ATTRIBUTES.to_vec(),
+            _ => vec![Bloom::COLUMN, self.subject.column()],
+        };
+        keys.into_iter().filter(|key| table.columns().iter().any(|column| column.name == *key)).collect()
     }
 
     /// Tells whether a file can hold rows that must go; only a trace id can be looked for without opening it.
@@ -111,11 +117,31 @@ impl Doomed {
     fn spares(&self, batch: &RecordBatch, keys: &[&str]) -> BooleanArray {
         let columns = keys.iter().filter_map(|key| Some((*key, batch.column_by_name(key)?.as_string_view_opt()?)));
         let columns: Vec<_> = columns.collect();
-        let goes = |row: usize| {
-            columns.iter().any(|(key, values)| {
-                values.is_valid(row) && if *key == Bloom::COLUMN { self.traces.contains(values.value(row)) } else { values.value(row) == self.id }
-            })
-        };
+        let goes = |row: usize| columns.iter().any(|(key, values)| values.is_valid(row) && self.is_named(key, values.value(row)));
         (0..batch.num_rows()).map(|row| Some(!goes(row))).collect()
+    }
+
+    /// Tells whether the value of a column names what must go.
+    fn is_named(&self, column: &str, value: &str) -> bool {
+        match column {
+            Bloom::COLUMN => self.traces.contains(value),
+            column if ATTRIBUTES.contains(&column) => self.is_among(value),
+            _ => value == self.subject.id(),
+        }
+    }
+
+    /// Tells whether attributes, a JSON object, name the subject.
+    fn is_among(&self, attributes: &str) -> bool {
+        let keys = self.subject.attributes();
+        // Most attributes name nobody, and these names are the same in JSON as they are.
+        if !keys.iter().any(|key| attributes.contains(key)) {
+            return false;
+        }
+        let Ok(object) = serde_json::from_str::<Map<String, Value>>(attributes) else { return false };
+        keys.iter().filter_map(|key| object.get(*key)).any(|value| match value {
+            Value::String(text) => text == self.subject.id(),
+            Value::Number(number) => number.to_string() == self.subject.id(),
+            _ => false,
+        })
     }
 }
