@@ -95,14 +95,27 @@ pub enum EvalCommand {
         #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
         format: ReportFormat,
     },
-    /// Runs a suite against itself and reports how often its gate raises a false alarm, with an interval.
+    /// Runs a suite against itself and reports how often its gate raises a false alarm, with an interval; exit 100 where that is beyond doubt more
+    /// often than the gate promises, for the run or a metric.
     Aa {
         /// The suite.
         suite: PathBuf,
         /// Pairs of runs; each costs two.
         #[arg(long, default_value_t = 10)]
         pairs: u32,
+        /// How to report.
+        #[arg(long, value_enum, default_value_t = AaFormat::Text)]
+        format: AaFormat,
     },
+}
+
+/// Forms of what `karat eval aa` found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AaFormat {
+    /// Text for people.
+    Text,
+    /// One JSON object.
+    Json,
 }
 
 /// Forms of a report.
@@ -149,14 +162,18 @@ pub async fn run(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
             write!(std::io::stdout().lock(), "{}", write_as((*format).into(), &report, Some(&before))?)?;
             Ok(u8::try_from(report.verdict.exit_code).unwrap_or(1))
         }
-        Some(EvalCommand::Aa { suite, pairs }) => {
+        Some(EvalCommand::Aa { suite, pairs, format }) => {
             let env = |name: &str| std::env::var(name).ok();
             let git = Git::of(suite.parent().unwrap_or(suite));
             let options =
                 Options { config: config.evaluator.clone(), env: &env, compare: Compare::Nothing, git, store: None, control: Control::default() };
             let report = aa::aa(suite, *pairs, &options, clock::now()).await?;
-            write!(std::io::stdout().lock(), "{}", report.text())?;
-            Ok(0)
+            let text = match format {
+                AaFormat::Text => report.text(),
+                AaFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
+            };
+            write!(std::io::stdout().lock(), "{text}")?;
+            Ok(report.exit_code())
         }
     }
 }

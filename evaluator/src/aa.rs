@@ -26,6 +26,8 @@ pub struct AaReport {
     pub metrics: Vec<AaMetric>,
     /// Whether every run gave the same scores: then nothing here is random, and the rate says nothing.
     pub is_deterministic: bool,
+    /// Whether the lower end of the runs' own 99 % interval is above the level that the gate keeps.
+    pub is_flaky: bool,
 }
 
 /// False alarms of one metric.
@@ -64,14 +66,14 @@ fn summarize(suite: &Suite, pairs: &[(Report, bool)]) -> Result<AaReport, Error>
     let ended = |outcome: RunOutcome| count(pairs.iter().filter(|(report, _)| report.verdict.outcome == outcome).count());
     let n_alarms = ended(RunOutcome::Regressed);
     let interval = wilson(n_alarms, n_pairs, 0.95)?;
+    // A plain "rate above twice the level" would hit some healthy metric of ten in half of all months.
+    let is_flaky = |n_alarms: u64| Ok::<_, Error>(clopper_pearson(n_alarms, n_pairs, 0.99)?.low > suite.gate.q);
     let mut metrics = Vec::new();
     for metric in &suite.metrics {
         let regressed =
             |report: &Report| report.metrics.iter().any(|found| found.name == metric.name && found.outcome == Some(RunOutcome::Regressed));
         let n_alarms = count(pairs.iter().filter(|(report, _)| regressed(report)).count());
-        // A plain "rate above twice the level" would hit some healthy metric of ten in half of all months.
-        let is_flaky = clopper_pearson(n_alarms, n_pairs, 0.99)?.low > suite.gate.q;
-        metrics.push(AaMetric { name: metric.name.clone(), n_alarms, is_flaky });
+        metrics.push(AaMetric { name: metric.name.clone(), n_alarms, is_flaky: is_flaky(n_alarms)? });
     }
     Ok(AaReport {
         n_pairs,
@@ -80,10 +82,16 @@ fn summarize(suite: &Suite, pairs: &[(Report, bool)]) -> Result<AaReport, Error>
         n_inconclusive: ended(RunOutcome::Inconclusive),
         metrics,
         is_deterministic: pairs.iter().all(|(_, same)| *same),
+        is_flaky: is_flaky(n_alarms)?,
     })
 }
 
 impl AaReport {
+    /// Returns the exit code: 100 where the gate, or a metric of it, raises more false alarms than it promises beyond doubt, else 0.
+    pub fn exit_code(&self) -> u8 {
+        if self.is_flaky || self.metrics.iter().any(|metric| metric.is_flaky) { 100 } else { 0 }
+    }
+
     /// Writes the report for a terminal.
     pub fn text(&self) -> String {
         let [low, high] = self.interval;
@@ -99,6 +107,9 @@ impl AaReport {
         for metric in self.metrics.iter().filter(|metric| metric.n_alarms > 0) {
             let flaky = if metric.is_flaky { "; flaky: quarantine it" } else { "" };
             out.push_str(&format!("  {}: {} alarms{flaky}\n", metric.name, metric.n_alarms));
+        }
+        if self.is_flaky {
+            out.push_str("  that is more than the gate promises: its cases or clusters are not what the suite says they are\n");
         }
         if self.is_deterministic {
             out.push_str("  every run gave the same scores, so nothing here is random and the rate says nothing\n");

@@ -77,16 +77,25 @@ impl Budget {
         self.is_beyond(0)
     }
 
+    /// Whether the budget is spent; unlike [`Budget::is_spent`] it is not remembered that anybody asked.
+    pub(crate) fn has_spent(&self) -> bool {
+        self.lies_beyond(0)
+    }
+
     fn is_beyond(&self, reserved: i64) -> bool {
-        let spent = self.spent.load(Ordering::Relaxed).saturating_add(reserved);
-        let late = self.time.is_some_and(|time| self.begun.elapsed() >= time);
-        let dear = self.nanousd.is_some_and(|limit| spent >= limit);
-        let day = self.day.as_ref().is_some_and(|day| day.ledger.before.saturating_add(spent) >= day.nanousd);
-        let is_spent = late || dear || day;
+        let is_spent = self.lies_beyond(reserved);
         if is_spent {
             self.refused.store(true, Ordering::Relaxed);
         }
         is_spent
+    }
+
+    fn lies_beyond(&self, reserved: i64) -> bool {
+        let spent = self.spent.load(Ordering::Relaxed).saturating_add(reserved);
+        let late = self.time.is_some_and(|time| self.begun.elapsed() >= time);
+        let dear = self.nanousd.is_some_and(|limit| spent >= limit);
+        let day = self.day.as_ref().is_some_and(|day| day.ledger.before.saturating_add(spent) >= day.nanousd);
+        late || dear || day
     }
 
     /// Whether a call was refused because the budget was spent.

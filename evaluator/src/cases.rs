@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::chat::Connector;
-use crate::checks::{AssertSet, Context, Node, parse};
+use crate::checks::{AssertSet, Context, Node, borrowed, is_borrowed, parse};
 use crate::config::EvaluatorConfig;
 use crate::dataset::{Dataset, hex};
 use crate::error::Error;
@@ -123,11 +123,12 @@ impl Maker<'_> {
 
     fn leaf(&self, spec: &CheckSpec, id: String, place: String) -> Result<crate::checks::Assertion, Error> {
         let context = Context { dataset: self.dataset, files: self.files, env: self.env, connector: self.connector, place };
-        match &spec.kind {
-            Some(kind) if spec.check.is_none() => match unknown_kind(kind).filter(|_| self.refuse_unknown) {
+        match (&spec.kind, &spec.check) {
+            (Some(kind), None) => match unknown_kind(kind).filter(|_| self.refuse_unknown) {
                 Some(message) => Err(context.error(&message)),
                 None => Ok(assertion(spec, id, &context)),
             },
+            (None, Some(name)) if is_borrowed(name) => borrowed(name, spec, id, &context),
             _ => parse(spec, id, &context),
         }
     }

@@ -48,8 +48,58 @@ pub(crate) fn metrics(dataset: &Dataset, plans: &[Plan], gate: &GateSpec) -> Res
             }
         }
     }
+    let over_repeats = over_repeats(&metrics, plans, gate)?;
+    metrics.extend(over_repeats);
     check_rules(&metrics, plans, gate)?;
     Ok(metrics)
+}
+
+/// The metrics that are made of the repeats of another: pass^k and pass@k.
+fn over_repeats(metrics: &[Metric], plans: &[Plan], gate: &GateSpec) -> Result<Vec<Metric>, Error> {
+    let known: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
+    let derived = gate.metrics.iter().filter_map(|(name, spec)| Some((name, spec.as_ref()?, spec.as_ref()?.attempts()?)));
+    let made = derived.map(|(name, spec, attempts)| {
+        let wrong = |what: &str| Err(Error::config(format!("gate.metrics: {name:?} {what}")));
+        if known.contains(&name.as_str()) {
+            return wrong("is the metric of a check: give pass_k and pass_at_k a name of their own");
+        }
+        if spec.pass_k.is_some() && spec.pass_at_k.is_some() {
+            return wrong("is pass_k or pass_at_k, not both");
+        }
+        if spec.critical {
+            return wrong("is made of repeats and cannot be critical: make the metric critical that it is of");
+        }
+        if !known.contains(&attempts.of.as_str()) {
+            return Err(Error::config(format!("gate.metrics: {name:?}: {}", unknown("metric", &attempts.of, &known))));
+        }
+        if first_checks(plans).any(|assertion| assertion.metric == attempts.of && !decides(assertion)) {
+            return wrong(&format!("counts passes, but checks of {:?} neither pass nor fail; give them a threshold", attempts.of));
+        }
+        Ok(Metric { name: name.clone(), scale: Scale::Rate, better: Better::Higher, spec: spec.clone() })
+    });
+    made.collect()
+}
+
+/// Refuses attempts that the cases are not given; `repeat` is what a case without a number of its own has.
+pub(crate) fn check_attempts(metrics: &[Metric], plans: &[Plan], repeat: u32) -> Result<(), Error> {
+    let least = plans.iter().map(|plan| plan.test.repeat.unwrap_or(repeat)).min().unwrap_or(repeat);
+    for (metric, k) in metrics.iter().filter_map(|metric| Some((metric, metric.spec.attempts()?.k))) {
+        if k == 0 || k > least as usize {
+            let name = &metric.name;
+            return Err(Error::config(format!("gate.metrics: {name:?} looks at {k} attempts at a case, and there are {least}; set `repeat`")));
+        }
+    }
+    Ok(())
+}
+
+/// The checks of the first case.
+fn first_checks(plans: &[Plan]) -> impl Iterator<Item = &Assertion> {
+    plans.iter().take(1).flat_map(|plan| plan.nodes.iter()).flat_map(|node| node.assertions())
+}
+
+/// Whether a check passes or fails, and does not only give a value.
+fn decides(assertion: &Assertion) -> bool {
+    assertion.threshold.is_some() || assertion.check.scale() == Scale::Rate || is_promptfoo(assertion)
 }
 
 fn is_promptfoo(assertion: &Assertion) -> bool {
@@ -81,11 +131,8 @@ fn check_rules(metrics: &[Metric], plans: &[Plan], gate: &GateSpec) -> Result<()
         if !known.contains(&name.as_str()) {
             return Err(Error::config(format!("gate.metrics: {}", unknown("metric", name, &known))));
         }
-        let decides = |assertion: &Assertion| {
-            assertion.metric == *name && assertion.threshold.is_none() && assertion.check.scale() != Scale::Rate && !is_promptfoo(assertion)
-        };
-        let mut assertions = plans.iter().take(1).flat_map(|plan| plan.nodes.iter()).flat_map(|node| node.assertions());
-        if spec.as_ref().is_some_and(|spec| spec.critical) && assertions.any(decides) {
+        let is_open = |assertion: &Assertion| assertion.metric == *name && !decides(assertion);
+        if spec.as_ref().is_some_and(|spec| spec.critical) && first_checks(plans).any(is_open) {
             let what = format!("gate.metrics: {name:?} is critical, but its checks neither pass nor fail; give them a threshold");
             return Err(Error::config(what));
         }

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use schema::{Micros, NanoUsd, Tenant};
+use schema::{Micros, Tenant};
 use store::Store;
 
 use crate::baseline::Baseline;
 use crate::config::EvaluatorConfig;
 use crate::error::Error;
 use crate::fairness::fairness;
-use crate::gate::{Ended, decide};
+use crate::gate::{Ended, decide, repeats_in};
 use crate::git::Git;
 use crate::history;
 use crate::journal::{Journal, Line, Resume};
@@ -22,8 +22,9 @@ use crate::lineage;
 use crate::progress::Progress;
 use crate::promptfoo::compare::max_score;
 use crate::promptfoo::derived::named_sums;
-use crate::report::{BaselineInfo, CaseOutcome, CaseReport, Hashes, Report, RunInfo, SCHEMA};
-use crate::runner::{Done, Runner};
+use crate::report::{BaselineInfo, CaseOutcome, CaseReport, Hashes, Report, RunInfo, RunOutcome, SCHEMA};
+use crate::runner::{Done, Job, Runner};
+use crate::spec::OnInconclusive;
 use crate::suite::{Compare, Suite, load};
 use crate::template::Env;
 
@@ -89,9 +90,8 @@ pub async fn run_suite(suite: &Suite, options: &Options<'_>, now: Micros) -> Res
     let begun = Instant::now();
     let run_id = lineage::run_id(suite, now);
     let runner = Runner::new(suite, options, &run_id, begun, now);
-    let mut done = answer_all(suite, options, &runner).await?;
+    let done = answer_all(suite, options, &runner).await?;
     let anchored = judge_anchors(suite, options, &runner).await?;
-    compare_answers(suite, &mut done);
     let judges = judge_reports(suite, &done, &anchored);
     let sums = named_sums(&done.iter().map(|done| (&done.report, suite.plans[done.case].nodes.as_slice())).collect::<Vec<_>>(), &suite.derived);
     let calls: Vec<Call> = done
@@ -121,9 +121,9 @@ pub async fn run_suite(suite: &Suite, options: &Options<'_>, now: Micros) -> Res
     Ok(report)
 }
 
-/// Answers every case that is not taken over from an earlier run, in the order that suits the judges; returns them in the suite's.
+/// Answers every case, and again as long as `on_inconclusive: extend` asks for more repeats and may have them.
 async fn answer_all(suite: &Suite, options: &Options<'_>, runner: &Runner<'_>) -> Result<Vec<Done>, Error> {
-    let (jobs, control) = (runner.jobs(), options.control);
+    let control = options.control;
     let keeps_journal = control.resume != Resume::Nothing || control.journal == Journaling::On && suite.costs();
     let (journal, kept) = if keeps_journal {
         let (journal, kept) = Journal::begin(&options.config.calls.work_dir, suite, control.resume)?;
@@ -131,37 +131,68 @@ async fn answer_all(suite: &Suite, options: &Options<'_>, runner: &Runner<'_>) -
     } else {
         (None, BTreeMap::new())
     };
-    let order: Vec<usize> = runner.order(&jobs).into_iter().filter(|place| !kept.contains_key(place)).collect();
-    if let Some(progress) = control.progress {
-        progress.begin(order.len());
+    let mut answers = Answers { n_jobs: 0, journal, kept };
+    let mut done = answers.of(&runner.jobs(), suite, options, runner).await?;
+    let mut extra = 0;
+    while wants_repeat(suite, &done, runner)? {
+        done.extend(answers.of(&runner.extra_jobs(extra), suite, options, runner).await?);
+        extra += 1;
     }
-    let (jobs, journal) = (&jobs, journal.as_ref());
-    let answered = futures::stream::iter(order).map(|place| async move {
-        let done = runner.case(jobs[place]).await?;
+    Ok(done)
+}
+
+/// Whether the run cannot tell yet, and one more repeat of every case may.
+fn wants_repeat(suite: &Suite, done: &[Done], runner: &Runner<'_>) -> Result<bool, Error> {
+    if suite.gate.on_inconclusive != OnInconclusive::Extend || suite.baseline.is_none() || !suite.answers_anew() || runner.has_spent() {
+        return Ok(false);
+    }
+    let cases: Vec<CaseReport> = done.iter().map(|done| done.report.clone()).collect();
+    if repeats_in(&cases) >= suite.gate.extend_max {
+        return Ok(false);
+    }
+    let decision = decide(suite, &cases, Ended::Whole)?;
+    Ok(decision.verdict.outcome == RunOutcome::Inconclusive && decision.repeats_may_tell)
+}
+
+/// The answers of a run as they come in.
+struct Answers {
+    /// Jobs that were begun, which number the next ones.
+    n_jobs: usize,
+    journal: Option<Journal>,
+    /// What an earlier run did, by the job's number.
+    kept: BTreeMap<usize, Line>,
+}
+
+impl Answers {
+    /// Answers the jobs that are not taken over from an earlier run, in the order that suits the judges; returns them in their own.
+    async fn of<'a>(&mut self, jobs: &[Job<'a>], suite: &Suite, options: &Options<'_>, runner: &Runner<'a>) -> Result<Vec<Done>, Error> {
+        let control = options.control;
+        let first = self.n_jobs;
+        self.n_jobs += jobs.len();
+        let order: Vec<usize> = runner.order(jobs).into_iter().filter(|place| !self.kept.contains_key(&(first + place))).collect();
         if let Some(progress) = control.progress {
-            progress.done(done.report.outcome == CaseOutcome::Error, &done.calls, done.cost);
+            progress.begin(order.len());
         }
-        // What was refused for want of money was not done.
-        if let Some(journal) = journal.filter(|_| !done.was_refused) {
-            journal.add(&Line { job: place, report: done.report.clone(), calls: done.calls.clone(), notes: done.notes.clone() });
-        }
-        Ok::<_, Error>((place, done))
-    });
-    let answered: Vec<Result<(usize, Done), Error>> = answered.buffer_unordered(options.config.concurrency.max(1)).collect().await;
-    let earlier = kept.into_values().map(|line| {
-        let done = Done {
-            case: jobs.get(line.job).map_or(0, |job| job.case),
-            report: line.report,
-            calls: Vec::new(),
-            notes: line.notes,
-            cost: NanoUsd(0),
-            was_refused: false,
-        };
-        Ok((line.job, done))
-    });
-    let mut done: Vec<(usize, Done)> = answered.into_iter().chain(earlier).collect::<Result<_, _>>()?;
-    done.sort_by_key(|(place, _)| *place);
-    Ok(done.into_iter().map(|(_, done)| done).collect())
+        let journal = self.journal.as_ref();
+        let answered = futures::stream::iter(order).map(|place| async move {
+            let done = runner.case(jobs[place]).await?;
+            if let Some(progress) = control.progress {
+                progress.done(done.report.outcome == CaseOutcome::Error, &done.calls, done.cost);
+            }
+            // What was refused for want of money was not done.
+            if let Some(journal) = journal.filter(|_| !done.was_refused) {
+                journal.add(&Line { job: first + place, report: done.report.clone(), calls: done.calls.clone(), notes: done.notes.clone() });
+            }
+            Ok::<_, Error>((place, done))
+        });
+        let answered: Vec<Result<(usize, Done), Error>> = answered.buffer_unordered(options.config.concurrency.max(1)).collect().await;
+        let earlier = jobs.iter().enumerate().filter_map(|(place, job)| Some((place, Done::taken_over(job.case, self.kept.get(&(first + place))?))));
+        let mut done: Vec<(usize, Done)> = answered.into_iter().chain(earlier.map(Ok)).collect::<Result<_, _>>()?;
+        done.sort_by_key(|(place, _)| *place);
+        let mut done: Vec<Done> = done.into_iter().map(|(_, done)| done).collect();
+        compare_answers(suite, &mut done);
+        Ok(done)
+    }
 }
 
 /// Holds the answers to one test against each other, where it asks for that.
@@ -180,6 +211,8 @@ fn compare_answers(suite: &Suite, done: &mut [Done]) {
 fn info(suite: &Suite, options: &Options<'_>, cases: &[CaseReport], id: String, took: Duration, now: Micros) -> RunInfo {
     let prompts = suite.prompts.iter().map(|prompt| (prompt.label.clone(), prompt.hash.clone())).collect();
     let costs: Vec<f64> = cases.iter().filter_map(|case| case.cost_usd).collect();
+    let extends = suite.gate.on_inconclusive == OnInconclusive::Extend;
+    let n_repeats = if extends { repeats_in(cases).max(suite.repeat) } else { suite.repeat };
     RunInfo {
         id,
         suite: suite.path.display().to_string(),
@@ -190,7 +223,7 @@ fn info(suite: &Suite, options: &Options<'_>, cases: &[CaseReport], id: String, 
         hashes: Hashes { suite: suite.hash.clone(), dataset: suite.dataset.hash[..16].to_owned(), prompts, judges: suite.judge_hashes() },
         cost_usd: (!costs.is_empty()).then(|| costs.iter().sum()),
         n_cases: suite.dataset.cases.len(),
-        n_repeats: suite.repeat,
+        n_repeats,
         baseline: suite.baseline.as_ref().map(|baseline| baseline_info(baseline, now)),
     }
 }
@@ -205,6 +238,8 @@ pub(crate) fn baseline_info(baseline: &Baseline, now: Micros) -> BaselineInfo {
         age_days: chrono::DateTime::parse_from_rfc3339(&baseline.report.run.started_at)
             .ok()
             .map(|begun| (now.to_datetime() - begun.to_utc()).num_days()),
+        // Runs that are averaged stand in one report, with the ids of all.
+        n_runs: baseline.report.run.id.split(", ").count() as u64,
     }
 }
 

@@ -10,9 +10,11 @@ use sha2::{Digest, Sha256};
 use store::Store;
 
 use crate::budget::Budget;
+use crate::cases::Plan;
 use crate::checks::{Assertion, Check, Scale, Subject, Verdict};
 use crate::dataset::{Case, Vars, hash_of, hex};
 use crate::error::Error;
+use crate::journal::Line;
 use crate::js;
 use crate::judge::{Call, Note};
 use crate::metrics::metric_name;
@@ -20,7 +22,7 @@ use crate::promptfoo::{Test, render_prompt, tree};
 use crate::report::CaseReport;
 use crate::run::Options;
 use crate::suite::{Prompt, Provider, Suite};
-use crate::target::{Answer, Ask, Limits};
+use crate::target::{Answer, Ask, Limits, RECORDED};
 use crate::trace::{Span, load};
 
 /// One answer to be had.
@@ -45,6 +47,14 @@ pub(crate) struct Done {
     pub cost: NanoUsd,
     /// Whether a part of it was refused because the budget was spent.
     pub was_refused: bool,
+}
+
+impl Done {
+    /// What an earlier run did; it costs nothing, and its judges are not paid again.
+    pub(crate) fn taken_over(case: usize, line: &Line) -> Self {
+        let (report, notes) = (line.report.clone(), line.notes.clone());
+        Self { case, report, calls: Vec::new(), notes, cost: NanoUsd(0), was_refused: false }
+    }
 }
 
 /// How the reasons of what was refused end.
@@ -103,6 +113,15 @@ impl<'a> Runner<'a> {
                     self.add_jobs(*case, repeat, test, &mut jobs);
                 }
             }
+        }
+        jobs
+    }
+
+    /// One more repeat of every case, after `extra` of them were added.
+    pub(crate) fn extra_jobs(&self, extra: u32) -> Vec<Job<'a>> {
+        let mut jobs = Vec::new();
+        for (case, plan) in self.suite.plans.iter().enumerate() {
+            self.add_jobs(case, plan.test.repeat.unwrap_or(self.suite.repeat) + extra, &plan.test, &mut jobs);
         }
         jobs
     }
@@ -193,7 +212,7 @@ impl<'a> Runner<'a> {
             cost_usd: cost.map(|cost| cost.0 as f64 / 1e9),
             output: answer.map(|answer| js::coerce(&answer.output)),
             error,
-            hash: Some(hash_of(&case.vars, &self.answer_columns())),
+            hash: Some(hash_of(&case.vars, &self.answer_columns(plan))),
             scores: graded.scores,
         };
         Ok(Done { case: job.case, report, calls, notes, cost: cost.unwrap_or_default(), was_refused })
@@ -244,7 +263,8 @@ impl<'a> Runner<'a> {
             value: &answer.output,
             prompt: &asked.prompt,
             latency_ms: answer.latency_ms,
-            cost_usd: answer.usage.cost.map(|cost| cost.0 as f64 / 1e9),
+            cost_usd: answer.usage.cost.map(|cost| cost.0 as f64 / 1e9).or(answer.recorded_cost_usd),
+            usage: answer.usage,
             finish_reason: answer.finish_reason.as_deref(),
             log_probs: answer.log_probs.as_deref(),
             tools: answer.tools.as_deref(),
@@ -280,6 +300,11 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Whether the budget is spent, asked by somebody who can do without it.
+    pub(crate) fn has_spent(&self) -> bool {
+        self.budget.has_spent()
+    }
+
     /// Whether the budget is spent.
     pub(crate) fn is_spent(&self) -> bool {
         self.budget.is_spent()
@@ -310,9 +335,13 @@ impl<'a> Runner<'a> {
         format!("00-{}-{}-01", &digest[..32], &digest[32..48])
     }
 
-    /// Columns that hold recorded answers: what the candidate says is no part of the case.
-    fn answer_columns(&self) -> Vec<&str> {
-        self.suite.providers.iter().filter_map(|provider| provider.target.answer_column()).collect()
+    /// Columns that hold what the candidate did, recorded: its answer with what it took, its tool calls, what it retrieved. They are no part of the
+    /// case, which stays the same when the candidate does better.
+    fn answer_columns(&self, plan: &'a Plan) -> Vec<&'a str> {
+        let answers: Vec<&str> = self.suite.providers.iter().filter_map(|provider| provider.target.answer_column()).collect();
+        let beside: &[&str] = if answers.is_empty() { &[] } else { &RECORDED };
+        let checked = plan.nodes.iter().flat_map(|node| node.assertions()).filter_map(|assertion| assertion.check.recorded_column());
+        checked.chain(beside.iter().copied()).chain(answers.iter().copied()).collect()
     }
 }
 

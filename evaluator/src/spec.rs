@@ -314,6 +314,9 @@ pub(crate) struct CheckSpec {
     /// From where on the check passes.
     #[serde(default)]
     pub threshold: Option<f64>,
+    /// The most that a budget allows; `threshold` by another name.
+    #[serde(default)]
+    pub max: Option<f64>,
     /// Weight within the metric.
     #[serde(default)]
     pub weight: Option<f64>,
@@ -457,6 +460,9 @@ pub(crate) struct GateSpec {
     pub min_effect: f64,
     /// What an inconclusive run ends with.
     pub on_inconclusive: OnInconclusive,
+    /// Repeats of a case at which `on_inconclusive: extend` gives up, the first ones counted; 8 unless given. More of them cost more calls and decide
+    /// more, but no more than the cases allow.
+    pub extend_max: u32,
     /// Metrics whose rule is not the plain one.
     pub metrics: BTreeMap<String, Option<MetricSpec>>,
     /// Slice columns that also gate.
@@ -472,6 +478,7 @@ impl Default for GateSpec {
             max_changed: 0.10,
             min_effect: 0.0,
             on_inconclusive: OnInconclusive::Fail,
+            extend_max: 8,
             metrics: BTreeMap::new(),
             slices: Vec::new(),
         }
@@ -486,6 +493,8 @@ pub(crate) enum OnInconclusive {
     Fail,
     /// Exit code 0, and a warning.
     Warn,
+    /// More repeats, until the run can tell or `extend_max` or the budget is reached; exit code 101 then.
+    Extend,
 }
 
 /// The rule of one metric.
@@ -508,6 +517,27 @@ pub(crate) struct MetricSpec {
     pub max_mde: Option<f64>,
     /// Instead of the gate's.
     pub min_effect: Option<f64>,
+    /// Makes this a metric of its own: the chance that k attempts at a case all pass (pass^k), out of its repeats.
+    pub pass_k: Option<AttemptsSpec>,
+    /// Makes this a metric of its own: the chance that one of k attempts at a case passes (pass@k), out of its repeats.
+    pub pass_at_k: Option<AttemptsSpec>,
+}
+
+/// Attempts at a case, which are its repeats.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AttemptsSpec {
+    /// Metric whose checks pass or fail.
+    pub of: String,
+    /// Attempts that are looked at together.
+    pub k: usize,
+}
+
+impl MetricSpec {
+    /// The attempts that the metric is about, where it is one over repeats.
+    pub(crate) fn attempts(&self) -> Option<&AttemptsSpec> {
+        self.pass_k.as_ref().or(self.pass_at_k.as_ref())
+    }
 }
 
 /// A margin: in the metric's unit, or relative to the baseline's mean.

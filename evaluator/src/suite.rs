@@ -19,12 +19,12 @@ use crate::fairness::FairnessSpec;
 use crate::files::Files;
 use crate::judge::Batch;
 use crate::keys::explain;
-use crate::metrics::{Metric, metrics};
+use crate::metrics::{Metric, check_attempts, metrics};
 use crate::price::Prices;
 use crate::promptfoo::transform::Transform;
 use crate::promptfoo::{read_default, read_prompts};
 use crate::report::Report;
-use crate::spec::{BaselineSpec, BudgetSpec, CheckSpec, DerivedSpec, GateSpec, ProviderSpec, SuiteSpec, TextOr};
+use crate::spec::{BaselineSpec, BudgetSpec, CheckSpec, DerivedSpec, GateSpec, OnInconclusive, ProviderSpec, SuiteSpec, TextOr};
 use crate::target::Target;
 use crate::template::{Env, Template};
 
@@ -134,7 +134,9 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
     }
     let overrides = overrides(&cases.plans, &dataset, &connector, &directory, env)?;
     let metrics = metrics(&dataset, &cases.plans, &spec.gate)?;
-    check_gate(&spec.gate, &spec.slices)?;
+    let repeat = repeat(&spec)?;
+    check_attempts(&metrics, &cases.plans, repeat)?;
+    check_gate(&spec.gate, &spec.slices, repeat)?;
     if let Some(fairness) = &spec.fairness {
         fairness.check(&dataset, &metrics)?;
     }
@@ -146,7 +148,7 @@ fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: 
     }
     Ok(Suite {
         path: path.to_owned(),
-        repeat: repeat(&spec)?,
+        repeat,
         description: spec.description,
         dataset,
         prompts,
@@ -184,12 +186,15 @@ fn refuse_code(spec: &SuiteSpec) -> Result<(), Error> {
     }
 }
 
+/// Most answers to one case.
+const REPEAT_MAX: u32 = 100;
+
 /// How often each case is answered: the suite's own key, or promptfoo's.
 fn repeat(spec: &SuiteSpec) -> Result<u32, Error> {
     let of = |options: &Option<Value>| options.as_ref().and_then(|options| options.get("repeat")).and_then(Value::as_u64);
     let theirs = of(&spec.command_line_options).or_else(|| of(&spec.evaluate_options));
     let repeat = spec.repeat.or_else(|| theirs.and_then(|repeat| u32::try_from(repeat).ok())).unwrap_or(1);
-    if (1..=100).contains(&repeat) { Ok(repeat) } else { Err(Error::config("repeat is a number from 1 to 100")) }
+    if (1..=REPEAT_MAX).contains(&repeat) { Ok(repeat) } else { Err(Error::config(format!("repeat is a number from 1 to {REPEAT_MAX}"))) }
 }
 
 fn providers(
@@ -245,13 +250,20 @@ fn prompts(spec: &SuiteSpec, dataset: &Dataset, files: &Files, env: Env<'_>) -> 
     read_prompts(&spec.prompts, files)?.into_iter().map(read).collect()
 }
 
-fn check_gate(gate: &GateSpec, slices: &[String]) -> Result<(), Error> {
+fn check_gate(gate: &GateSpec, slices: &[String], repeat: u32) -> Result<(), Error> {
     let shares = [("q", gate.q), ("max_mde", gate.max_mde), ("max_unscored", gate.max_unscored), ("max_changed", gate.max_changed)];
     if let Some((key, value)) = shares.iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
         return Err(Error::config(format!("gate.{key} is a share from 0 to 1, not {value}")));
     }
     if gate.q == 0.0 {
         return Err(Error::config("gate.q is above 0: with no false alarm allowed there is no alarm at all"));
+    }
+    if gate.on_inconclusive == OnInconclusive::Extend && !(repeat + 1..=REPEAT_MAX).contains(&gate.extend_max) {
+        let what = format!("gate.extend_max is above repeat = {repeat} and at most {REPEAT_MAX}, not {}", gate.extend_max);
+        return Err(Error::config(what));
+    }
+    if gate.on_inconclusive == OnInconclusive::Extend && gate.q >= 0.5 {
+        return Err(Error::config("gate.q is below 0.5 where runs are extended: there is no sequence that holds so little"));
     }
     match gate.slices.iter().find(|column| !slices.contains(column)) {
         Some(column) => Err(Error::config(format!("gate.slices: {column:?} is not among slices"))),
@@ -348,7 +360,12 @@ impl Suite {
 
     /// Whether answering or judging asks anybody, so that doing it again costs something.
     pub(crate) fn costs(&self) -> bool {
+        self.answers_anew() || !self.judges().is_empty()
+    }
+
+    /// Whether a case that is answered again may get another answer.
+    pub(crate) fn answers_anew(&self) -> bool {
         let asks = |target: &Target| !matches!(target, Target::Dataset(_) | Target::Echo | Target::Unknown(_));
-        self.providers.iter().any(|provider| asks(&provider.target)) || self.overrides.values().any(asks) || !self.judges().is_empty()
+        self.providers.iter().any(|provider| asks(&provider.target)) || self.overrides.values().any(asks)
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use measure::text::{
-    Stemming, bleu, chrf, gleu, hamming_similarity, jaro, jaro_winkler, levenshtein_similarity, rouge_l, rouge_l_sum, rouge_n, sentence_bleu,
+    Stemming, bleu, chrf, gleu, hamming_similarity, jaro, jaro_winkler, levenshtein_similarity, rouge_l, rouge_l_sum, rouge_n, sentence_bleu, ter,
 };
 use serde_json::Value;
 
@@ -27,6 +27,7 @@ fn measures_agree_with_their_references() {
             check("rougeLsum", rouge_l_sum(answer, reference, stemming).f1, &pair[key][3]);
         }
         check("bleu", sentence_bleu(answer, &[reference]), &pair["bleu"]);
+        check("ter", ter(answer, &[reference]), &pair["ter"]);
         check("chrf", chrf(answer, &[reference]), &pair["chrf"]);
         check("nltk bleu", bleu::nltk_method1(answer, &[reference]), &pair["nltk_bleu"]);
         check("gleu", gleu(answer, &[reference]), &pair["gleu"]);
@@ -36,4 +37,15 @@ fn measures_agree_with_their_references() {
         check("hamming", hamming_similarity(answer, reference), &pair["hamming"]);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Sentences whose phrases were moved, some of them longer than the beam of the edit distance: ties between shifts fall as in sacrebleu.
+#[test]
+fn shifts_are_found_as_sacrebleu_finds_them() {
+    let golden: Value = serde_json::from_str(include_str!("text_golden.json")).unwrap();
+    for row in golden["ter"].as_array().unwrap() {
+        let (answer, reference) = (row[0].as_str().unwrap(), row[1].as_str().unwrap());
+        let found = ter(answer, &[reference]);
+        assert!((found - row[2].as_f64().unwrap()).abs() < 1e-9, "{answer:?} from {reference:?}: {found}, sacrebleu says {}", row[2]);
+    }
 }

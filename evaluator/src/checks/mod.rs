@@ -1,5 +1,7 @@
 //! The checks: each takes one answer and says how good it is.
 
+mod borrowed;
+mod budget;
 mod contains;
 mod equals;
 mod groundedness;
@@ -23,6 +25,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::chat::Usage;
 use crate::dataset::Vars;
 use crate::promptfoo::{Assert, Similar};
 use crate::script::Script;
@@ -30,10 +33,11 @@ use crate::spec::Better;
 use crate::template::show;
 use crate::trace::Span;
 
+pub(crate) use borrowed::{borrowed, is_borrowed};
 pub(crate) use groundedness::grounded;
 pub(crate) use json::objects_in as json_objects_in;
 pub(crate) use judged::{Criterion, Judged};
-pub(crate) use spec::{Context, parse};
+pub(crate) use spec::{Context, is_own, parse};
 
 /// A kind of check.
 #[derive(Debug, Clone)]
@@ -45,6 +49,7 @@ pub(crate) enum Check {
     TokenF1(token_f1::TokenF1),
     Groundedness(groundedness::Groundedness),
     Latency(latency::Latency),
+    Budget(budget::Budget),
     Overlap(overlap::Overlap),
     Numeric(numeric::Numeric),
     Quotes(quotes::Quotes),
@@ -185,6 +190,8 @@ pub(crate) struct Subject<'a> {
     pub prompt: &'a str,
     pub latency_ms: Option<f64>,
     pub cost_usd: Option<f64>,
+    /// Tokens that the answer took, where they were counted.
+    pub usage: Usage,
     pub finish_reason: Option<&'a str>,
     pub log_probs: Option<&'a [f64]>,
     /// The tools that the model was given, as its endpoint has them.
@@ -245,17 +252,22 @@ impl Check {
     pub(crate) fn scale(&self) -> Scale {
         match self {
             Check::Equals(_) | Check::Contains(_) | Check::Regex(_) | Check::Json(_) | Check::Numeric(_) | Check::Safety(_) => Scale::Rate,
-            Check::TokenF1(_)
-            | Check::Groundedness(_)
-            | Check::Judge(_)
-            | Check::Overlap(_)
-            | Check::Quotes(_)
-            | Check::Ranked(_)
-            | Check::Semantic(_) => Scale::Score,
+            Check::TokenF1(_) | Check::Groundedness(_) | Check::Judge(_) | Check::Quotes(_) | Check::Ranked(_) | Check::Semantic(_) => Scale::Score,
             Check::Tools(check) => check.scale(),
-            Check::Latency(_) | Check::Readability(_) => Scale::Unbounded,
+            Check::Overlap(check) => check.measure.scale(),
+            Check::Latency(_) | Check::Budget(_) | Check::Readability(_) => Scale::Unbounded,
             Check::Promptfoo(check) => check.scale(),
             Check::Script(_) | Check::Similar(_) => Scale::Score,
+        }
+    }
+
+    /// The column in which what the candidate did is recorded, where that is not its answer.
+    pub(crate) fn recorded_column(&self) -> Option<&str> {
+        match self {
+            Check::Tools(check) => Some(&check.calls),
+            Check::Ranked(check) => Some(&check.retrieved),
+            Check::Budget(check) => Some(&check.steps),
+            _ => None,
         }
     }
 
@@ -263,6 +275,7 @@ impl Check {
     pub(crate) fn better(&self) -> Better {
         match self {
             Check::Readability(check) => check.better(),
+            Check::Overlap(check) => check.measure.better(),
             Check::Safety(check) if check.looks_for != safety::LooksFor::Refusal => Better::Lower,
             _ if self.scale() == Scale::Unbounded => Better::Lower,
             _ => Better::Higher,
@@ -279,6 +292,7 @@ impl Check {
             Check::TokenF1(_) => "token_f1 squad-v2".to_owned(),
             Check::Groundedness(_) => format!("groundedness {}", measure::text::groundedness::VERSION),
             Check::Latency(_) => "latency wall-clock ms".to_owned(),
+            Check::Budget(check) => check.signature(),
             Check::Overlap(check) => check.signature(),
             Check::Numeric(check) => check.signature(),
             Check::Quotes(check) => check.signature(),
@@ -314,6 +328,7 @@ impl Assertion {
         match &self.check {
             Check::Promptfoo(assert) => assert.kind().starts_with("trace-") || assert.kind().starts_with("trajectory:"),
             Check::Tools(_) => true,
+            Check::Budget(check) => check.spent == budget::Spent::Steps,
             _ => false,
         }
     }
@@ -336,6 +351,7 @@ impl Assertion {
             Check::TokenF1(check) => check.verdict(subject),
             Check::Groundedness(check) => check.verdict(subject),
             Check::Latency(check) => check.verdict(subject),
+            Check::Budget(check) => check.verdict(subject),
             Check::Overlap(check) => check.verdict(subject),
             Check::Numeric(check) => check.verdict(subject),
             Check::Quotes(check) => check.verdict(subject),

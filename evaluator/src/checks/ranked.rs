@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use measure::retrieval::{
-    Gain, average_precision, context_ap_retrieved, context_precision, context_recall, hit, ndcg, precision, r_precision, rank_biased_precision,
-    recall, reciprocal_rank,
+    Gain, average_precision, bpref, context_ap_retrieved, context_precision, context_recall, hit, ndcg, precision, r_precision,
+    rank_biased_precision, recall, reciprocal_rank,
 };
 use serde_json::Value;
 
@@ -35,6 +35,7 @@ pub(crate) enum Measure {
     ContextAp,
     RPrecision,
     RankBiased,
+    Bpref,
     Ndcg(Gain),
     ContextPrecision,
     ContextRecall,
@@ -42,7 +43,7 @@ pub(crate) enum Measure {
 
 impl Measure {
     /// Every measure, by the name that suites use.
-    pub(crate) const NAMES: [(&'static str, Measure); 12] = [
+    pub(crate) const NAMES: [(&'static str, Measure); 13] = [
         ("precision", Measure::Precision),
         ("recall", Measure::Recall),
         ("hit", Measure::Hit),
@@ -51,6 +52,7 @@ impl Measure {
         ("context_ap_retrieved", Measure::ContextAp),
         ("r_precision", Measure::RPrecision),
         ("rbp", Measure::RankBiased),
+        ("bpref", Measure::Bpref),
         ("ndcg_linear", Measure::Ndcg(Gain::Linear)),
         ("ndcg_exp", Measure::Ndcg(Gain::Exponential)),
         ("context_precision", Measure::ContextPrecision),
@@ -67,7 +69,14 @@ impl Ranked {
     pub(crate) fn signature(&self) -> String {
         let name = Measure::NAMES.iter().find(|(_, measure)| *measure == self.measure).map_or("", |(name, _)| name);
         let depth = self.k.map_or("all".to_owned(), |k| k.to_string());
-        format!("{name} k:{depth} unjudged:irrelevant{}", if self.measure == Measure::RankBiased { " p:0.8" } else { "" })
+        format!(
+            "{name} k:{depth} unjudged:{}",
+            match self.measure {
+                Measure::RankBiased => "irrelevant p:0.8",
+                Measure::Bpref => "ignored",
+                _ => "irrelevant",
+            }
+        )
     }
 
     pub(crate) fn verdict(&self, subject: &Subject<'_>) -> Verdict {
@@ -99,6 +108,7 @@ impl Ranked {
             Measure::ContextAp => Some(context_ap_retrieved(&ranked)),
             Measure::RPrecision => Some(r_precision(&ranked, relevant.len())),
             Measure::RankBiased => Some(rank_biased_precision(&ranked, PERSISTENCE)),
+            Measure::Bpref => Some(bpref(&judgments(&head, &grades), relevant.len(), grades.len() - relevant.len())),
             Measure::Ndcg(gain) => Some(ndcg(&ranked, &judged, k, gain)),
             Measure::ContextPrecision => context_precision(&head, &relevant),
             Measure::ContextRecall => context_recall(&head, &relevant),
@@ -107,6 +117,12 @@ impl Ranked {
         let reason = if missed.is_empty() { String::new() } else { format!("not retrieved: {missed:?}") };
         value.map_or_else(|| Verdict::not_applicable("nothing was retrieved"), |value| Verdict::value(value, reason))
     }
+}
+
+/// The grade of each document, the first time that it comes; nothing where nobody judged it.
+fn judgments(head: &[&String], grades: &BTreeMap<String, f64>) -> Vec<Option<f64>> {
+    let first = |at: usize| !head[..at].contains(&head[at]);
+    (0..head.len()).filter(|at| first(*at)).map(|at| grades.get(head[at]).copied()).collect()
 }
 
 /// Grades by id: a mapping has them, ids of a list are worth 1.

@@ -5,6 +5,7 @@ use measure::safety::PiiKind;
 use serde_json::Value;
 
 use crate::chat::Connector;
+use crate::checks::budget::{Budget, Spent};
 use crate::checks::contains::{Contains, Needles, Place};
 use crate::checks::equals::{Equals, Rule};
 use crate::checks::groundedness::Groundedness;
@@ -21,11 +22,12 @@ use crate::checks::safety::{LooksFor, Safety};
 use crate::checks::semantic::{Compared, Semantic};
 use crate::checks::token_f1::TokenF1;
 use crate::checks::tools::{self, Tools};
-use crate::checks::{Assertion, Check, OUTPUT, Scale};
+use crate::checks::{Assertion, Check, OUTPUT, Scale, borrowed};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::files::Files;
 use crate::keys::unknown;
+use crate::promptfoo::unknown_kind;
 use crate::spec::{ArgumentRule, CheckSpec};
 use crate::template::{Env, Template};
 
@@ -76,8 +78,27 @@ const NAMES: [&str; 31] = [
 
 /// Every name of a kind.
 fn names() -> Vec<&'static str> {
-    let families = overlap::Measure::NAMES.iter().map(|(name, _)| *name).chain(ranked::Measure::NAMES.iter().map(|(name, _)| *name));
-    NAMES.into_iter().chain(families).chain(tools::Rule::NAMES.iter().map(|(name, _)| *name)).chain(Compared::NAMES.map(|(name, _)| name)).collect()
+    let families = [names_of(&Spent::NAMES), names_of(&overlap::Measure::NAMES), names_of(&ranked::Measure::NAMES), names_of(&tools::Rule::NAMES)];
+    NAMES.into_iter().chain(families.concat()).chain(names_of(&Compared::NAMES)).collect()
+}
+
+fn names_of<T>(family: &[(&'static str, T)]) -> Vec<&'static str> {
+    family.iter().map(|(name, _)| *name).collect()
+}
+
+/// Why there is no check of this name, and where promptfoo's go that ask a model.
+fn no_check(kind: &str) -> String {
+    match unknown_kind(kind) {
+        None => {
+            format!("{kind} is promptfoo's and does not run under `checks`: write `check: judge`, or `defaultTest: {{assert: [{{type: {kind}}}]}}`")
+        }
+        Some(_) => unknown("check", kind, &[names(), Vec::from(borrowed::NAMES)].concat()),
+    }
+}
+
+/// Whether karat itself has a check of this name.
+pub(crate) fn is_own(kind: &str) -> bool {
+    names().contains(&kind)
 }
 
 /// Makes an assertion out of its keys.
@@ -101,13 +122,17 @@ pub(crate) fn parse(spec: &CheckSpec, id: String, context: &Context<'_>) -> Resu
     if !(weight >= 0.0 && weight.is_finite()) {
         return Err(context.error("weight is a number from 0 on"));
     }
-    if negated && check.scale() != Scale::Rate && spec.threshold.is_none() {
+    let threshold = match (spec.threshold, spec.max) {
+        (Some(_), Some(_)) => return Err(context.error("write `max` or `threshold`, not both")),
+        (threshold, max) => threshold.or(max),
+    };
+    if negated && check.scale() != Scale::Rate && threshold.is_none() {
         return Err(context.error(&format!("{name} needs a threshold: {kind} gives a value, and `not-` turns a pass around")));
     }
     let better = spec.better.unwrap_or_else(|| check.better());
     let metric = spec.metric.clone().unwrap_or_else(|| name.clone());
     let when = spec.when.clone().into_iter().collect();
-    Ok(Assertion { id, name, check, negated, metric, weight, threshold: spec.threshold, when, better })
+    Ok(Assertion { id, name, check, negated, metric, weight, threshold, when, better })
 }
 
 impl Context<'_> {
@@ -167,6 +192,9 @@ fn check_of(kind: &str, spec: &CheckSpec, context: &Context<'_>) -> Result<Check
 
 /// Kinds whose names are those of a family's measures.
 fn of_family(kind: &str, answer: String, spec: &CheckSpec, context: &Context<'_>) -> Result<Check, Error> {
+    if let Some(spent) = Spent::named(kind) {
+        return Ok(Check::Budget(Budget { spent, steps: answer }));
+    }
     if let Some(measure) = overlap::Measure::named(kind) {
         return Ok(Check::Overlap(Overlap { measure, answer, reference: needed(spec.reference.as_ref(), "reference", kind, context)? }));
     }
@@ -181,7 +209,7 @@ fn of_family(kind: &str, answer: String, spec: &CheckSpec, context: &Context<'_>
         }
         return Ok(Check::Ranked(Ranked { measure, retrieved, relevant, k: spec.k }));
     }
-    let rule = tools::Rule::named(kind).ok_or_else(|| context.error(&unknown("check", kind, &names())))?;
+    let rule = tools::Rule::named(kind).ok_or_else(|| context.error(&no_check(kind)))?;
     let expected = if rule.needs_expected() { Some(needed(spec.reference.as_ref(), "reference", kind, context)?) } else { None };
     let arguments = match spec.arguments.unwrap_or_default() {
         ArgumentRule::Exact => ToolMatch::Exact,
@@ -269,10 +297,12 @@ fn refuse_useless_keys(kind: &str, check: &Check, spec: &CheckSpec, context: &Co
     let semantic = |wanted| matches!(check, Check::Semantic(semantic) if semantic.compared == wanted);
     let text = matches!(check, Check::Equals(_) | Check::Contains(_)) || kind == "canary";
     let sourced = matches!(check, Check::Groundedness(_) | Check::Quotes(_) | Check::Ranked(_));
+    let budget = matches!(check, Check::Budget(_));
     let compared = matches!(check, Check::Overlap(_) | Check::Numeric(_) | Check::Ranked(_) | Check::Tools(_));
     let given = [
         ("value", spec.value.is_some(), text || kind == "pii" || matches!(check, Check::Regex(_) | Check::Json(_))),
-        ("answer", spec.answer.is_some(), !matches!(check, Check::Latency(_) | Check::Ranked(_))),
+        ("max", spec.max.is_some(), budget || matches!(check, Check::Latency(_))),
+        ("answer", spec.answer.is_some(), !matches!(check, Check::Latency(_) | Check::Ranked(_)) && (!budget || kind == "steps")),
         ("reference", spec.reference.is_some(), text || judge || compared || matches!(check, Check::TokenF1(_)) || semantic(Compared::Similarity)),
         ("sources", spec.sources.is_some(), judge || sourced || semantic(Compared::Support)),
         ("question", spec.question.is_some(), judge || semantic(Compared::Relevancy)),

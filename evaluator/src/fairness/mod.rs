@@ -181,7 +181,8 @@ impl FairnessSpec {
         if self.pair != default_pair() {
             dataset.expect_column("fairness.pair", &self.pair)?;
         }
-        let known: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
+        // What is made of repeats has no score a case.
+        let known: Vec<&str> = metrics.iter().filter(|metric| metric.spec.attempts().is_none()).map(|metric| metric.name.as_str()).collect();
         match self.metrics.iter().find(|name| !known.contains(&name.as_str())) {
             Some(name) => Err(Error::config(format!("fairness.metrics: {}", unknown("metric", name, &known)))),
             None => Ok(()),

@@ -16,7 +16,7 @@ pub(crate) const LEVEL: f64 = 0.95;
 const PLANTED_MAX: usize = 16;
 
 /// Clusters from which on signs are flipped; a t-test on their sums below.
-const FLIPPED_MIN: usize = 9;
+pub(crate) const FLIPPED_MIN: usize = 9;
 
 /// Paired values of one metric.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -25,6 +25,8 @@ pub(crate) struct Pairs {
     pub candidate: Vec<f64>,
     /// The cluster of each pair, from 0 without gaps; nothing where cases are independent.
     pub clusters: Option<Vec<usize>>,
+    /// The case of each pair.
+    pub ids: Vec<String>,
 }
 
 /// A tested comparison. Differences are turned so that a fall means worse.
@@ -111,19 +113,19 @@ impl Comparison {
     }
 
     /// The interval of the difference, candidate less baseline, with its name.
-    pub(crate) fn interval(&self) -> Result<Option<(Interval, &'static str)>, Error> {
+    pub(crate) fn interval(&self, level: f64) -> Result<Option<(Interval, &'static str)>, Error> {
         let (interval, name) = match &self.test {
             Test::None(_) => return Ok(None),
             Test::PairedT(_) if self.is_whole() => {
                 let (gained, lost) = self.discordant();
-                (bonett_price(self.n() as f64, gained as f64, lost as f64, LEVEL)?, "Bonett-Price")
+                (bonett_price(self.n() as f64, gained as f64, lost as f64, level)?, "Bonett-Price")
             }
-            Test::PairedT(test) => (test.interval(LEVEL), "paired t"),
+            Test::PairedT(test) => (test.interval(level), "paired t"),
             Test::SumsT { test, .. } => {
                 let error = self.clustered_error()?;
-                (PairedT { mean: self.mean(), error, ..*test }.interval(LEVEL), "clustered t")
+                (PairedT { mean: self.mean(), error, ..*test }.interval(level), "clustered t")
             }
-            Test::SignFlip { test, sums, sizes } => (test.interval(sums, sizes, LEVEL)?, "inverted sign-flip"),
+            Test::SignFlip { test, sums, sizes } => (test.interval(sums, sizes, level)?, "inverted sign-flip"),
         };
         let turned = if self.better == Better::Higher { interval } else { Interval { low: -interval.high, high: -interval.low } };
         Ok(Some((turned, name)))
@@ -143,56 +145,44 @@ impl Comparison {
 
     /// Variance of the differences, no less than what an unchanged metric of this kind has to reckon with.
     pub(crate) fn floored_variance(&self, n: usize) -> f64 {
+        self.floored(self.variance, n)
+    }
+
+    /// The same for another variance.
+    pub(crate) fn floored(&self, variance: f64, n: usize) -> f64 {
         let r = match self.scale {
             Scale::Rate => 1.0,
             Scale::Score => 0.1,
             Scale::Unbounded => 0.05 * self.unit(),
         };
-        self.variance.max(variance_floor(n, r))
+        variance.max(variance_floor(n, r))
     }
 
-    /// What the test could have seen, when it is one of `n_tests` that are corrected together at `q`.
-    pub(crate) fn mde(&self, q: f64, n_tests: usize) -> Result<f64, Error> {
-        let plan = self.plan(self.n(), q, n_tests);
+    /// What the test could have seen at this level.
+    pub(crate) fn mde(&self, level: f64) -> Result<f64, Error> {
+        let plan = self.plan(self.n(), self.variance, level);
         match &self.test {
             Test::None(_) => Ok(f64::INFINITY),
             Test::PairedT(_) => Ok(mde(&plan)),
             Test::SumsT { sizes, .. } => Ok(mde_planted(&plan, sizes, self.seed)?),
             Test::SignFlip { sizes, .. } if sizes.len() <= PLANTED_MAX => Ok(mde_planted(&plan, sizes, self.seed)?),
-            Test::SignFlip { test, .. } if test.resolution() > q / n_tests as f64 => Ok(f64::INFINITY),
+            Test::SignFlip { test, .. } if test.resolution() > level => Ok(f64::INFINITY),
             Test::SignFlip { .. } => Ok(mde(&plan)),
         }
     }
 
-    /// How many cases of this kind would see a fall of `limit`; nothing where a million would not.
-    pub(crate) fn n_needed(&self, limit: f64, q: f64, n_tests: usize) -> Option<usize> {
-        let sees = |n: usize| mde(&self.plan(n, q, n_tests)) <= limit;
-        let mut high = self.n().max(2);
-        while !sees(high) {
-            high *= 2;
-            if high > 1_000_000 {
-                return None;
-            }
-        }
-        let mut low = self.n().max(2);
-        while low < high {
-            let middle = low.midpoint(high);
-            if sees(middle) { high = middle } else { low = middle + 1 }
-        }
-        Some(high)
-    }
-
-    fn plan(&self, n: usize, q: f64, n_tests: usize) -> Plan {
+    /// What the test of `n` such cases would see at this level, were the variance of the differences `variance`.
+    pub(crate) fn plan(&self, n: usize, variance: f64, level: f64) -> Plan {
         // More cases are thought of as more clusters of the same sizes.
         let units = self.n_clusters().map_or(n as f64, |clusters| clusters as f64 * n as f64 / self.n().max(1) as f64);
         Plan {
             n,
-            variance: self.floored_variance(n),
+            variance: self.floored(variance, n),
             binary: self.scale == Scale::Rate,
             design_effect: self.design_effect,
             df: units - 1.0,
-            q,
-            n_tests,
+            q: level,
+            n_tests: 1,
         }
     }
 
@@ -214,7 +204,10 @@ impl Comparison {
 
 fn test_of(differences: &[f64], clusters: Option<&[usize]>, seed: Seed) -> Result<Test, Error> {
     if differences.len() < 2 {
-        return Ok(Test::None(if differences.is_empty() { "no case is in both runs" } else { "one case is in both runs" }));
+        return Ok(Test::None(match differences.len() {
+            0 => "no case is in both runs; two could be tested",
+            _ => "one case is in both runs; two could be tested",
+        }));
     }
     let Some(clusters) = clusters else { return Ok(Test::PairedT(paired_t(differences)?)) };
     let n_clusters = clusters.iter().max().map_or(0, |last| last + 1);
@@ -224,7 +217,7 @@ fn test_of(differences: &[f64], clusters: Option<&[usize]>, seed: Seed) -> Resul
         sizes[*cluster] += 1.0;
     }
     match n_clusters {
-        0 | 1 => Ok(Test::None("all cases are in one cluster")),
+        0 | 1 => Ok(Test::None("all cases are in one cluster; two clusters could be tested, and nine without a doubt about their shape")),
         FLIPPED_MIN.. => Ok(Test::SignFlip { test: ClusterSignFlip::new(n_clusters, seed)?, sums, sizes }),
         _ => Ok(Test::SumsT { test: paired_t(&sums)?, sizes }),
     }

@@ -8,16 +8,19 @@ use crate::checks::{Outcome, Scale};
 use crate::error::Error;
 use crate::gate::changes::changes;
 use crate::gate::compare::Comparison;
-use crate::gate::correct::correct;
+use crate::gate::correct::{Tested, correct};
+use crate::gate::extend::Looks;
 use crate::gate::judge::{Rules, judge};
+use crate::gate::manski::Bounds;
+use crate::gate::needed::Noise;
 use crate::gate::pairing::{Columns, shared};
 use crate::gate::phrase::counted;
 use crate::gate::slices::{Slice, slices};
 use crate::gate::summary::{Facts, verdict};
-use crate::gate::values::{CaseValue, Cases, Key, value_of};
+use crate::gate::values::{CaseValue, Cases, Key, passes};
 use crate::metrics::Metric;
-use crate::report::{CaseOutcome, CaseReport, Changes, MetricReport, Report, SliceReport, Verdict};
-use crate::spec::Better;
+use crate::report::{CaseOutcome, CaseReport, Changes, MetricReport, Report, RunOutcome, SliceReport, Verdict};
+use crate::spec::{Better, GateSpec};
 use crate::suite::Suite;
 
 /// What the gate says about a run.
@@ -26,6 +29,8 @@ pub(crate) struct Decision {
     pub slices: Vec<SliceReport>,
     pub changes: Changes,
     pub verdict: Verdict,
+    /// Whether more repeats may decide what is open.
+    pub repeats_may_tell: bool,
 }
 
 /// How the run itself ended.
@@ -49,8 +54,14 @@ pub(crate) struct Look<'a> {
     /// The cluster of each of them.
     pub clusters: Option<Vec<usize>>,
     pub n_unscored: usize,
+    /// Cases that the baseline scored and this run did not.
+    pub n_lost: usize,
     pub n_new: usize,
     pub n_removed: usize,
+    /// What the unscored cases could make of it.
+    pub bounds: Option<Bounds>,
+    /// How much repeats differ; nothing where there is one a case.
+    pub noise: Option<Noise>,
     /// Cases that a critical metric complains about.
     pub newly_failing: Vec<String>,
 }
@@ -69,33 +80,38 @@ pub(crate) fn decide(suite: &Suite, cases: &[CaseReport], ended: Ended) -> Resul
         (Some(baseline), None) => slices(suite, &columns, &candidate, baseline)?,
         _ => Vec::new(),
     };
-    let corrected = correct(&looks, &slices, suite.gate.q)?;
-    let rules = Rules { gate: &suite.gate, n_tests: corrected.n_tests, compared: report.is_some(), fit: unfit.is_none() };
-    let metrics = looks
+    let looked = Looks::of(suite, cases);
+    let corrected = correct(&looks, &slices, suite.gate.q, looked)?;
+    let rules = Rules { gate: &suite.gate, level: corrected.level, looked, compared: report.is_some(), fit: unfit.is_none() };
+    let metrics: Vec<MetricReport> = looks
         .iter()
         .zip(&corrected.metrics)
         .zip(&corrected.hidden_fall)
         .map(|((look, tested), hidden)| judge(look, *tested, *hidden, &rules))
-        .collect::<Result<Vec<_>, _>>()?;
-    let slices: Vec<SliceReport> = slices.iter().zip(&corrected.slices).map(|(slice, tested)| slice_report(slice, *tested)).collect();
+        .collect::<Result<_, _>>()?;
+    let repeats_may_tell = looks.iter().zip(&metrics).any(|(look, metric)| repeats_may_tell(look, metric));
+    let slices: Vec<SliceReport> = slices.iter().zip(&corrected.slices).map(|(slice, tested)| slice_report(slice, *tested, &suite.gate)).collect();
     let count = |outcome: CaseOutcome| cases.iter().filter(|case| case.outcome == outcome).count();
     let facts = Facts {
         compared: report.is_some(),
         unfit,
         ended,
         on_inconclusive: suite.gate.on_inconclusive,
-        q: suite.gate.q,
-        min_effect: suite.gate.min_effect,
         n_failed: count(CaseOutcome::Fail),
         n_errors: count(CaseOutcome::Error),
         n_cases: cases.len(),
     };
     let verdict = verdict(&facts, &suite.metrics, &metrics, &slices);
-    Ok(Decision { metrics, slices, changes, verdict })
+    Ok(Decision { metrics, slices, changes, verdict, repeats_may_tell })
+}
+
+/// Whether a metric is open for a reason that repeats take away: as far as is known, when there is one answer a case.
+fn repeats_may_tell(look: &Look<'_>, metric: &MetricReport) -> bool {
+    metric.outcome == Some(RunOutcome::Inconclusive) && (metric.repeats_needed.is_some() || metric.n_needed.is_some() && look.noise.is_none())
 }
 
 fn look<'a>(metric: &'a Metric, columns: &Columns<'_>, candidate: &Cases<'_>, baseline: Option<&Cases<'_>>) -> Result<Look<'a>, Error> {
-    let now = candidate.values(&metric.name);
+    let now = candidate.of_metric(metric);
     let scored: Vec<(&Key, f64)> = now.iter().filter_map(|(key, value)| Some((*key, value.scored()?))).collect();
     let mut look = Look {
         metric,
@@ -104,21 +120,27 @@ fn look<'a>(metric: &'a Metric, columns: &Columns<'_>, candidate: &Cases<'_>, ba
         values: scored.iter().map(|(_, value)| *value).collect(),
         clusters: columns.clusters(scored.iter().map(|(key, _)| *key)),
         n_unscored: now.values().filter(|value| **value == CaseValue::Unscored).count(),
+        n_lost: 0,
         n_new: 0,
         n_removed: 0,
+        bounds: None,
+        noise: Noise::of(candidate, metric),
         newly_failing: Vec::new(),
     };
-    let Some(baseline) = baseline.filter(|baseline| baseline.knows(&metric.name)) else { return Ok(look) };
+    look.bounds = Bounds::of_value(metric, &look.values, look.n_unscored);
+    let Some(baseline) = baseline.filter(|baseline| baseline.knows(metric)) else { return Ok(look) };
     let (old_ids, new_ids) = (baseline.ids(), candidate.ids());
     look.n_new = new_ids.difference(&old_ids).count();
     look.n_removed = old_ids.difference(&new_ids).count();
-    let cases = shared(candidate, baseline, &metric.name);
+    let cases = shared(candidate, baseline, metric);
     let comparison = columns.compare(metric, &cases, None, &[])?;
     let moved = |old: bool, new: bool| {
         let n = cases.iter().filter(|case| case.old.scored().is_some() == old && case.new.scored().is_some() == new).count();
         u64::try_from(n).unwrap_or(u64::MAX)
     };
     let (lost, found) = (moved(true, false), moved(false, true));
+    look.n_lost = usize::try_from(lost).unwrap_or(usize::MAX);
+    look.bounds = Bounds::of_difference(metric, &cases);
     if lost > 0 && mcnemar(found, lost).p_fall < 0.05 {
         look.imputed = Some(columns.compare(metric, &cases, Some(worst(metric, &comparison)), &[])?);
     }
@@ -151,16 +173,6 @@ fn newly_failing(metric: &Metric, candidate: &Cases<'_>, baseline: &Cases<'_>) -
     fresh.map(|(key, _)| key.0.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Whether every deciding check of the metric passed; nothing where none decided.
-fn passes(case: &CaseReport, metric: &str) -> Option<bool> {
-    if value_of(case, metric) == CaseValue::Unscored {
-        return None;
-    }
-    let mut decided = case.scores.iter().filter(|score| score.metric == metric).filter_map(|score| score.passed).peekable();
-    decided.peek()?;
-    Some(decided.all(|passed| passed))
-}
-
 /// Why nothing can be judged, if so.
 fn unfit(suite: &Suite, cases: &[CaseReport], looks: &[Look<'_>], changes: &Changes, baseline: Option<&Report>) -> Option<String> {
     let duplicates = &suite.dataset.duplicates;
@@ -188,7 +200,10 @@ fn unfit(suite: &Suite, cases: &[CaseReport], looks: &[Look<'_>], changes: &Chan
     (!paired).then(|| "no case is scored in both runs".to_owned())
 }
 
-fn slice_report(slice: &Slice<'_>, tested: Option<crate::gate::correct::Tested>) -> SliceReport {
+fn slice_report(slice: &Slice<'_>, tested: Option<Tested>, gate: &GateSpec) -> SliceReport {
+    let fall = -slice.comparison.mean();
+    let least = slice.metric.spec.min_effect.unwrap_or(gate.min_effect);
+    let fell = tested.is_some_and(|tested| tested.adjusted <= gate.q) && fall > 0.0 && fall >= least;
     SliceReport {
         column: slice.column.to_owned(),
         value: slice.value.clone(),
@@ -198,5 +213,6 @@ fn slice_report(slice: &Slice<'_>, tested: Option<crate::gate::correct::Tested>)
         p_adjusted: tested.map(|tested| tested.adjusted),
         n: slice.comparison.n(),
         gating: slice.gating,
+        outcome: slice.gating.then_some(if fell { RunOutcome::Regressed } else { RunOutcome::Pass }),
     }
 }

@@ -10,6 +10,8 @@ use crate::gate::bound::bound;
 use crate::gate::compare::{Comparison, LEVEL, Test};
 use crate::gate::correct::Tested;
 use crate::gate::decide::Look;
+use crate::gate::extend::Looks;
+use crate::gate::needed::{Needed, looked_at_first, most_different};
 use crate::gate::phrase::{change, counted, number};
 use crate::report::{MetricReport, Mode, RunOutcome};
 use crate::spec::{Better, GateSpec, MetricSpec};
@@ -17,7 +19,9 @@ use crate::spec::{Better, GateSpec, MetricSpec};
 /// What holds for every metric of a run.
 pub(crate) struct Rules<'a> {
     pub gate: &'a GateSpec,
-    pub n_tests: usize,
+    /// The level that one test among all has to reach.
+    pub level: f64,
+    pub looked: Looks,
     /// Whether there is a baseline.
     pub compared: bool,
     /// Whether the two runs can be compared at all.
@@ -34,7 +38,8 @@ pub(crate) fn judge(look: &Look<'_>, tested: Option<Tested>, hidden: bool, rules
         (Some(comparison), true) => decided(&mut report, look, comparison, tested, hidden, rules)?,
         (None, true) if look.values.is_empty() && look.n_unscored == 0 => (None, "no case has anything to judge".to_owned()),
         (None, true) if look.values.is_empty() => {
-            (Some(RunOutcome::Inconclusive), format!("not run: all {} went unscored", counted(look.n_unscored, "case")))
+            report.n_missing = missing(look, rules.gate);
+            (Some(RunOutcome::Inconclusive), format!("{}{}", unscored(look), scored_cases(report.n_missing)))
         }
         (None, true) => (None, "the baseline does not have it yet".to_owned()),
         (_, false) => (None, unscored(look)),
@@ -46,6 +51,11 @@ pub(crate) fn judge(look: &Look<'_>, tested: Option<Tested>, hidden: bool, rules
         None if outcome.is_none() && has_threshold(&look.metric.spec) && !look.values.is_empty() => (Some(RunOutcome::Pass), reason),
         None => (outcome, reason),
     };
+    if let Some(bounds) = look.bounds {
+        report.bounds = Some(bounds.ends);
+        report.reason =
+            [std::mem::take(&mut report.reason), bounds.sentence()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+    }
     if rules.compared {
         report.candidate_interval = None;
     }
@@ -80,7 +90,12 @@ fn blank(look: &Look<'_>) -> Result<MetricReport, Error> {
         mde: None,
         margin: None,
         lower_bound: None,
+        bounds: None,
         n_needed: None,
+        clusters_needed: None,
+        repeats_needed: None,
+        n_missing: None,
+        most_different: Vec::new(),
         n: look.values.len(),
         n_clusters: look.clusters.as_ref().map(|clusters| clusters.iter().max().map_or(0, |last| last + 1)),
         n_unscored: look.n_unscored,
@@ -100,7 +115,7 @@ fn fill(report: &mut MetricReport, comparison: &Comparison, tested: Option<Teste
     report.baseline = Some(comparison.baseline());
     report.candidate = Some(comparison.candidate());
     report.difference = Some(comparison.candidate() - comparison.baseline());
-    let interval = comparison.interval()?;
+    let interval = comparison.interval(rules.looked.of_interval()?)?;
     let end = |end: f64| end.is_finite().then_some(end);
     report.interval = interval.map(|(interval, _)| [end(interval.low), end(interval.high)]);
     if look.metric.spec.critical {
@@ -108,9 +123,10 @@ fn fill(report: &mut MetricReport, comparison: &Comparison, tested: Option<Teste
     }
     report.p = tested.map(|tested| tested.p);
     report.p_adjusted = tested.map(|tested| tested.adjusted);
-    let named = |name: String| interval.map_or(name.clone(), |(_, interval)| format!("{name}; interval: {interval}"));
+    let kind = rules.looked.name();
+    let named = |name: String| interval.map_or(name.clone(), |(_, interval)| format!("{name}{kind}; interval: {interval}{kind}"));
     report.test = comparison.test_name().map(named);
-    report.mde = end(comparison.mde(rules.gate.q, rules.n_tests)?);
+    report.mde = end(comparison.mde(rules.level)?);
     Ok(())
 }
 
@@ -136,16 +152,19 @@ fn decided(
         && fall >= spec.min_effect.unwrap_or(rules.gate.min_effect)
     {
         let direction = if look.metric.better == Better::Higher { "fell" } else { "rose" };
-        let within = proven_all_the_same(report, look, comparison)?;
+        let within = proven_all_the_same(report, look, comparison, rules.looked)?;
         return Ok((Some(RunOutcome::Regressed), format!("{direction} by {} (adjusted p {:.4}){within}", change(fall, scale), tested.adjusted)));
     }
     let total = look.n_unscored + look.values.len();
     if look.n_unscored as f64 > rules.gate.max_unscored * total as f64 {
+        report.n_missing = missing(look, rules.gate);
         let what = format!("{} of {total} cases went unscored, more than max_unscored = {}", look.n_unscored, rules.gate.max_unscored);
-        return inconclusive(what);
+        return inconclusive(format!("{what}{}", scored_cases(report.n_missing)));
     }
     if hidden {
-        return inconclusive("more cases lack a score than in the baseline, and at their worst they would be a regression".to_owned());
+        report.n_missing = Some(look.n_lost);
+        let what = "more cases lack a score than in the baseline, and at their worst they would be a regression";
+        return inconclusive(format!("{what}{}", scored_cases(report.n_missing)));
     }
     if spec.critical {
         return Ok((Some(RunOutcome::Pass), format!("no case fails that passed before, of {}", comparison.n())));
@@ -153,13 +172,30 @@ fn decided(
     if let Test::None(why) = comparison.test {
         return inconclusive(format!("nothing to test: {why}"));
     }
-    seen_enough(report, look, comparison, rules)
+    let decided = seen_enough(report, look, comparison, rules)?;
+    if decided.0 != Some(RunOutcome::Inconclusive) {
+        return Ok(decided);
+    }
+    let cases = most_different(comparison);
+    let reason = format!("{}{}", decided.1, looked_at_first(&cases));
+    report.most_different = cases.into_iter().map(|(id, _)| id).collect();
+    inconclusive(reason)
+}
+
+/// Scored cases that are missing for coverage to be enough.
+fn missing(look: &Look<'_>, gate: &GateSpec) -> Option<usize> {
+    let total = look.n_unscored + look.values.len();
+    (1..=look.n_unscored).find(|scored| (look.n_unscored - scored) as f64 <= gate.max_unscored * total as f64)
+}
+
+fn scored_cases(n: Option<usize>) -> String {
+    n.map_or(String::new(), |n| format!("; {} more with a score would do", counted(n, "case")))
 }
 
 /// With many cases a fall can be seen and be smaller than the margin; the report says both, and `min_effect` decides.
-fn proven_all_the_same(report: &mut MetricReport, look: &Look<'_>, comparison: &Comparison) -> Result<String, Error> {
+fn proven_all_the_same(report: &mut MetricReport, look: &Look<'_>, comparison: &Comparison, looked: Looks) -> Result<String, Error> {
     let Some(margin) = look.metric.spec.margin.map(|margin| margin.of(comparison.baseline())) else { return Ok(String::new()) };
-    let found = bound(comparison, margin, 1.0 - LEVEL, unscored_share(look))?;
+    let found = bound(comparison, margin, looked.level(1.0 - LEVEL)?, unscored_share(look))?;
     report.margin = Some(margin);
     report.lower_bound = found.lower.is_finite().then_some(found.lower);
     if !found.proven {
@@ -186,32 +222,27 @@ fn seen_enough(
         None => "no fall could have been seen".to_owned(),
     };
     if report.mde.is_none_or(|mde| mde > limit) {
-        report.n_needed = comparison.n_needed(limit, rules.gate.q, rules.n_tests);
-        let needed = report.n_needed.map_or(String::new(), |n| format!("; {} would do", counted(n, "case")));
+        let needed = note(report, Needed::to_see(comparison, limit, rules.level, look.noise));
         return Ok((Some(RunOutcome::Inconclusive), format!("too little to tell: {visible}, max_mde wants {}{needed}", change(limit, scale))));
     }
     let Some(margin) = spec.margin.map(|margin| margin.of(comparison.baseline())) else {
         return Ok((Some(RunOutcome::Pass), format!("no regression found; {visible}")));
     };
-    let found = bound(comparison, margin, 1.0 - LEVEL, unscored_share(look))?;
+    let found = bound(comparison, margin, rules.looked.level(1.0 - LEVEL)?, unscored_share(look))?;
     report.margin = Some(margin);
     report.lower_bound = found.lower.is_finite().then_some(found.lower);
     let lower = report.lower_bound.map_or("open".to_owned(), |lower| change(lower, scale));
     if found.proven {
         return Ok((Some(RunOutcome::Pass), format!("shown not to have fallen by {} (lower bound {lower}); {visible}", change(margin, scale))));
     }
-    report.n_needed = to_prove(comparison, margin);
-    let needed = report.n_needed.map_or(String::new(), |n| format!("; about {} would decide", counted(n, "case")));
+    let needed = note(report, Needed::to_prove(comparison, margin, rules.looked.reach()?, look.noise));
     Ok((Some(RunOutcome::Inconclusive), format!("not yet shown to be within {} (lower bound {lower}){needed}", change(margin, scale))))
 }
 
-/// Cases that would prove the margin four times in five if the difference is what it looks like.
-fn to_prove(comparison: &Comparison, margin: f64) -> Option<usize> {
-    // z at 0.95 and at 0.8.
-    const REACH: f64 = 1.6449 + 0.8416;
-    let room = margin + comparison.mean().min(0.0);
-    let needed = |n: usize| (REACH * REACH * comparison.floored_variance(n) * comparison.design_effect / (room * room)) <= n as f64;
-    (room > 0.0).then(|| (1..40).map(|power| comparison.n().max(2) << power >> 1).find(|n| needed(*n))).flatten()
+/// Keeps what would decide in the report, and says it.
+fn note(report: &mut MetricReport, needed: Needed) -> String {
+    (report.n_needed, report.clusters_needed, report.repeats_needed) = (needed.cases, needed.clusters, needed.repeats);
+    needed.sentence()
 }
 
 fn unscored(look: &Look<'_>) -> String {

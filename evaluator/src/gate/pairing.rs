@@ -29,9 +29,9 @@ pub(crate) struct Columns<'a> {
 }
 
 /// Finds the cases that both runs have, leaving out those that are another case under the same id.
-pub(crate) fn shared<'a>(candidate: &'a Cases<'_>, baseline: &'a Cases<'_>, metric: &str) -> Vec<Shared<'a>> {
-    let before = baseline.values(metric);
-    let both = candidate.values(metric).into_iter().filter_map(|(key, new)| Some(Shared { key, old: *before.get(key)?, new }));
+pub(crate) fn shared<'a>(candidate: &'a Cases<'_>, baseline: &'a Cases<'_>, metric: &Metric) -> Vec<Shared<'a>> {
+    let before = baseline.of_metric(metric);
+    let both = candidate.of_metric(metric).into_iter().filter_map(|(key, new)| Some(Shared { key, old: *before.get(key)?, new }));
     both.filter(|case| !is_edited(&baseline.by_key[case.key], &candidate.by_key[case.key])).collect()
 }
 
@@ -68,6 +68,7 @@ impl<'a> Columns<'a> {
             baseline: paired.iter().map(|pair| pair.1).collect(),
             candidate: paired.iter().map(|pair| pair.2).collect(),
             clusters: self.clusters(paired.iter().map(|pair| pair.0)),
+            ids: paired.iter().map(|pair| pair.0.0.clone()).collect(),
         };
         // The keys come sorted, so the order of the file does not matter.
         let ids = paired.iter().map(|pair| pair.0.0.as_str());

@@ -14,7 +14,7 @@ use crate::dataset::Dataset;
 use crate::gate::{Ended, decide};
 use crate::metrics::Metric;
 use crate::report::{CaseOutcome, CaseReport, Report, RunInfo, RunOutcome, SCHEMA, ScoreReport, Verdict};
-use crate::spec::{Better, GateSpec, Margin, MetricSpec};
+use crate::spec::{Better, GateSpec, Margin, MetricSpec, OnInconclusive};
 use crate::suite::Suite;
 
 /// How runs are made.
@@ -207,20 +207,7 @@ fn simulate(setting: &Setting, runs: usize) -> Tally {
         let seed = Seed::of(["simulation", setting.name, &number.to_string()]).unit().to_bits();
         let baseline = setting.run(&suite, seed, 0, 0.0);
         let candidate = setting.run(&suite, seed, 1, setting.fall);
-        let verdict = Verdict { outcome: RunOutcome::Pass, exit_code: 0, summary: String::new() };
-        let report = Report {
-            schema: SCHEMA.to_owned(),
-            run: RunInfo::default(),
-            verdict,
-            metrics: Vec::new(),
-            slices: Vec::new(),
-            fairness: Vec::new(),
-            cases: baseline,
-            changes: crate::report::Changes::default(),
-            sums: Vec::new(),
-            judges: Vec::new(),
-        };
-        suite.compare_with(std::path::Path::new("baseline.json"), report);
+        suite.compare_with(std::path::Path::new("baseline.json"), report_of(baseline));
         let decision = decide(&suite, &candidate, Ended::Whole).unwrap();
         let first = &decision.metrics[0];
         let sighted = decision.metrics.iter().all(|metric| metric.mde.is_some_and(|mde| mde <= suite.gate.max_mde));
@@ -233,6 +220,59 @@ fn simulate(setting: &Setting, runs: usize) -> Tally {
         tally.mde += first.mde.unwrap_or(1.0) / runs as f64;
     }
     tally
+}
+
+/// A report that knows nothing but its cases.
+fn report_of(cases: Vec<CaseReport>) -> Report {
+    Report {
+        schema: SCHEMA.to_owned(),
+        run: RunInfo::default(),
+        verdict: Verdict { outcome: RunOutcome::Pass, exit_code: 0, summary: String::new() },
+        metrics: Vec::new(),
+        slices: Vec::new(),
+        fairness: Vec::new(),
+        cases,
+        changes: crate::report::Changes::default(),
+        sums: Vec::new(),
+        judges: Vec::new(),
+    }
+}
+
+/// What became of runs that were looked at after every repeat.
+#[derive(Default)]
+struct Looked {
+    regressed: usize,
+    passed: usize,
+    repeats: usize,
+}
+
+/// Runs with one baseline answer a case, looked at after each of up to `looks` repeats until they end as something else than INCONCLUSIVE.
+fn simulate_looks(setting: &Setting, runs: usize, looks: u32, gate: &GateSpec) -> Looked {
+    let setting = Setting { repeats: looks as usize, ..setting.clone() };
+    let mut suite = setting.suite();
+    suite.gate = GateSpec { extend_max: looks, ..gate.clone() };
+    let mut looked = Looked::default();
+    for number in 0..runs {
+        let seed = Seed::of(["looks", setting.name, &number.to_string()]).unit().to_bits();
+        let first = |cases: Vec<CaseReport>, repeats: u32| cases.into_iter().filter(|case| case.repeat < repeats).collect::<Vec<_>>();
+        suite.compare_with(std::path::Path::new("baseline.json"), report_of(first(setting.run(&suite, seed, 0, 0.0), 1)));
+        let candidate = setting.run(&suite, seed, 1, setting.fall);
+        for repeats in 1..=looks {
+            looked.repeats += 1;
+            let outcome = decide(&suite, &first(candidate.clone(), repeats), Ended::Whole).unwrap().verdict.outcome;
+            looked.regressed += usize::from(outcome == RunOutcome::Regressed);
+            looked.passed += usize::from(outcome == RunOutcome::Pass);
+            if outcome != RunOutcome::Inconclusive {
+                break;
+            }
+        }
+    }
+    looked
+}
+
+/// A gate that is never content with what it could have seen, so that it looks until the end.
+fn restless(on_inconclusive: OnInconclusive) -> GateSpec {
+    GateSpec { on_inconclusive, max_mde: 0.001, ..GateSpec::default() }
 }
 
 /// The settings of the first bar: nothing changed.
@@ -305,8 +345,45 @@ fn bars() {
             broken.push(name);
         }
     }
+    let (looked, too_bold) = looks_table(runs);
+    table += &looked;
+    broken.extend(too_bold);
     eprintln!("{table}");
     assert!(broken.is_empty(), "below the bar: {broken:?}\n{table}");
+}
+
+/// `extend`: eight looks at runs in which nothing changed, by the sequence and, to compare, by the fixed test; and what it catches when it may stop.
+fn looks_table(runs: usize) -> (String, Vec<&'static str>) {
+    const LOOKS: u32 = 8;
+    let runs = (runs / 4).max(20);
+    let slack = 3.0 * (0.06 * 0.94 / runs as f64).sqrt();
+    let mut broken = Vec::new();
+    let mut table = format!("{:44} {:>9} {:>9}   ({runs} runs)\n", "extend: 8 looks, nothing changed", "sequence", "fixed");
+    for setting in unchanged().into_iter().filter(|setting| setting.slices == 0 && setting.repeats == 1) {
+        let alarms = |on_inconclusive| share(simulate_looks(&setting, runs, LOOKS, &restless(on_inconclusive)).regressed, runs);
+        let (sequence, fixed) = (alarms(OnInconclusive::Extend), alarms(OnInconclusive::Fail));
+        table += &format!("{:44} {sequence:9.3} {fixed:9.3}\n", setting.name);
+        if sequence > 0.06 + slack {
+            broken.push(setting.name);
+        }
+    }
+    table += &format!("{:44} {:>9} {:>9} {:>9}\n", "extend: n 60, one of ten metrics falls", "REGRESSED", "PASS", "repeats");
+    for fall in [0.0, 0.1, 0.2, 0.3] {
+        let setting = Setting { name: "extend", n: 60, fall, ..Setting::default() };
+        let gate = GateSpec { on_inconclusive: OnInconclusive::Extend, ..GateSpec::default() };
+        let looked = simulate_looks(&setting, runs, LOOKS, &gate);
+        let (regressed, passed) = (share(looked.regressed, runs), share(looked.passed, runs));
+        table += &format!("{:44} {regressed:9.3} {passed:9.3} {:9.1}\n", format!("a fall of {fall:.2}"), looked.repeats as f64 / runs as f64);
+    }
+    (table, broken)
+}
+
+/// Looking six times costs no more false alarms than looking once.
+#[test]
+fn looking_again_raises_no_false_alarms() {
+    let setting = Setting { name: "six looks", n: 100, ..Setting::default() };
+    let looked = simulate_looks(&setting, 60, 6, &restless(OnInconclusive::Extend));
+    assert!(looked.regressed <= 9 && looked.repeats > 6 * 50, "{} false alarms in 60 runs, {} looks", looked.regressed, looked.repeats);
 }
 
 /// What every build holds: no more false alarms than promised, and a collapse is seen through few clusters.

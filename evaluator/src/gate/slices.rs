@@ -23,7 +23,7 @@ pub(crate) struct Slice<'a> {
 pub(crate) fn slices<'a>(suite: &'a Suite, columns: &Columns<'_>, candidate: &Cases<'_>, baseline: &Cases<'_>) -> Result<Vec<Slice<'a>>, Error> {
     let mut slices = Vec::new();
     for metric in suite.metrics.iter().filter(|metric| !metric.spec.critical) {
-        let cases = shared(candidate, baseline, &metric.name);
+        let cases = shared(candidate, baseline, metric);
         for column in &suite.slices {
             let values: BTreeSet<String> = cases.iter().map(|case| columns.value(case.key, column)).filter(|value| !value.is_empty()).collect();
             for value in values {

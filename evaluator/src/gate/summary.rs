@@ -4,7 +4,7 @@ use crate::gate::decide::Ended;
 use crate::gate::phrase::{change, counted};
 use crate::metrics::Metric;
 use crate::report::{MetricReport, RunOutcome, SliceReport, Verdict};
-use crate::spec::{Better, OnInconclusive};
+use crate::spec::OnInconclusive;
 
 /// What the verdict rests on beside the metrics.
 pub(crate) struct Facts {
@@ -13,8 +13,6 @@ pub(crate) struct Facts {
     pub unfit: Option<String>,
     pub ended: Ended,
     pub on_inconclusive: OnInconclusive,
-    pub q: f64,
-    pub min_effect: f64,
     pub n_failed: usize,
     pub n_errors: usize,
     pub n_cases: usize,
@@ -24,14 +22,13 @@ pub(crate) struct Facts {
 pub(crate) fn verdict(facts: &Facts, known: &[Metric], metrics: &[MetricReport], slices: &[SliceReport]) -> Verdict {
     let having = |outcome: RunOutcome| metrics.iter().filter(move |metric| metric.outcome == Some(outcome));
     let told = |outcome: RunOutcome| having(outcome).map(|metric| format!("{}: {}", metric.name, metric.reason)).collect::<Vec<_>>();
-    let fallen_slice = |slice: &&SliceReport| {
-        let metric = known.iter().find(|metric| metric.name == slice.metric);
-        let fall = if metric.is_some_and(|metric| metric.better == Better::Lower) { slice.difference } else { -slice.difference };
-        let least = metric.and_then(|metric| metric.spec.min_effect).unwrap_or(facts.min_effect);
-        slice.gating && slice.p_adjusted.is_some_and(|p| p <= facts.q) && fall > 0.0 && fall >= least
-    };
     let mut regressed = told(RunOutcome::Regressed);
-    regressed.extend(slices.iter().filter(fallen_slice).map(|slice| format!("{} fell where {} is {}", slice.metric, slice.column, slice.value)));
+    regressed.extend(
+        slices
+            .iter()
+            .filter(|slice| slice.outcome == Some(RunOutcome::Regressed))
+            .map(|slice| format!("{} fell where {} is {}", slice.metric, slice.column, slice.value)),
+    );
     let end = |outcome, exit_code, summary: String| Verdict { outcome, exit_code, summary };
     if !regressed.is_empty() {
         return end(RunOutcome::Regressed, 100, regressed.join("; "));

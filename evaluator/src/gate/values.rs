@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use measure::agents::{pass_at_k, pass_hat_k};
+
 use crate::checks::Outcome;
+use crate::metrics::Metric;
 use crate::report::{CaseReport, Report};
+use crate::spec::AttemptsSpec;
 
 /// A case as it is paired: its id, and the places of its prompt and provider.
 pub(crate) type Key = (String, usize, usize);
@@ -56,14 +60,31 @@ impl<'a> Cases<'a> {
         Self { by_key }
     }
 
-    /// The value of a metric in every case.
+    /// The value of a metric in every case: the mean of its repeats, or what the metric makes of them.
+    pub(crate) fn of_metric(&self, metric: &Metric) -> BTreeMap<&Key, CaseValue> {
+        match metric.spec.attempts() {
+            None => self.values(&metric.name),
+            Some(attempts) => {
+                let rule = if metric.spec.pass_k.is_some() { pass_hat_k } else { pass_at_k };
+                self.by_key.iter().map(|(key, repeats)| (key, attempted(repeats, attempts, rule))).collect()
+            }
+        }
+    }
+
+    /// The mean value over repeats of the checks of this name, in every case.
     pub(crate) fn values(&self, metric: &str) -> BTreeMap<&Key, CaseValue> {
         self.by_key.iter().map(|(key, repeats)| (key, averaged(repeats, metric))).collect()
     }
 
+    /// The values of every case's scored repeats.
+    pub(crate) fn repeats(&self, metric: &str) -> impl Iterator<Item = Vec<f64>> {
+        self.by_key.values().map(move |repeats| repeats.iter().filter_map(|case| value_of(case, metric).scored()).collect())
+    }
+
     /// Whether any case has a score of this metric.
-    pub(crate) fn knows(&self, metric: &str) -> bool {
-        self.by_key.values().flatten().any(|case| case.scores.iter().any(|score| score.metric == metric))
+    pub(crate) fn knows(&self, metric: &Metric) -> bool {
+        let metric = metric.spec.attempts().map_or(&metric.name, |attempts| &attempts.of);
+        self.by_key.values().flatten().any(|case| case.scores.iter().any(|score| score.metric == *metric))
     }
 
     /// The ids of the cases.
@@ -98,6 +119,26 @@ fn averaged(repeats: &[&CaseReport], metric: &str) -> CaseValue {
         return CaseValue::Scored(scored.iter().sum::<f64>() / scored.len() as f64);
     }
     if values.contains(&CaseValue::Unscored) { CaseValue::Unscored } else { CaseValue::NotApplicable }
+}
+
+/// What k of a case's attempts come to; with fewer than k that could be judged nothing is known.
+fn attempted(repeats: &[&CaseReport], attempts: &AttemptsSpec, rule: fn(usize, usize, usize) -> Option<f64>) -> CaseValue {
+    if repeats.iter().all(|case| value_of(case, &attempts.of) == CaseValue::NotApplicable) {
+        return CaseValue::NotApplicable;
+    }
+    let judged: Vec<bool> = repeats.iter().filter_map(|case| passes(case, &attempts.of)).collect();
+    let passed = judged.iter().filter(|passed| **passed).count();
+    rule(judged.len(), passed, attempts.k).map_or(CaseValue::Unscored, CaseValue::Scored)
+}
+
+/// Whether every deciding check of the metric passed; nothing where none decided.
+pub(crate) fn passes(case: &CaseReport, metric: &str) -> Option<bool> {
+    if value_of(case, metric) == CaseValue::Unscored {
+        return None;
+    }
+    let mut decided = case.scores.iter().filter(|score| score.metric == metric).filter_map(|score| score.passed).peekable();
+    decided.peek()?;
+    Some(decided.all(|passed| passed))
 }
 
 /// Labels of prompts and providers in the order in which the cases name them.

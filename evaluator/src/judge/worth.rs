@@ -208,8 +208,8 @@ impl JudgeReport {
         }
     }
 
-    /// Writes what a terminal shows.
-    pub(crate) fn text(&self) -> String {
+    /// Says what the judge was worth, but for its warnings.
+    pub(crate) fn sentence(&self) -> String {
         let percent = |share: f64| format!("{:.0} %", 100.0 * share);
         let mut parts = vec![format!("{} of {} judged by {}", self.n_judged, self.n_judged + self.n_unjudged, self.models.join(", "))];
         if let Some(CorrectedMean { method, mean, interval: [low, high], n_labels }) = &self.corrected {
@@ -222,11 +222,7 @@ impl JudgeReport {
         parts.extend((self.n_misquoted > 0).then(|| format!("{} misquotes of the judge's", self.n_misquoted)));
         parts.extend(self.alpha.map(|alpha| format!("alpha {alpha:.2}")));
         parts.extend(self.jurors_worth.map(|worth| format!("the jury is worth {worth:.1} jurors")));
-        let mut text = format!("  judge of {}: {}\n", self.metric, parts.join("; "));
-        for warning in &self.warnings {
-            text.push_str(&format!("    ! {warning}\n"));
-        }
-        text
+        format!("judge of {}: {}", self.metric, parts.join("; "))
     }
 }
 

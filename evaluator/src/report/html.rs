@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::fairness::FairnessReport;
 use crate::gate::number;
+use crate::report::shared::{against, changed_slices};
 use crate::report::{CaseOutcome, CaseReport, MetricReport, Report, RunOutcome};
 
 const STYLE: &str = include_str!("report.css");
@@ -24,7 +25,9 @@ pub fn html(report: &Report, baseline: Option<&Report>) -> String {
         body.push_str(&row(metric));
     }
     body.push_str("</tbody></table>\n");
-    body.push_str(&fairness(report));
+    for part in [judges(report), slices(report), fairness(report), changes(report)] {
+        body.push_str(&part);
+    }
     body.push_str("<h2>Cases</h2>\n");
     let mut cases: Vec<&CaseReport> = report.cases.iter().collect();
     cases.sort_by_key(|case| (!report.changes.newly_failing.contains(&case.id), case.outcome == CaseOutcome::Pass));
@@ -45,9 +48,34 @@ pub fn html(report: &Report, baseline: Option<&Report>) -> String {
 
 fn about(report: &Report) -> String {
     let run = &report.run;
-    let baseline = run.baseline.as_ref().map_or("no baseline".to_owned(), |baseline| format!("baseline {} (run {})", baseline.file, baseline.run));
     let commit = run.git_commit.as_deref().map_or(String::new(), |commit| format!(", commit {}", commit.chars().take(10).collect::<String>()));
-    escape(&format!("run {} of {}{commit}, {} cases × {}, {baseline}", run.id, run.started_at, run.n_cases, run.n_repeats))
+    escape(&format!("run {} of {}{commit}, {} cases × {}, {}", run.id, run.started_at, run.n_cases, run.n_repeats, against(run)))
+}
+
+/// What each judge was worth, and what has to be known before its metric is believed.
+fn judges(report: &Report) -> String {
+    let warnings = |warnings: &[String]| warnings.iter().map(|warning| format!("<li class=\"error\">{}</li>", escape(warning))).collect::<String>();
+    let judges = report.judges.iter().map(|judge| format!("<p>{}</p><ul>{}</ul>\n", escape(&judge.sentence()), warnings(&judge.warnings)));
+    section("Judges", judges)
+}
+
+fn slices(report: &Report) -> String {
+    section("Slices", changed_slices(report).into_iter().map(|slice| format!("<p>{}</p>\n", escape(&slice.sentence()))))
+}
+
+/// The cases that changed since the baseline, by name.
+fn changes(report: &Report) -> String {
+    let list = |(name, ids): (&str, &[String])| {
+        let shown = ids.iter().take(CASES_MAX).cloned().collect::<Vec<_>>().join(", ");
+        format!("<p><strong>{name}: {}</strong> {}</p>\n", ids.len(), escape(&shown))
+    };
+    section("Changes", report.changes.lists().map(list))
+}
+
+/// A heading and what stands under it; nothing where there is nothing.
+fn section(title: &str, parts: impl Iterator<Item = String>) -> String {
+    let body: String = parts.collect();
+    if body.is_empty() { body } else { format!("<h2>{title}</h2>\n{body}") }
 }
 
 fn fairness(report: &Report) -> String {

@@ -1,65 +1,110 @@
 //! The report as JUnit XML, which CI systems show beside other tests.
 
-use std::fmt::Write;
-
 use crate::checks::Outcome;
-use crate::report::{CaseOutcome, Report, RunOutcome};
+use crate::report::{CaseOutcome, CaseReport, MetricReport, Report, RunOutcome, SliceReport};
 
-/// Writes one test suite: a test for every metric that gates, and one for every answer.
+/// Writes one test suite: a test for the verdict, one for every metric and slice that gates, and one for every answer.
 ///
-/// With a baseline a failing answer is data, not a failure of the build; it is written as skipped, with its reason.
+/// The test of the verdict fails whenever the exit code is not 0, so that a CI system which reads this file alone sees what the process said. With
+/// a baseline a failing answer is data, not a failure of the build; it is written as skipped, with its reason.
 pub fn junit(report: &Report) -> String {
-    let compared = report.run.baseline.is_some();
-    let mut body = String::new();
-    let (mut n_tests, mut n_failures, mut n_errors, mut n_skipped) = (0_usize, 0_usize, 0_usize, 0_usize);
-    // Writing to a String does not fail.
-    for metric in report.metrics.iter().filter(|metric| metric.outcome.is_some()) {
-        n_tests += 1;
-        let _ = write!(body, "  <testcase classname=\"metrics\" name=\"{}\"", escape(&metric.name));
-        match metric.outcome {
-            Some(RunOutcome::Pass) | None => body.push_str("/>\n"),
-            Some(outcome) => {
-                n_failures += 1;
-                let _ = writeln!(body, "><failure type=\"{}\" message=\"{}\"/></testcase>", outcome.name(), escape(&metric.reason));
-            }
-        }
-    }
-    for case in &report.cases {
-        n_tests += 1;
-        let seconds = case.latency_ms.unwrap_or(0.0) / 1e3;
-        let name = format!("{} #{}", case.id, case.repeat);
-        let _ = write!(body, "  <testcase classname=\"cases.{}\" name=\"{}\" time=\"{seconds:.3}\"", escape(&case.provider), escape(&name));
-        let reasons: Vec<String> = case
-            .scores
-            .iter()
-            .filter(|score| score.passed == Some(false) || score.outcome == Outcome::Failed)
-            .map(|score| format!("{}: {}", score.metric, score.reason))
-            .collect();
-        let message = escape(&case.error.clone().unwrap_or_else(|| reasons.join("; ")));
-        let element = match (case.outcome, compared) {
-            (CaseOutcome::Pass | CaseOutcome::Scored, _) => None,
-            (_, true) => Some(("skipped", &mut n_skipped)),
-            (CaseOutcome::Fail, false) => Some(("failure", &mut n_failures)),
-            (CaseOutcome::Error, false) => Some(("error", &mut n_errors)),
-        };
-        match element {
-            None => body.push_str("/>\n"),
-            Some((element, count)) => {
-                *count += 1;
-                let _ = writeln!(body, "><{element} message=\"{message}\"/></testcase>");
-            }
-        }
-    }
+    let tests: Vec<Test> = std::iter::once(of_verdict(report))
+        .chain(report.metrics.iter().filter_map(|metric| of_metric(report, metric)))
+        .chain(report.slices.iter().filter_map(of_slice))
+        .chain(report.cases.iter().map(|case| of_case(report, case)))
+        .collect();
+    let count = |element: &str| tests.iter().filter(|test| test.fault.as_ref().is_some_and(|fault| fault.element == element)).count();
+    let body: String = tests.iter().map(Test::xml).collect();
     let seconds = report.run.duration_ms as f64 / 1e3;
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"{}\" tests=\"{n_tests}\" failures=\"{n_failures}\" errors=\"{n_errors}\" \
-         skipped=\"{n_skipped}\" time=\"{seconds:.3}\" timestamp=\"{}\">\n  <properties><property name=\"outcome\" value=\"{}\"/><property \
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" \
+         skipped=\"{}\" time=\"{seconds:.3}\" timestamp=\"{}\">\n  <properties><property name=\"outcome\" value=\"{}\"/><property \
          name=\"summary\" value=\"{}\"/></properties>\n{body}</testsuite>\n",
         escape(&report.run.suite),
+        tests.len(),
+        count("failure"),
+        count("error"),
+        count("skipped"),
         escape(&report.run.started_at),
         report.verdict.outcome.name(),
         escape(&report.verdict.summary),
     )
+}
+
+/// One `testcase`.
+struct Test {
+    class: String,
+    name: String,
+    seconds: Option<f64>,
+    /// Nothing where it passed.
+    fault: Option<Fault>,
+}
+
+/// Why a test did not pass.
+struct Fault {
+    /// `failure`, `error` or `skipped`.
+    element: &'static str,
+    kind: &'static str,
+    message: String,
+}
+
+impl Test {
+    fn xml(&self) -> String {
+        let time = self.seconds.map_or(String::new(), |seconds| format!(" time=\"{seconds:.3}\""));
+        let head = format!("  <testcase classname=\"{}\" name=\"{}\"{time}", escape(&self.class), escape(&self.name));
+        match &self.fault {
+            None => format!("{head}/>\n"),
+            Some(Fault { element, kind, message }) => {
+                let kind = if *element == "skipped" { String::new() } else { format!(" type=\"{kind}\"") };
+                format!("{head}><{element}{kind} message=\"{}\"/></testcase>\n", escape(message))
+            }
+        }
+    }
+}
+
+/// The exit code as a test: an error where nothing could be judged or the budget was spent, a failure for any other code but 0.
+fn of_verdict(report: &Report) -> Test {
+    let verdict = &report.verdict;
+    let element = if verdict.outcome == RunOutcome::Error { "error" } else { "failure" };
+    let fault = (verdict.exit_code != 0).then(|| Fault { element, kind: verdict.outcome.name(), message: verdict.summary.clone() });
+    Test { class: "run".to_owned(), name: "verdict".to_owned(), seconds: None, fault }
+}
+
+fn of_metric(report: &Report, metric: &MetricReport) -> Option<Test> {
+    let outcome = metric.outcome?;
+    // What the suite only warns of does not fail the build.
+    let element = if report.verdict.exit_code == 0 { "skipped" } else { "failure" };
+    let fault = (outcome != RunOutcome::Pass).then(|| Fault { element, kind: outcome.name(), message: metric.reason.clone() });
+    Some(Test { class: "metrics".to_owned(), name: metric.name.clone(), seconds: None, fault })
+}
+
+fn of_slice(slice: &SliceReport) -> Option<Test> {
+    let outcome = slice.outcome?;
+    let fault = (outcome != RunOutcome::Pass).then(|| Fault { element: "failure", kind: outcome.name(), message: slice.sentence() });
+    Some(Test {
+        class: format!("slices.{}", slice.column),
+        name: format!("{} where {} is {}", slice.metric, slice.column, slice.value),
+        seconds: None,
+        fault,
+    })
+}
+
+fn of_case(report: &Report, case: &CaseReport) -> Test {
+    let faults = case.scores.iter().filter(|score| score.passed == Some(false) || score.outcome == Outcome::Failed);
+    let reasons = || faults.map(|score| format!("{}: {}", score.metric, score.reason)).collect::<Vec<_>>().join("; ");
+    let element = match (case.outcome, report.run.baseline.is_some()) {
+        (CaseOutcome::Pass | CaseOutcome::Scored, _) => None,
+        (_, true) => Some("skipped"),
+        (CaseOutcome::Fail, false) => Some("failure"),
+        (CaseOutcome::Error, false) => Some("error"),
+    };
+    let message = || case.error.clone().unwrap_or_else(reasons);
+    Test {
+        class: format!("cases.{}", case.provider),
+        name: format!("{} #{}", case.id, case.repeat),
+        seconds: Some(case.latency_ms.unwrap_or(0.0) / 1e3),
+        fault: element.map(|element| Fault { element, kind: case.outcome.name(), message: message() }),
+    }
 }
 
 /// Escapes text for an attribute; XML 1.0 has no place for most control characters.

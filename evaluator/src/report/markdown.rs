@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::checks::Outcome;
 use crate::fairness::FairnessReport;
 use crate::gate::number;
-use crate::report::{CaseOutcome, MetricReport, Report, RunOutcome};
+use crate::report::shared::{against, changed_slices};
+use crate::report::{CaseOutcome, CaseReport, MetricReport, Report, RunOutcome};
 
 /// Cases that a list shows at most.
 const CASES_MAX: usize = 10;
@@ -27,8 +27,9 @@ pub fn markdown(report: &Report) -> String {
             let _ = writeln!(out, "- **{}**: {}", escape(&metric.name), escape(&metric.reason));
         }
     }
-    out.push_str(&fairness(report));
-    out.push_str(&cases(report));
+    for part in [judges(report), slices(report), fairness(report), cases(report)] {
+        out.push_str(&part);
+    }
     out
 }
 
@@ -47,13 +48,7 @@ fn about(report: &Report) -> String {
     if run.n_repeats > 1 {
         let _ = write!(text, " × {}", run.n_repeats);
     }
-    match &run.baseline {
-        Some(baseline) => {
-            let age = baseline.age_days.map_or(String::new(), |days| format!(", {days} days old"));
-            let _ = write!(text, "; baseline {} (run {}{age})", baseline.file, baseline.run);
-        }
-        None => text.push_str("; no baseline"),
-    }
+    let _ = write!(text, "; {}", against(run));
     if let Some(cost) = run.cost_usd {
         let _ = write!(text, "; ${cost:.4}");
     }
@@ -79,6 +74,23 @@ fn row(metric: &MetricReport) -> String {
     )
 }
 
+/// What each judge was worth, and what has to be known before its metric is believed.
+fn judges(report: &Report) -> String {
+    let mut out = String::new();
+    for judge in &report.judges {
+        let _ = writeln!(out, "\n{}", escape(&judge.sentence()));
+        for warning in &judge.warnings {
+            let _ = writeln!(out, "- ⚠️ {}", escape(warning));
+        }
+    }
+    out
+}
+
+fn slices(report: &Report) -> String {
+    let lines: String = changed_slices(report).into_iter().map(|slice| format!("- {}\n", escape(&slice.sentence()))).collect();
+    if lines.is_empty() { lines } else { format!("\nSlices\n{lines}") }
+}
+
 fn fairness(report: &Report) -> String {
     let mut out = String::new();
     for metric in &report.fairness {
@@ -93,23 +105,15 @@ fn fairness(report: &Report) -> String {
 }
 
 fn cases(report: &Report) -> String {
-    let changes = &report.changes;
     let failing: Vec<String> = report.cases.iter().filter(|case| case.outcome == CaseOutcome::Fail).map(|case| case.id.clone()).collect();
-    let lists = [
-        ("newly failing", &changes.newly_failing),
-        ("failing", if report.run.baseline.is_none() { &failing } else { &changes.removed }),
-        ("fixed", &changes.fixed),
-        ("flaky", &changes.flaky),
-        ("could not be judged", &changes.errored),
-        ("edited", &changes.edited),
-    ];
+    // With a baseline a failing answer is data; what changed is told.
+    let failing = (report.run.baseline.is_none() && !failing.is_empty()).then_some(("failing", failing.as_slice()));
     let mut out = String::new();
-    for (name, ids) in lists.iter().filter(|(name, ids)| !(ids.is_empty() || *name == "failing" && report.run.baseline.is_some())) {
+    for (name, ids) in report.changes.lists().chain(failing) {
         let _ = writeln!(out, "\n<details><summary>{name}: {}</summary>\n", ids.len());
         for id in ids.iter().take(CASES_MAX) {
-            let case = report.cases.iter().find(|case| case.id == *id);
-            let why = case.and_then(|case| case.error.clone().or_else(|| first_fault(case)));
-            let _ = writeln!(out, "- `{}` {}", id.replace('`', "'"), escape(&why.unwrap_or_default()));
+            let fault = report.cases.iter().find(|case| case.id == *id).and_then(CaseReport::fault);
+            let _ = writeln!(out, "- `{}` {}", code(id), escape(&fault.unwrap_or_default()));
         }
         if ids.len() > CASES_MAX {
             let _ = writeln!(out, "- and {} more", ids.len() - CASES_MAX);
@@ -119,9 +123,9 @@ fn cases(report: &Report) -> String {
     out
 }
 
-fn first_fault(case: &crate::report::CaseReport) -> Option<String> {
-    let score = case.scores.iter().find(|score| score.passed == Some(false) || score.outcome == Outcome::Failed)?;
-    Some(format!("{}: {}", score.metric, score.reason))
+/// Text in a span of code, which a backtick or a line break would end.
+fn code(text: &str) -> String {
+    text.chars().map(|c| if c == '`' || c.is_control() { '\'' } else { c }).take(200).collect()
 }
 
 /// Text from answers stays text: no markup, no links, no mentions, one line.

@@ -4,6 +4,7 @@ mod github;
 mod html;
 mod junit;
 mod markdown;
+mod shared;
 mod text;
 
 use std::collections::BTreeMap;
@@ -120,6 +121,9 @@ pub struct BaselineInfo {
     pub started_at: String,
     /// Its age in whole days.
     pub age_days: Option<i64>,
+    /// Runs that were averaged into it.
+    #[serde(default = "one_run")]
+    pub n_runs: u64,
 }
 
 /// How a run ended.
@@ -221,9 +225,24 @@ pub struct MetricReport {
     /// Lower bound of `prove`: less than minus the margin proves nothing. Negative means worse, whichever direction is better.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lower_bound: Option<f64>,
+    /// Where the difference (without a baseline the value) would be if every unscored case were at its lowest, and at its highest (Manski).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<[f64; 2]>,
     /// Cases that would decide what this run does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n_needed: Option<usize>,
+    /// Clusters that these cases would make up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clusters_needed: Option<usize>,
+    /// Repeats of each case that would decide instead; missing where they would not, or where one answer a case does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats_needed: Option<u32>,
+    /// Unscored cases that need a score before the metric can be judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_missing: Option<usize>,
+    /// Cases in which the two runs differ most, where it cannot be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub most_different: Vec<String>,
     /// Paired cases, without a baseline the scored ones.
     pub n: usize,
     /// Clusters among them.
@@ -259,6 +278,9 @@ pub struct SliceReport {
     pub n: usize,
     /// Whether it can make the run regress.
     pub gating: bool,
+    /// What it says, where it gates: regressed or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<RunOutcome>,
 }
 
 /// One answer to one case.
@@ -354,6 +376,10 @@ pub struct ScoreReport {
 
 fn one() -> f64 {
     1.0
+}
+
+fn one_run() -> u64 {
+    1
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it by reference")]

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::checks::Outcome;
 use crate::fairness::FairnessReport;
 use crate::gate::number;
+use crate::report::shared::{against, changed_slices, signed};
 use crate::report::{CaseOutcome, MetricReport, Mode, Report};
 
 /// Cases that are shown one by one at most.
@@ -18,13 +18,16 @@ pub fn text(report: &Report) -> String {
     let _ = writeln!(out);
     let _ = write!(out, "{}", table(&report.metrics));
     for metric in report.metrics.iter().filter(|metric| !metric.reason.is_empty()) {
-        let _ = writeln!(out, "  {}: {}", metric.name, metric.reason);
+        let _ = writeln!(out, "  {}: {}", metric.name, one_line(&metric.reason));
     }
     for judge in &report.judges {
-        let _ = write!(out, "{}", judge.text());
+        let _ = writeln!(out, "  {}", judge.sentence());
+        for warning in &judge.warnings {
+            let _ = writeln!(out, "    ! {warning}");
+        }
     }
     let _ = write!(out, "{}{}{}", slices(report), fairness(report), cases(report));
-    let _ = writeln!(out, "\n{}  {}  (exit {})", report.verdict.outcome.name(), report.verdict.summary, report.verdict.exit_code);
+    let _ = writeln!(out, "\n{}  {}  (exit {})", report.verdict.outcome.name(), one_line(&report.verdict.summary), report.verdict.exit_code);
     out
 }
 
@@ -38,13 +41,7 @@ fn head(report: &Report) -> String {
     if let Some(cost) = run.cost_usd {
         let _ = write!(out, ", ${cost:.4}");
     }
-    match &run.baseline {
-        Some(baseline) => {
-            let age = baseline.age_days.map_or(String::new(), |days| format!(", {days} days old"));
-            let _ = writeln!(out, ", against {} (run {}{age})", baseline.file, baseline.run);
-        }
-        None => out.push_str(", without a baseline\n"),
-    }
+    let _ = writeln!(out, ", {}", against(run));
     out
 }
 
@@ -128,63 +125,34 @@ fn show(value: Option<f64>) -> String {
     value.map_or("-".to_owned(), number)
 }
 
-fn signed(value: f64) -> String {
-    let plain = number(value);
-    if value > 0.0 && !plain.trim_matches(['0', '.']).is_empty() { format!("+{plain}") } else { plain }
-}
-
-/// Slices that changed most, worst first.
 fn slices(report: &Report) -> String {
-    let mut shown: Vec<_> = report.slices.iter().filter(|slice| slice.p_adjusted.is_some_and(|p| p <= 0.2)).collect();
-    shown.sort_by(|a, b| a.p_adjusted.unwrap_or(1.0).total_cmp(&b.p_adjusted.unwrap_or(1.0)));
-    let mut out = String::new();
-    for slice in shown.iter().take(CASES_MAX) {
-        let kind = if slice.gating { "gating" } else { "explored" };
-        let p = slice.p_adjusted.unwrap_or(1.0);
-        let _ = writeln!(
-            out,
-            "  where {} is {}: {} {} (adjusted p {p:.4}, {} cases, {kind})",
-            slice.column,
-            slice.value,
-            slice.metric,
-            signed(slice.difference),
-            slice.n
-        );
-    }
-    if out.is_empty() { out } else { format!("\nslices\n{out}") }
+    let lines: String = changed_slices(report).into_iter().map(|slice| format!("  {}\n", printable(&slice.sentence()))).collect();
+    if lines.is_empty() { lines } else { format!("\nslices\n{lines}") }
 }
 
 /// What changed case by case, and the first failures with their reasons.
 fn cases(report: &Report) -> String {
     let mut out = String::new();
     let changes = &report.changes;
-    let lists = [
-        ("newly failing", &changes.newly_failing),
-        ("fixed", &changes.fixed),
-        ("flaky", &changes.flaky),
-        ("could not be judged", &changes.errored),
-        ("new", &changes.new),
-        ("removed", &changes.removed),
-        ("edited", &changes.edited),
-    ];
-    for (name, ids) in lists.iter().filter(|(_, ids)| !ids.is_empty()) {
+    for (name, ids) in changes.lists() {
         let shown = ids.iter().take(CASES_MAX).cloned().collect::<Vec<_>>().join(", ");
         let more = if ids.len() > CASES_MAX { ", ..." } else { "" };
-        let _ = writeln!(out, "  {name} ({}): {shown}{more}", ids.len());
+        let _ = writeln!(out, "  {name} ({}): {}{more}", ids.len(), one_line(&shown));
     }
     let wanted = |outcome: CaseOutcome| matches!(outcome, CaseOutcome::Fail | CaseOutcome::Error);
     let interesting = |id: &String| changes.newly_failing.contains(id) || changes.errored.contains(id) || report.run.baseline.is_none();
     for case in report.cases.iter().filter(|case| wanted(case.outcome) && interesting(&case.id)).take(CASES_MAX) {
-        let why = case.error.clone().or_else(|| {
-            let score = case.scores.iter().find(|score| score.passed == Some(false) || score.outcome == Outcome::Failed)?;
-            Some(format!("{} {}", score.metric, score.reason))
-        });
-        let _ = writeln!(out, "  {} {}: {}", case.outcome.name(), case.id, printable(&why.unwrap_or_default()));
+        let _ = writeln!(out, "  {} {}: {}", case.outcome.name(), case.id, printable(&case.fault().unwrap_or_default()));
     }
     if out.is_empty() { out } else { format!("\ncases\n{out}") }
 }
 
-/// One line without control characters: answers must not move the cursor of a terminal.
+/// The beginning of what may be long.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(160).collect()
+    one_line(text).chars().take(160).collect()
+}
+
+/// One line without control characters: answers must not move the cursor of a terminal.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

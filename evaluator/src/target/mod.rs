@@ -57,6 +57,8 @@ pub(crate) struct Answer {
     pub tools: Option<Arc<Value>>,
     /// Trace of the call, in the target's own telemetry.
     pub trace_id: Option<String>,
+    /// What a recorded answer once cost, in dollars; this run does not pay it.
+    pub recorded_cost_usd: Option<f64>,
 }
 
 /// Limits of one call.
@@ -206,12 +208,19 @@ impl Target {
     }
 }
 
+/// Columns with what is recorded about an answer beside it.
+pub(crate) const RECORDED: [&str; 8] =
+    ["latency_ms", "duration_ns", "finish_reason", "trace_id", "input_tokens", "output_tokens", "cost_usd", "cost_nanousd"];
+
 /// An answer that stands in the dataset, with what else is recorded about it under the names that production spans use.
 fn recorded(value: &Value, vars: &Vars) -> Answer {
     let number = |key: &str| vars.get(key).and_then(Value::as_f64);
     let text = |key: &str| vars.get(key).and_then(Value::as_str).map(str::to_owned);
+    let count = |key: &str| vars.get(key).and_then(|count| count.as_i64().or_else(|| count.as_str()?.trim().parse().ok()));
     Answer {
         output: value.clone(),
+        usage: Usage { input_tokens: count("input_tokens"), output_tokens: count("output_tokens"), cost: None },
+        recorded_cost_usd: number("cost_usd").or_else(|| count("cost_nanousd").map(|cost| cost as f64 / 1e9)),
         latency_ms: number("latency_ms").or_else(|| number("duration_ns").map(|ns| ns / 1e6)),
         finish_reason: text("finish_reason"),
         trace_id: text("trace_id"),

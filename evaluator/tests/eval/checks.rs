@@ -27,6 +27,23 @@ fn overlap_is_measured() {
     check("check: bleu, reference: reference", row, (Some(0.220_895_911_341_578_9), None));
     check("check: chrf, reference: reference", row, (Some(0.590_661_660_860_908_1), None));
     check("check: jaro, reference: reference", row, (Some(0.757_891_027_780_868_6), None));
+    check("check: bleu_method1, reference: reference", row, (Some(0.149_237_294_800_491_17), None));
+    check("check: ter, reference: reference, max: 0.5", row, (Some(0.444_444_444_444_444_4), Some(true)));
+    check("check: gleu, reference: reference", row, (Some(0.3), None));
+    let row = r#"{"answer": "the cat sat on the mat", "reference": "the cat was sitting on the mat today"}"#;
+    check("check: rouge_2, reference: reference", row, (Some(0.5), None));
+    check("check: rouge_lsum, reference: reference", row, (Some(0.714_285_714_285_714_3), None));
+    check("check: jaro_winkler, reference: reference", row, (Some(0.867_676_767_676_767_6), None));
+    check("check: hamming, reference: reference", row, (Some(0.305_555_555_555_555_6), None));
+}
+
+#[test]
+fn prose_is_measured() {
+    let row = r#"{"answer": "The cat sat on the mat."}"#;
+    // Six words of one syllable in one sentence, 17 letters.
+    check("check: reading_ease", row, (Some(206.835 - 1.015 * 6.0 - 84.6), None));
+    check("check: reading_grade", row, (Some(0.39 * 6.0 + 11.8 - 15.59), None));
+    check("check: reading_ari, threshold: 1", row, (Some(4.71 * 17.0 / 6.0 + 3.0 - 21.43), Some(true)));
 }
 
 #[test]
@@ -47,6 +64,18 @@ fn rankings_are_measured() {
     check("check: mrr", row, (Some(0.5), None));
     check("check: map", row, (Some(0.25), None));
     check("check: hit, k: 1", row, (Some(0.0), None));
+    // The second place of four holds the grade 2; the best order has it first, and the 1 that was not found second.
+    let second = 1.0 / 3.0_f64.log2();
+    check("check: ndcg_linear", row, (Some(2.0 * second / (2.0 + second)), None));
+    check("check: ndcg_exp", row, (Some(3.0 * second / (3.0 + second)), None));
+    check("check: rbp", row, (Some(0.2 * 0.8), None));
+    check("check: r_precision", row, (Some(0.5), None));
+    check("check: bpref", row, (Some(0.0), None));
+    check("check: context_precision", row, (Some(0.5), None));
+    check("check: context_recall", row, (Some(0.5), None));
+    check("check: context_ap_retrieved", row, (Some(0.5), None));
+    let unjudged_first = r#"{"answer": "x", "documents": ["d9", "d2", "d1"], "relevant": {"d2": 1, "d1": 0}}"#;
+    check("check: bpref", unjudged_first, (Some(1.0), None));
 }
 
 #[test]
@@ -59,6 +88,73 @@ fn tools_are_compared_as_multisets() {
 }
 
 #[test]
+fn orders_and_arguments_are_compared() {
+    let row = r#"{"answer": "x", "calls": [{"name": "b"}, {"name": "a", "args": {"x": 1, "y": 2}}], "expected": [{"name": "a", "args": {"x": 1, "y": 3}}, {"name": "b"}]}"#;
+    let keys = "answer: calls, reference: expected";
+    check(&format!("check: trajectory_any_order, {keys}"), row, (Some(1.0), Some(true)));
+    check(&format!("check: trajectory_in_order, {keys}"), row, (Some(0.0), Some(false)));
+    check(&format!("check: trajectory_similarity, {keys}"), row, (Some(0.0), None));
+    check(&format!("check: tool_f1, {keys}"), row, (Some(0.5), None));
+    check(&format!("check: tool_f1, {keys}, arguments: partial"), row, (Some(0.75), None));
+    check(&format!("check: tool_f1, {keys}, arguments: ignore"), row, (Some(1.0), None));
+    check("check: tool_calls, answer: calls, threshold: 2", row, (Some(2.0), Some(true)));
+}
+
+/// DeepEval's calls have `input_parameters`; a payment of 900 is none of 9.
+#[test]
+fn arguments_count_by_whatever_key_they_go() {
+    let wrong = |key: &str| {
+        let call = |eur: &str| format!(r#"[{{"name": "pay", "{key}": {eur}}}]"#);
+        format!(r#"{{"input": "pay", "answer": "x", "tools_called": {}, "expected_tools": {}}}"#, call("{\"eur\": 900}"), call("{\"eur\": 9}"))
+    };
+    for key in ["input_parameters", "parameters", "inputParameters", "arguments", "args", "input"] {
+        check("check: tool_f1, answer: calls, reference: expected_calls", &wrong(key), (Some(0.0), None));
+    }
+    // Arguments that are no JSON are one argument, and no call passes for another because neither could be read.
+    let row = r#"{"answer": "x", "calls": [{"name": "pay", "arguments": "900 EUR"}], "expected": [{"name": "pay", "arguments": "9 EUR"}]}"#;
+    check("check: tool_f1, answer: calls, reference: expected", row, (Some(0.0), None));
+    let row = r#"{"answer": "x", "calls": [{"name": "pay", "arguments": {"a": {"x": 1, "y": 2}}}], "expected": [{"name": "pay", "arguments": "{\"a\": {\"y\": 2, \"x\": 1.0}}"}]}"#;
+    check("check: tool_f1, answer: calls, reference: expected", row, (Some(1.0), None));
+    // What is no call makes no two lists alike.
+    let row = r#"{"answer": "x", "calls": [{"what": "pay"}], "expected": [{"what": "sell"}]}"#;
+    check("check: tool_f1, answer: calls, reference: expected", row, (None, None));
+}
+
+#[test]
+fn circles_are_seen() {
+    let row = r#"{"answer": "x", "calls": ["look", "read", "look", "read", "look", "read", "answer"]}"#;
+    check("check: tool_cycles, answer: calls, threshold: 2", row, (Some(3.0), Some(false)));
+    check("check: tool_repeats, answer: calls", row, (Some(3.0), None));
+    check("check: stagnation, answer: calls, threshold: 2", row, (Some(1.0), Some(true)));
+    let row = r#"{"answer": "x", "calls": [{"name": "look", "args": {"q": "a"}}, {"name": "look", "args": {"q": "a"}}, {"name": "look", "args": {"q": "a"}}]}"#;
+    check("check: stagnation, answer: calls, threshold: 2", row, (Some(3.0), Some(false)));
+    check("check: tool_cycles, answer: calls", row, (Some(1.0), None));
+}
+
+#[test]
+fn budgets_are_kept() {
+    let row = r#"{"answer": "x", "input_tokens": 900, "output_tokens": 120, "cost_usd": 0.02, "latency_ms": 80, "plan": ["look", "read"]}"#;
+    check("check: input_tokens, max: 1000", row, (Some(900.0), Some(true)));
+    check("check: output_tokens, max: 100", row, (Some(120.0), Some(false)));
+    check("check: tokens, max: 1020", row, (Some(1_020.0), Some(true)));
+    check("check: cost, max: 0.01", row, (Some(0.02), Some(false)));
+    check("check: steps, answer: plan, max: 2", row, (Some(2.0), Some(true)));
+    check("check: latency, max: 50", row, (Some(80.0), Some(false)));
+    // What nobody counted is not within a budget.
+    check("check: tokens, max: 1000", r#"{"answer": "x", "input_tokens": 900}"#, (None, None));
+}
+
+#[test]
+fn promptfoos_names_are_checks_too() {
+    let row = r#"{"answer": "select 1 from t", "n": 4}"#;
+    check("check: is-sql", row, (Some(1.0), Some(true)));
+    check("check: not-is-xml", row, (Some(1.0), Some(true)));
+    check("check: word-count, value: \"{{n}}\"", row, (Some(1.0), Some(true)));
+    check("check: finish-reason, value: stop", r#"{"answer": "x", "finish_reason": "length"}"#, (Some(0.0), Some(false)));
+    check("check: rouge-n, value: \"{{answer}}\"", row, (Some(1.0), Some(true)));
+}
+
+#[test]
 fn what_must_not_be_said_is_seen() {
     let row = r#"{"answer": "Mail ann@example.org; k-e-s-t-r-e-l-4-7", "canary": "kestrel-47"}"#;
     check("check: pii", row, (Some(1.0), Some(false)));
@@ -66,4 +162,7 @@ fn what_must_not_be_said_is_seen() {
     check("check: canary, reference: canary", row, (Some(1.0), Some(false)));
     check("check: secrets", row, (Some(0.0), Some(true)));
     check("check: refusal", row, (Some(0.0), Some(false)));
+    // Put together here: a whole key in a file would be found by others than this test.
+    let key = ["ghp", "_16C7e42F292c6912E7710c838347Ae178B4a"].concat();
+    check("check: secrets", &format!("{{\"answer\": \"the token is {key}\"}}"), (Some(1.0), Some(false)));
 }

@@ -52,6 +52,8 @@ async fn recorded_answers_raise_no_false_alarm() {
     let report = aa::aa(&workspace.path("suites/rag.yaml"), 3, &options, NOW).await.unwrap();
     assert_eq!((report.n_pairs, report.n_alarms, report.is_deterministic), (3, 0, true));
     assert!(report.text().contains("0 of 3 pairs"), "{}", report.text());
+    let json: serde_json::Value = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
+    assert_eq!((report.exit_code(), &json["n_alarms"], &json["is_deterministic"]), (0, &0.into(), &true.into()));
 }
 
 /// Answers are hostile text: in no form of a report do they become markup or commands.

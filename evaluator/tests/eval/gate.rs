@@ -137,8 +137,13 @@ async fn missing_answers_are_not_zeros() {
     let report = Workspace::expect(without(2).eval("suites/rag.yaml").await, 0);
     assert_eq!((report.metrics[0].n_unscored, report.metrics[0].n), (2, 78));
     let outcome = without(8).eval("suites/rag.yaml").await;
-    assert!(outcome.text.contains("went unscored, more than max_unscored"), "{}", outcome.text);
-    Workspace::expect(outcome, 101);
+    assert!(outcome.text.contains("went unscored, more than max_unscored = 0.05; 4 cases more with a score would do"), "{}", outcome.text);
+    assert!(outcome.text.contains("whatever the 8 unscored cases, the difference is from -"), "{}", outcome.text);
+    let report = Workspace::expect(outcome, 101);
+    let correct = &report.metrics[0];
+    assert_eq!(correct.n_missing, Some(4));
+    let [low, high] = correct.bounds.unwrap();
+    assert!(low < -0.05 && (0.0..0.1).contains(&high), "{correct:?}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod checks;
 mod commands;
 mod embeddings;
 mod endpoint;
+mod extend;
 mod fairness;
 mod forms;
 mod gate;

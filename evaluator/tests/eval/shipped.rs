@@ -47,6 +47,32 @@ fn the_questions_are_sound() {
     }
 }
 
+/// What is relevant is in the knowledge base and was given to the bot, and everything that it was given was retrieved, in that order.
+#[test]
+fn the_relevance_labels_are_sound() {
+    let dataset = questions();
+    let ids = |value: &Value| value.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let given = |case: &evaluator::dataset::Case| -> Vec<String> {
+        case.vars["documents"].as_array().unwrap().iter().map(|document| document["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let known: BTreeSet<String> = dataset.cases.iter().flat_map(given).collect();
+    for case in &dataset.cases {
+        let (retrieved, given) = (ids(&case.vars["retrieved"]), given(case));
+        let relevant = case.vars["relevant"].as_object().unwrap();
+        assert!(retrieved.len() == 5 && retrieved.iter().collect::<BTreeSet<_>>().len() == 5, "{}", case.id);
+        assert!(retrieved.iter().chain(relevant.keys()).all(|id| known.contains(id)), "{}", case.id);
+        assert_eq!(retrieved.iter().filter(|id| given.contains(id)).cloned().collect::<Vec<_>>(), given, "{}", case.id);
+        let best: Vec<&String> = relevant.iter().filter(|(_, grade)| **grade == 2).map(|(id, _)| id).collect();
+        assert!(best.len() == 1 && given.contains(best[0]), "{}: {best:?}", case.id);
+        // The document with the answer is the one that carries the reference.
+        let content = case.vars["documents"].as_array().unwrap().iter().find(|document| document["id"] == best[0].as_str()).unwrap();
+        let source = format!("{}\n{}", content["title"].as_str().unwrap(), content["content"].as_str().unwrap());
+        if text(case, "format") == "text" {
+            assert_eq!(measure::text::groundedness(text(case, "reference"), &[source]).unwrap().score(), 1.0, "{}", case.id);
+        }
+    }
+}
+
 /// Out of the box, without a network: what a new user tries first.
 #[tokio::test]
 async fn the_shipped_suite_passes_against_its_baseline() {

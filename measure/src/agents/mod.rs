@@ -6,7 +6,7 @@ mod pass_k;
 mod tools;
 mod trajectory;
 
-pub use loops::repeated_calls;
+pub use loops::{STAGNANT_JACCARD, repeated_calls, repeated_cycles, stagnation};
 pub use pass_k::{pass_at_k, pass_hat_k};
 pub use tools::{Call, ToolMatch, tool_match};
 pub use trajectory::{Order, follows, trajectory_similarity};

@@ -18,7 +18,7 @@ pub use cusum::cusum;
 pub use e_detector::e_detector;
 pub use empirical_bernstein::empirical_bernstein_cs;
 pub use ewma::ewma;
-pub use mean_cs::{mean_cs, mean_cs_of};
+pub use mean_cs::{level_of_a_look, mean_cs, mean_cs_of, one_sided_reach, p_of_any_look};
 pub use page_hinkley::{PageHinkley, page_hinkley};
 pub use relative_entropy::relative_entropy;
 pub use robust_z::{RobustZ, robust_z, robust_z_series};

@@ -1,0 +1,73 @@
+//! What every form of a report says in the same words.
+
+use crate::checks::Outcome;
+use crate::gate::number;
+use crate::report::{CaseReport, Changes, Report, RunInfo, SliceReport};
+
+/// Adjusted p-value up to which a slice is worth a line.
+const SLICE_P_MAX: f64 = 0.2;
+
+/// Slices that are shown at most.
+const SLICES_MAX: usize = 8;
+
+/// What a run was compared with: the file or branch, how old its run is, and how many runs were averaged.
+pub(super) fn against(run: &RunInfo) -> String {
+    let Some(baseline) = &run.baseline else { return "without a baseline".to_owned() };
+    let age = baseline.age_days.map_or(String::new(), |days| format!(", {} old", plural(days, "day")));
+    let averaged = if baseline.n_runs > 1 { format!(", {} averaged", plural(baseline.n_runs.cast_signed(), "run")) } else { String::new() };
+    format!("against {} (run {}{age}{averaged})", baseline.file, baseline.run)
+}
+
+fn plural(n: i64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// The slices that changed most, worst first: those that gate and those that were only looked at.
+pub(super) fn changed_slices(report: &Report) -> Vec<&SliceReport> {
+    let p = |slice: &SliceReport| slice.p_adjusted.unwrap_or(1.0);
+    let mut shown: Vec<&SliceReport> = report.slices.iter().filter(|slice| p(slice) <= SLICE_P_MAX).collect();
+    shown.sort_by(|a, b| p(a).total_cmp(&p(b)));
+    shown.truncate(SLICES_MAX);
+    shown
+}
+
+impl SliceReport {
+    /// Says how the slice changed.
+    pub(super) fn sentence(&self) -> String {
+        let kind = if self.gating { "gating" } else { "explored" };
+        let (p, difference) = (self.p_adjusted.unwrap_or(1.0), signed(self.difference));
+        format!("where {} is {}: {} {difference} (adjusted p {p:.4}, {} cases, {kind})", self.column, self.value, self.metric, self.n)
+    }
+}
+
+impl Changes {
+    /// The lists of cases that are not empty, with what they are.
+    pub(super) fn lists(&self) -> impl Iterator<Item = (&'static str, &[String])> {
+        let lists = [
+            ("newly failing", &self.newly_failing),
+            ("fixed", &self.fixed),
+            ("flaky", &self.flaky),
+            ("could not be judged", &self.errored),
+            ("new", &self.new),
+            ("removed", &self.removed),
+            ("edited", &self.edited),
+        ];
+        lists.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(name, ids)| (name, ids.as_slice()))
+    }
+}
+
+impl CaseReport {
+    /// Why the case failed or could not be judged: its error, else the first check that says so.
+    pub(super) fn fault(&self) -> Option<String> {
+        self.error.clone().or_else(|| {
+            let score = self.scores.iter().find(|score| score.passed == Some(false) || score.outcome == Outcome::Failed)?;
+            Some(format!("{}: {}", score.metric, score.reason))
+        })
+    }
+}
+
+/// A number with its sign, unless it is shown as 0.
+pub(super) fn signed(value: f64) -> String {
+    let plain = number(value);
+    if value > 0.0 && !plain.trim_matches(['0', '.']).is_empty() { format!("+{plain}") } else { plain }
+}
