@@ -24,6 +24,7 @@ mod floors;
 mod kafka;
 mod lake;
 mod metrics;
+mod monitors;
 mod objects;
 mod operations;
 mod overload;
