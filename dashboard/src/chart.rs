@@ -1,8 +1,11 @@
 //! Small charts as SVG: bars and lines over a grid of time, drawn by the server so that a page needs no script to show them.
 
+use std::collections::BTreeMap;
+
 use schema::Micros;
 
-use crate::format::real;
+use crate::format::{self, real};
+use crate::pages::deployments::Deployment;
 use crate::range::Grid;
 
 const WIDTH: f64 = 400.0;
@@ -93,6 +96,8 @@ pub(crate) struct Chart {
     pub x_ticks: Vec<Tick>,
     /// Shaded stretches of time: windows of alerts.
     pub shades: Vec<Bar>,
+    /// Lines at the moments of deployments, with what was deployed.
+    pub marks: Vec<Tick>,
     /// Bars.
     pub bars: Vec<Bar>,
     /// Lines, as SVG paths.
@@ -237,6 +242,24 @@ impl Chart {
         self
     }
 
+    /// Draws a line where something was deployed; what came in one bucket is one line.
+    pub(crate) fn with_marks(mut self, grid: &Grid, deployments: &[Deployment]) -> Self {
+        let mut buckets: BTreeMap<usize, Vec<&Deployment>> = BTreeMap::new();
+        for one in deployments {
+            let bucket = (one.at().0.saturating_sub(grid.start.0)).div_euclid(grid.width_us);
+            if let Some(bucket) = usize::try_from(bucket).ok().filter(|bucket| *bucket < grid.n) {
+                buckets.entry(bucket).or_default().push(one);
+            }
+        }
+        let slot = self.slot(grid);
+        for (bucket, mut deployed) in buckets {
+            deployed.sort_by_key(|one| one.at());
+            let labels = deployed.iter().map(|one| format!("{} {}", format::minute(one.at()), one.label())).collect::<Vec<_>>();
+            self.marks.push(Tick { at: self.left + slot * real_index(bucket), label: labels.join("\n") });
+        }
+        self
+    }
+
     fn frame(title: &str, grid: &Grid, series: &[Series], scale: &Scale, axis: &Axis) -> Self {
         let mut chart = Self {
             title: title.to_owned(),
@@ -345,7 +368,6 @@ fn real_index(i: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format;
 
     fn grid(n: usize) -> Grid {
         Grid { start: Micros(0), width_us: 3_600_000_000, n }
@@ -388,6 +410,20 @@ mod tests {
         assert!((chart.bars[1].y + chart.bars[1].h - chart.bars[0].y).abs() < 0.01);
         assert_eq!(chart.bands[0].title, "Thu 1 Jan, 00:00\nok: 3\nerror: 1");
         assert_eq!(chart.bands[1].title, "Thu 1 Jan, 01:00\nok: –\nerror: –");
+    }
+
+    #[test]
+    fn what_was_deployed_together_is_one_line() {
+        let deployed = |hour: i64, name: &str| {
+            let row = serde_json::json!({"kind": "version", "service_name": "shop", "name": name, "time_us": hour * 3_600_000_000 + 60_000_000});
+            serde_json::from_value::<Deployment>(row).unwrap()
+        };
+        let series = [Series::new("n", "a", vec![Some(1.0); 4])];
+        let chart = Chart::lines("n", &grid(4), &series, Axis::of(format::short));
+        let chart = chart.with_marks(&grid(4), &[deployed(9, "late"), deployed(2, "2.1"), deployed(2, "2.0"), deployed(-1, "early")]);
+        assert_eq!(chart.marks.len(), 1, "{:?}", chart.marks);
+        assert!(chart.marks[0].label.contains("version 2.1 in shop\n") && chart.marks[0].label.ends_with("version 2.0 in shop"), "{:?}", chart.marks);
+        assert!((chart.marks[0].at - (chart.left + chart.right) / 2.0).abs() < 0.01);
     }
 
     /// A gap in the data must not be drawn as a value.

@@ -43,11 +43,14 @@ async fn a_monitor_shows_its_number_its_alerts_and_its_coverage() {
     // The last look was made again when data came late; the second word counts.
     dashboard.append(&[look("OK", 7200, 7200), look("OK", 3600, 3600), look("ALERT", 3600, 60)]).await;
     dashboard.append(&[alert("a", "firing", 3000)]).await;
+    let silent = MonitorState { slice: "model=gone".to_owned(), coverage: None, n: 0, ..look("NO_DATA", 3600, 60) };
+    dashboard.append(&[silent]).await;
     let list = dashboard.page("/monitors").await;
     assert!(list.contains("<a href=\"/monitors/latency\">latency</a></th><td class=\"t-bad\">ALERT</td>"), "{list}");
     let page = dashboard.page("/monitors/latency?range=7d").await;
     assert!(page.contains("<figcaption><span>Value</span>") && page.contains("<figcaption><span>Coverage</span>"));
     assert!(page.contains("coverage 50") && page.contains("real and &#60;large&#62;"), "{page}");
+    assert!(page.contains("<th scope=\"row\">model=gone</th><td class=\"t-mute\""), "a slice that fell silent is shown: {page}");
     assert!(!page.contains("<b>longer</b>"));
     assert!(page.contains("<h2>What was deployed</h2>"));
     assert_eq!(dashboard.get("/monitors/nothing").await.status.as_u16(), 404);

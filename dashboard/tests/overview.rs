@@ -19,6 +19,8 @@ async fn it_shows_what_happened() {
         assert!(page.contains(&format!("<figcaption><span>{title}</span>")), "{title}");
     }
     assert!(page.contains("class=\"shade\""), "the window of the alert is shaded");
+    let marks = all_between(&page, "<line class=\"mark\"", "</line>");
+    assert!(marks.len() >= 6 && marks.iter().all(|mark| mark.contains(" in ")), "what was deployed is marked on each chart: {marks:?}");
     assert!(page.matches("<title>").count() > 6 * 20, "hover titles");
     assert_eq!(all_between(&page, "<th scope=\"row\"><a href=\"/traces?range=7d&#38;service=", "\"").len(), 3);
     assert_eq!(all_between(&page, "<th scope=\"row\"><a href=\"/traces?range=7d&#38;model=", "\"").len(), 4);

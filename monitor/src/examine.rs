@@ -12,7 +12,7 @@ use crate::config::Limits;
 use crate::error::Error;
 use crate::rule::Rule;
 use crate::series::Series;
-use crate::shipped::yaml_files;
+use crate::shipped::{extended, shipped, yaml_files};
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +34,12 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// Checks every monitor of a directory; `store` may be empty, it only knows the columns. Returns how many files there are, and their faults.
-pub fn examine<'a>(store: &'a Store, dir: &'a Path) -> BoxFuture<'a, Result<(usize, Vec<Fault>), Error>> {
+/// Checks every monitor of a directory; `store` may be empty, it only knows the columns, and `notifiers` are the names of those that are configured.
+/// Returns how many files there are, and their faults.
+pub fn examine<'a>(store: &'a Store, dir: &'a Path, notifiers: &'a [String]) -> BoxFuture<'a, Result<(usize, Vec<Fault>), Error>> {
     Box::pin(async move {
         let paths = yaml_files(dir)?;
-        let (mut faults, mut monitors): (Vec<Fault>, Vec<Monitor>) = (Vec::new(), Vec::new());
+        let (mut faults, mut monitors): (Vec<Fault>, Vec<(Monitor, String)>) = (Vec::new(), Vec::new());
         for path in &paths {
             let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let text = fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
@@ -50,16 +51,44 @@ pub fn examine<'a>(store: &'a Store, dir: &'a Path) -> BoxFuture<'a, Result<(usi
                     continue;
                 }
             };
-            if let Some(other) = monitors.iter().find(|other| other.rule.name == rule.name) {
+            if let Some((other, _)) = monitors.iter().find(|(other, _)| other.rule.name == rule.name) {
                 faults.push(fault(line_of(&text, "name"), format!("{} is named {:?} too", other.file, rule.name)));
             }
             if let Err(problem) = plan(store, &rule).await {
                 faults.push(fault(line_of(&text, "select"), problem));
             }
-            monitors.push(Monitor { rule, file, limits: Limits::default() });
+            monitors.push((Monitor { rule, file, limits: Limits::default() }, text));
         }
+        faults.extend(unknown_names(&monitors, notifiers));
+        faults.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         Ok((paths.len(), faults))
     })
+}
+
+/// Names under `under` and `notify` that nothing bears.
+fn unknown_names(monitors: &[(Monitor, String)], notifiers: &[String]) -> Vec<Fault> {
+    let own = monitors.iter().map(|(monitor, _)| monitor.rule.name.clone());
+    let known: Vec<String> = own.chain(shipped().into_iter().chain(extended()).map(|monitor| monitor.rule.name)).collect();
+    let mut faults = Vec::new();
+    for (monitor, text) in monitors {
+        let mut check = |key: &str, names: &[String], known: &[String], what: &str| {
+            for name in names.iter().filter(|name| !known.contains(name)) {
+                let nearest = known.iter().max_by(|a, b| likeness(a, name).total_cmp(&likeness(b, name)));
+                let problem = match nearest {
+                    Some(nearest) => format!("{key}: there is no {what} {name:?}; the nearest one is {nearest:?}"),
+                    None => format!("{key}: there is no {what} {name:?}, and no other"),
+                };
+                faults.push(Fault { file: monitor.file.clone(), line: line_of(text, key), problem });
+            }
+        };
+        check("under", &monitor.rule.under, &known, "monitor");
+        check("notify", &monitor.rule.notify, notifiers, "notifier");
+    }
+    faults
+}
+
+fn likeness(a: &str, b: &str) -> f64 {
+    measure::text::jaro_winkler(a, b)
 }
 
 /// Runs the SELECT over no time at all: its columns and their types are checked, no row is read.

@@ -1,10 +1,14 @@
 //! One look at a window: the whole and each slice measured, corrected together, judged.
 
-use std::collections::BTreeMap;
+mod examples;
+mod slices;
+
 use std::ops::Range;
 
 use schema::{Micros, MonitorState, TraceId};
 
+use self::examples::{examples, moved};
+use self::slices::{Slices, slices_of};
 use crate::baseline::Sample;
 use crate::config::Limits;
 use crate::detectors::{Blind, Evidence, Reading};
@@ -25,8 +29,10 @@ pub(crate) struct Finding {
     pub n: u64,
     pub n_baseline: Option<u64>,
     pub reason: String,
-    /// Share of the window's observations that have a value; of the whole alone.
+    /// Share of the window's observations that have a value.
     pub coverage: Option<f64>,
+    /// The category whose share moved most.
+    pub moved: Option<String>,
     /// Traces of the window that show it best.
     pub traces: Vec<TraceId>,
 }
@@ -49,6 +55,7 @@ impl Finding {
             n_baseline: None,
             reason: String::new(),
             coverage: None,
+            moved: None,
             traces: Vec::new(),
         }
     }
@@ -81,39 +88,55 @@ fn count(n: u64) -> i64 {
 /// Looks at the window that ends at `now`: the whole first, then the slices that say more than OK.
 pub(crate) fn look(rule: &Rule, series: &Series, excluded: &[Range<i64>], limits: &Limits, now: Micros) -> Vec<Finding> {
     let whole = Sample::take(rule, series, excluded, now.0);
-    let coverage = series.coverage(now.0 - rule.window.0, now.0);
-    let mut findings = measured(rule, series, &whole, coverage, limits);
-    if let Some(first) = findings.first_mut() {
-        first.coverage = coverage;
-        if series.rate < 1.0 {
-            first.reason = format!("{} (of {:.1} % of the traces)", first.reason, series.rate * 100.0);
-        }
+    let mut findings = measured(rule, series, &whole, limits);
+    if let Some(first) = findings.first_mut().filter(|_| series.rate < 1.0) {
+        first.reason = format!("{} (of {:.1} % of the traces)", first.reason, series.rate * 100.0);
     }
     findings
 }
 
-fn measured(rule: &Rule, series: &Series, whole: &Sample, coverage: Option<f64>, limits: &Limits) -> Vec<Finding> {
-    if let Some(share) = coverage.filter(|share| *share < rule.min_coverage) {
-        return vec![unseen(rule, whole, &Blind::Uncovered { share })];
+fn measured(rule: &Rule, series: &Series, whole: &Sample, limits: &Limits) -> Vec<Finding> {
+    if let Some(blind) = uncovered(rule, whole) {
+        return vec![unseen(rule, "", whole, &blind)];
     }
-    let slices = slices_of(rule, series, whole, limits);
-    let samples: Vec<&Sample> = std::iter::once(whole).chain(slices.iter().map(|(_, sample)| sample)).collect();
+    let Slices { chosen, n_slices } = slices_of(rule, series, whole, limits);
+    let n_chosen = chosen.len();
+    let (covered, bare): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|(_, part)| uncovered(rule, part).is_none());
+    let samples: Vec<&Sample> = std::iter::once(whole).chain(covered.iter().map(|(_, part)| part)).collect();
     let mut results = rule.watch.read(rule, series, &samples).into_iter();
     let mut readings = match results.next() {
-        Some(Ok(reading)) => vec![(String::new(), reading, whole)],
-        Some(Err(blind)) => return vec![unseen(rule, whole, &blind)],
+        Some(Ok(reading)) => vec![("", reading, whole)],
+        Some(Err(blind)) => return vec![unseen(rule, "", whole, &blind)],
         None => return Vec::new(),
     };
-    let measured = slices.iter().zip(results).filter_map(|((slice, sample), result)| Some((slice.clone(), result.ok()?, sample)));
-    readings.extend(measured);
+    let mut silent: Vec<Finding> = bare.iter().filter_map(|(slice, part)| Some(unseen(rule, slice, part, &uncovered(rule, part)?))).collect();
+    for ((slice, part), result) in covered.iter().zip(results) {
+        match result {
+            Ok(reading) => readings.push((slice.as_str(), reading, part)),
+            Err(blind @ Blind::TooFew { .. }) if !part.past.is_empty() => silent.push(unseen(rule, slice, part, &blind)),
+            // A slice that is always rare, or new, is no news.
+            Err(_) => {}
+        }
+    }
     let p_values: Vec<f64> = readings.iter().map(|(_, reading, _)| p_of(reading)).collect();
     let adjusted = measure::test::bh(&p_values);
-    let mut findings: Vec<Finding> =
-        readings.into_iter().zip(adjusted).map(|((slice, reading, part), p)| judged(rule, series, slice, &reading, part, p, limits)).collect();
-    let whole = findings.remove(0);
+    let judge = |((slice, reading, part), p): ((&str, Reading, &Sample), f64)| judged(rule, series, slice, &reading, part, p, limits);
+    let mut findings: Vec<Finding> = readings.into_iter().zip(adjusted).map(judge).collect();
+    let mut whole = findings.remove(0);
+    if n_slices > n_chosen {
+        whole.reason = format!("{} ({n_chosen} of {n_slices} slices)", whole.reason);
+    }
     findings.retain(|finding| finding.state != State::Ok);
-    findings.insert(0, whole);
-    findings
+    std::iter::once(whole).chain(findings).chain(silent).collect()
+}
+
+/// Whether too many rows have no value; what is missing may not be like the rest. Of a handful of rows nothing is said.
+fn uncovered(rule: &Rule, sample: &Sample) -> Option<Blind> {
+    let n_rows = sample.n() + sample.missing.len() as u64;
+    let share = sample.coverage().filter(|share| *share < rule.min_coverage && n_rows >= rule.min_n)?;
+    // Where there never were enough values, their lack is no news: a model that nothing can price, a check that never ran.
+    let is_news = sample.past_coverage().map_or(sample.n() > 0, |usual| usual >= rule.min_coverage);
+    Some(Blind::Uncovered { share, is_news })
 }
 
 /// Fixed limits take no part in the correction: NaN does not count as a test.
@@ -124,43 +147,15 @@ fn p_of(reading: &Reading) -> f64 {
     }
 }
 
-/// The slices of every slice column, the most frequent first, at most as many as the limits allow.
-fn slices_of(rule: &Rule, series: &Series, sample: &Sample, limits: &Limits) -> Vec<(String, Sample)> {
-    let mut slices = Vec::new();
-    for (name, column) in rule.slices.iter().zip(&series.slices) {
-        let mut parts: BTreeMap<u32, Sample> = BTreeMap::new();
-        for row in &sample.current {
-            parts.entry(column.codes[*row]).or_default().current.push(*row);
-        }
-        for (i, window) in sample.past.iter().enumerate() {
-            for row in window {
-                if let Some(part) = parts.get_mut(&column.codes[*row]) {
-                    part.past.resize(part.past.len().max(i + 1), Vec::new());
-                    part.past[i].push(*row);
-                }
-            }
-        }
-        // A slice that is everything says nothing that the whole does not say.
-        parts.retain(|_, part| part.n() < sample.n() || part.n_past() < sample.n_past());
-        for (code, mut part) in parts {
-            part.past.retain(|window| !window.is_empty());
-            slices.push((format!("{name}={}", column.names[code as usize]), part));
-        }
-    }
-    slices.sort_by(|a, b| b.1.n().cmp(&a.1.n()).then_with(|| a.0.cmp(&b.0)));
-    slices.truncate(limits.slices_max);
-    slices
-}
-
-fn judged(rule: &Rule, series: &Series, slice: String, reading: &Reading, sample: &Sample, p: f64, limits: &Limits) -> Finding {
+fn judged(rule: &Rule, series: &Series, slice: &str, reading: &Reading, sample: &Sample, p: f64, limits: &Limits) -> Finding {
     let state = match reading.evidence {
         Evidence::Fixed(state) => state,
         Evidence::P(_) => state_of(rule, reading.effect, p),
     };
     let p_value = matches!(reading.evidence, Evidence::P(_)).then_some(p);
-    let traces = if state == State::Alert { worst_traces(rule, series, sample, limits) } else { Vec::new() };
+    let is_alert = state == State::Alert;
     Finding {
-        slice,
+        slice: slice.to_owned(),
         state,
         value: Some(reading.value),
         baseline: reading.baseline,
@@ -169,8 +164,9 @@ fn judged(rule: &Rule, series: &Series, slice: String, reading: &Reading, sample
         n: sample.n(),
         n_baseline: (!sample.past.is_empty()).then(|| sample.n_past()),
         reason: reason_of(rule, reading, state, p_value),
-        coverage: None,
-        traces,
+        coverage: sample.coverage(),
+        moved: if is_alert { moved(series, sample) } else { None },
+        traces: if is_alert { examples(series, sample, reading.effect, limits) } else { Vec::new() },
     }
 }
 
@@ -183,9 +179,9 @@ fn state_of(rule: &Rule, effect: f64, p: f64) -> State {
     };
     if p > rule.q || p.is_nan() || directed <= 0.0 {
         State::Ok
-    } else if directed >= rule.effect_floor {
+    } else if directed >= rule.effect_floor() {
         State::Alert
-    } else if directed >= rule.effect_floor / 2.0 {
+    } else if directed >= rule.effect_floor() / 2.0 {
         State::Warn
     } else {
         State::Ok
@@ -215,10 +211,10 @@ fn reason_of(rule: &Rule, reading: &Reading, state: State, p: Option<f64>) -> St
     }
 }
 
-fn unseen(rule: &Rule, sample: &Sample, blind: &Blind) -> Finding {
+fn unseen(rule: &Rule, slice: &str, sample: &Sample, blind: &Blind) -> Finding {
     let (expected, reason) = match blind {
-        Blind::Uncovered { share } => (
-            true,
+        Blind::Uncovered { share, is_news } => (
+            *is_news,
             format!(
                 "{:.0} % of the observations in the last {} have a value, {:.0} % are needed",
                 share * 100.0,
@@ -226,7 +222,10 @@ fn unseen(rule: &Rule, sample: &Sample, blind: &Blind) -> Finding {
                 rule.min_coverage * 100.0
             ),
         ),
-        Blind::TooFew { n, min_n } => (true, format!("{n} observations in the last {}, {min_n} are needed; earlier windows had them", rule.window)),
+        // A slice that is gone, such as a model that was retired, is shown and not heard of: `watch: silence` is there for that.
+        Blind::TooFew { n, min_n } => {
+            (slice.is_empty(), format!("{n} observations in the last {}, {min_n} are needed; earlier windows had them", rule.window))
+        }
         Blind::Quiet { n, min_n } => (false, format!("{n} observations in the last {}, {min_n} are needed; a quiet hour, as before", rule.window)),
         Blind::Learning { n_past, n_windows } => (
             false,
@@ -237,26 +236,6 @@ fn unseen(rule: &Rule, sample: &Sample, blind: &Blind) -> Finding {
         ),
     };
     // The size of the baseline is given where data was to be expected: that is what tells blindness from a quiet hour.
-    Finding { state: State::NoData, n: sample.n(), n_baseline: expected.then(|| sample.n_past()), reason, ..Finding::blank() }
-}
-
-/// The traces whose values lie furthest out in the direction that is watched.
-fn worst_traces(rule: &Rule, series: &Series, sample: &Sample, limits: &Limits) -> Vec<TraceId> {
-    let mut rows: Vec<usize> =
-        sample.current.iter().copied().filter(|row| series.traces.get(*row).is_some_and(|trace| *trace != TraceId::default())).collect();
-    let down = rule.direction() == Direction::Down;
-    rows.sort_by(|a, b| {
-        let by_value = series.number(*a).total_cmp(&series.number(*b));
-        (if down { by_value } else { by_value.reverse() }).then_with(|| a.cmp(b))
-    });
-    let mut traces: Vec<TraceId> = Vec::new();
-    for row in rows {
-        if traces.len() == limits.examples_max {
-            break;
-        }
-        if !traces.contains(&series.traces[row]) {
-            traces.push(series.traces[row]);
-        }
-    }
-    traces
+    let n_baseline = expected.then(|| sample.n_past());
+    Finding { slice: slice.to_owned(), state: State::NoData, n: sample.n(), n_baseline, reason, coverage: sample.coverage(), ..Finding::blank() }
 }

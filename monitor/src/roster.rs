@@ -1,7 +1,7 @@
 //! The monitors that look: the shipped ones, and those of a directory that is read again whenever it changes.
 //!
 //! A file that is edited into nonsense changes nothing: the monitor that it held goes on looking, and the fault is a row of `monitor_states` in
-//! state ERROR under the name `file:NAME`, until the file reads again.
+//! state ERROR under the name `file:NAME`, again every day until the file reads again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -11,9 +11,13 @@ use schema::{Micros, MonitorState, Tenant};
 
 use crate::config::MonitorConfig;
 use crate::error::Error;
+use crate::rule::Duration;
 use crate::shipped::{read, yaml_files};
 use crate::state::State;
 use crate::{Monitor, Notifier};
+
+/// How often a fault is told again, in microseconds.
+const TOLD_EVERY: i64 = Duration::DAY.0;
 
 /// One file of the directory, as it was read last.
 #[derive(Debug, Clone, Default)]
@@ -33,8 +37,8 @@ pub struct Roster {
     monitors: Vec<Monitor>,
     /// What is wrong now: file and fault.
     problems: BTreeMap<String, String>,
-    /// What each tenant was told of it.
-    told: HashMap<Tenant, BTreeMap<String, String>>,
+    /// What each tenant was told of it, and when.
+    told: HashMap<Tenant, BTreeMap<String, (String, Micros)>>,
 }
 
 impl Roster {
@@ -109,7 +113,8 @@ impl Roster {
         self.problems = problems;
     }
 
-    /// The rows that tell a tenant what is wrong with the files, and what no longer is; nothing where that is known.
+    /// The rows that tell a tenant what is wrong with the files, and what no longer is; nothing where that was told within a day, which is less
+    /// than the dashboard and `/metrics` look back.
     pub fn news(&mut self, tenant: &Tenant, now: Micros) -> Vec<MonitorState> {
         let told = self.told.entry(tenant.clone()).or_default();
         let row = |file: &String, state: State, reason: String| MonitorState {
@@ -121,12 +126,16 @@ impl Roster {
             evaluated_at: Some(now),
             ..MonitorState::default()
         };
-        let fresh = self.problems.iter().filter(|(file, problem)| told.get(*file) != Some(*problem));
+        let mended: Vec<String> = told.keys().filter(|file| !self.problems.contains_key(*file)).cloned().collect();
+        let is_known = |file: &String, problem: &String| told.get(file).is_some_and(|(known, at)| known == problem && now.0 - at.0 < TOLD_EVERY);
+        let fresh: Vec<(&String, &String)> = self.problems.iter().filter(|(file, problem)| !is_known(file, problem)).collect();
         let mut rows: Vec<MonitorState> =
-            fresh.map(|(file, problem)| row(file, State::Error, format!("{problem}; the monitor of before goes on"))).collect();
-        let mended = told.keys().filter(|file| !self.problems.contains_key(*file));
-        rows.extend(mended.map(|file| row(file, State::Ok, "reads again".to_owned())));
-        told.clone_from(&self.problems);
+            fresh.iter().map(|(file, problem)| row(file, State::Error, format!("{problem}; the monitor of before goes on"))).collect();
+        rows.extend(mended.iter().map(|file| row(file, State::Ok, "reads again".to_owned())));
+        told.extend(fresh.into_iter().map(|(file, problem)| (file.clone(), (problem.clone(), now))));
+        mended.iter().for_each(|file| {
+            told.remove(file);
+        });
         rows
     }
 }
@@ -144,7 +153,7 @@ mod tests {
 
     // A typo in an editor must neither stop a monitor nor go unseen.
     #[test]
-    fn nonsense_keeps_the_old_monitor_and_is_told_once() {
+    fn nonsense_keeps_the_old_monitor_and_is_told_daily() {
         let dir = tempfile::tempdir().unwrap();
         let write = |text: &str| fs::write(dir.path().join("own.yaml"), text).unwrap();
         write(OWN);
@@ -160,7 +169,10 @@ mod tests {
         assert_eq!((news.len(), news[0].monitor.as_str(), news[0].state.as_str()), (1, "file:own.yaml", "ERROR"));
         assert!(news[0].reason.contains("the nearest one is \"above\""), "{}", news[0].reason);
         roster.refresh();
-        assert_eq!(roster.news(&tenant, now), []);
+        assert_eq!(roster.news(&tenant, Micros(Duration::DAY.0 - 1)), []);
+        // A week later it must still be seen.
+        assert_eq!(roster.news(&tenant, Micros(Duration::DAY.0))[0].state, "ERROR");
+        assert_eq!(roster.news(&tenant, Micros(Duration::DAY.0 + 1)), []);
 
         write(&OWN.replace("above: 1", "above: 2"));
         roster.refresh();

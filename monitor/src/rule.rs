@@ -111,13 +111,14 @@ pub struct Rule {
     /// Observations that a window needs. Default 30.
     #[serde(default = "default_min_n")]
     pub min_n: u64,
-    /// Smallest change that matters: a ratio less one with `scale: log`, else in the unit of `value`; of shares for `error_rate` and `silence`.
-    #[serde(default)]
-    pub effect_floor: f64,
+    /// Smallest change that matters: in standard deviations or as a distance of 0 to 1 for `drift`, where the default is 0.1; a ratio less one with `scale: log`,
+    /// else in the unit of `value`; of shares for `error_rate` and `silence`. Default there: 0.
+    pub effect_floor: Option<f64>,
     /// Largest adjusted p-value that counts, for each look. Default 0.05; for a monitor that pages, far less.
     #[serde(default = "default_q")]
     pub q: f64,
-    /// Evaluations in a row that must agree before an alert fires. Default 1.
+    /// Evaluations in a row that must agree before an alert fires. Looks, not windows: where `every` is far shorter than `window`, two of them share
+    /// most of their rows and are hardly two. Default 2.
     #[serde(rename = "for", default = "default_hold")]
     pub hold: u32,
     /// Evaluations that must be OK before an alert resolves. Default: one window's worth.
@@ -182,6 +183,9 @@ const KEYS: &[&str] = &[
 const BASELINE_KEYS: &[&str] = &["same_hours_of_weeks", "same_hours_of_days", "trailing", "min_n", "min_windows"];
 const NO_DATA_KEYS: &[&str] = &["for"];
 
+/// Floor of a standardised effect, where the file gives none.
+const DRIFT_FLOOR: f64 = 0.1;
+
 fn default_min_n() -> u64 {
     30
 }
@@ -191,7 +195,7 @@ fn default_q() -> f64 {
 }
 
 fn default_hold() -> u32 {
-    1
+    2
 }
 
 fn default_refractory() -> Duration {
@@ -216,6 +220,11 @@ impl Rule {
             (None, Detector::ErrorRate) => Direction::Up,
             (None, _) => Direction::Both,
         }
+    }
+
+    /// The smallest change that matters.
+    pub fn effect_floor(&self) -> f64 {
+        self.effect_floor.unwrap_or(if self.watch == Detector::Drift { DRIFT_FLOOR } else { 0.0 })
     }
 
     /// Evaluations that must be OK before an alert resolves the first time.
@@ -299,6 +308,8 @@ baseline: {same_hours_of_days: 14}
         refused("every: soon", "15m, 6h or 14d");
         refused("q: 0", "above 0");
         refused("q: .nan", "above 0");
+        refused("watch: drift\ncluster: session_id\nq: 0.0001", "permuting clusters gives no p-value below 0.001");
+        refused("watch: drift\ncluster: session_id\nslices: [model]\nq: 0.004", "write 0.01");
         refused("effect_floor: -1", "0 or more");
         refused("for: 0", "1 to 1000");
         refused("name: Latency!", "a-z");
@@ -314,6 +325,13 @@ baseline: {same_hours_of_days: 14}
             Rule::parse("- a").unwrap_err().to_string().contains("a mapping") || Rule::parse("- a").unwrap_err().to_string().contains("YAML mapping")
         );
         assert!(Rule::parse("name: [").is_err());
+    }
+
+    #[test]
+    fn defaults_do_not_cry_wolf() {
+        let rule = Rule::parse(LATENCY).unwrap();
+        assert_eq!((rule.hold, rule.effect_floor()), (2, 0.0));
+        assert_eq!(Rule::parse(&LATENCY.replace("anomaly", "drift")).unwrap().effect_floor(), 0.1);
     }
 
     // A key that is added to the struct and not to the list would be refused in every file.

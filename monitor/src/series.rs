@@ -3,19 +3,17 @@
 mod columns;
 mod found;
 mod portions;
+mod reader;
+mod value;
 
-use std::collections::HashMap;
-
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::array::RecordBatch;
 use schema::{Micros, TraceId};
 use store::Store;
 
-use self::columns::{Texts, column, times_of};
 pub(crate) use self::found::{Excess, Found};
+use self::reader::Reader;
 use crate::config::Limits;
-use crate::detectors::Detector;
-use crate::rule::{Rule, Scale};
+use crate::rule::Rule;
 
 /// Why the rows of a monitor's SELECT cannot be watched, in words for its author.
 #[derive(Debug, thiserror::Error)]
@@ -50,13 +48,24 @@ pub enum SeriesError {
         /// The bound.
         rows_max: usize,
     },
+    /// Lists of several lengths: embeddings of two models.
+    #[error("value holds lists of {first} and of {second} numbers, which cannot be compared; name the model in the select's where")]
+    Lengths {
+        /// The length that was seen first.
+        first: usize,
+        /// Another one.
+        second: usize,
+    },
 }
 
-/// What was observed: numbers in the rule's scale (their logarithms under `scale: log`), or categories.
+/// What was observed.
 #[derive(Debug, Clone)]
 pub(crate) enum Values {
+    /// In the rule's scale: their logarithms under `scale: log`.
     Numbers(Vec<f64>),
     Categories(Codes),
+    /// The random Fourier features of lists of numbers, `N_FEATURES` a row.
+    Vectors(Vec<f32>),
 }
 
 /// A text column as codes, and what each stands for.
@@ -64,6 +73,39 @@ pub(crate) enum Values {
 pub(crate) struct Codes {
     pub codes: Vec<u32>,
     pub names: Vec<String>,
+}
+
+/// What rows belong together by, such as their session.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Clusters {
+    /// The cluster of each row, as a place in `ids`.
+    pub codes: Vec<u32>,
+    /// What stands for each cluster: the hash of its name, the same in every reading.
+    pub ids: Vec<u64>,
+}
+
+impl Clusters {
+    /// The id of the cluster of a row.
+    pub fn id(&self, row: usize) -> u64 {
+        self.ids[self.codes[row] as usize]
+    }
+}
+
+/// When rows were, and what they are of.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Keys {
+    pub times: Vec<i64>,
+    /// One column a slice column of the rule, in the codes of `Series::slices`.
+    pub slices: Vec<Vec<u32>>,
+    /// In the codes of `Series::clusters`; empty where each row stands for itself.
+    pub clusters: Vec<u32>,
+}
+
+impl Keys {
+    /// Rows of the half-open time range, as a range of indices.
+    pub fn range(&self, start: i64, end: i64) -> std::ops::Range<usize> {
+        between(&self.times, start, end)
+    }
 }
 
 /// Observations sorted by time; row `i` of every column is the same observation.
@@ -76,11 +118,11 @@ pub struct Series {
     /// The combination of the rule's `within` columns.
     pub(crate) groups: Codes,
     /// The rule's cluster column; empty where each row stands for itself.
-    pub(crate) clusters: Codes,
+    pub(crate) clusters: Clusters,
     /// Trace of each row; empty where the SELECT gives none.
     pub(crate) traces: Vec<TraceId>,
-    /// Times of the rows that have no value, sorted.
-    pub(crate) missing: Vec<i64>,
+    /// The rows that have no value, sorted by time: null, NaN, infinite, and what is not above zero on the scale of ratios.
+    pub(crate) missing: Keys,
     /// Share of the traces that were read; 1 unless there were too many.
     pub(crate) rate: f64,
 }
@@ -94,8 +136,7 @@ impl Series {
 
     /// Takes those rows of what a SELECT found that lie in `start..end` and that the rule is about.
     pub(crate) fn among(rule: &Rule, found: &Found, start: Micros, end: Micros) -> Result<Self, SeriesError> {
-        let mut reader = Reader::new(rule);
-        reader.times_wanted = start.0..end.0;
+        let mut reader = Reader::new(rule, start.0..end.0);
         for batch in found.about(&rule.only)?.iter() {
             reader.push(batch)?;
         }
@@ -104,7 +145,7 @@ impl Series {
 
     /// Takes rows that are in memory already: `time`, `value` and the columns that the rule names.
     pub fn of(rule: &Rule, batches: &[RecordBatch]) -> Result<Self, SeriesError> {
-        let mut reader = Reader::new(rule);
+        let mut reader = Reader::new(rule, i64::MIN..i64::MAX);
         for batch in batches {
             reader.push(batch)?;
         }
@@ -113,16 +154,7 @@ impl Series {
 
     /// Rows of the half-open time range, as a range of indices.
     pub(crate) fn range(&self, start: i64, end: i64) -> std::ops::Range<usize> {
-        let first = self.times.partition_point(|time| *time < start);
-        let last = self.times.partition_point(|time| *time < end);
-        first..last.max(first)
-    }
-
-    /// Share of the rows of a range that have a value; nothing where there are no rows.
-    pub(crate) fn coverage(&self, start: i64, end: i64) -> Option<f64> {
-        let missing = self.missing.partition_point(|time| *time < end) - self.missing.partition_point(|time| *time < start);
-        let seen = self.range(start, end).len();
-        (seen + missing > 0).then(|| seen as f64 / (seen + missing) as f64)
+        between(&self.times, start, end)
     }
 
     /// Whether rows belong to clusters.
@@ -130,189 +162,20 @@ impl Series {
         !self.clusters.codes.is_empty()
     }
 
-    /// Returns the value of a row as a number, in the rule's scale; categories have none.
+    /// Returns the value of a row as a number, in the rule's scale; categories and lists have none.
     pub(crate) fn number(&self, row: usize) -> f64 {
         match &self.values {
             Values::Numbers(numbers) => numbers[row],
-            Values::Categories(_) => f64::NAN,
+            Values::Categories(_) | Values::Vectors(_) => f64::NAN,
         }
     }
 }
 
-/// Collects batches in whatever order they come.
-struct Reader<'a> {
-    rule: &'a Rule,
-    times_wanted: std::ops::Range<i64>,
-    times: Vec<i64>,
-    numbers: Vec<f64>,
-    categories: Option<Interned>,
-    slices: Vec<Interned>,
-    groups: Interned,
-    clusters: Option<Interned>,
-    traces: Option<Vec<TraceId>>,
-    missing: Vec<i64>,
-}
-
-/// Text to codes, in the order of first sight.
-#[derive(Default)]
-struct Interned {
-    seen: HashMap<String, u32>,
-    column: Codes,
-}
-
-impl Interned {
-    fn push(&mut self, text: &str) {
-        let code = match self.seen.get(text) {
-            Some(code) => *code,
-            None => {
-                let code = u32::try_from(self.column.names.len()).unwrap_or(u32::MAX);
-                self.seen.insert(text.to_owned(), code);
-                self.column.names.push(text.to_owned());
-                code
-            }
-        };
-        self.column.codes.push(code);
-    }
-}
-
-impl<'a> Reader<'a> {
-    fn new(rule: &'a Rule) -> Self {
-        Self {
-            rule,
-            times_wanted: i64::MIN..i64::MAX,
-            times: Vec::new(),
-            numbers: Vec::new(),
-            categories: None,
-            slices: rule.slices.iter().map(|_| Interned::default()).collect(),
-            groups: Interned::default(),
-            clusters: rule.cluster.as_ref().map(|_| Interned::default()),
-            traces: None,
-            missing: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, batch: &RecordBatch) -> Result<(), SeriesError> {
-        let times = times_of(column(batch, "time")?)?;
-        let value = self.value_column(batch)?;
-        let texts = |name: &String| column(batch, name).and_then(Texts::of);
-        let slices = self.rule.slices.iter().map(texts).collect::<Result<Vec<_>, _>>()?;
-        let within = self.rule.within.iter().map(texts).collect::<Result<Vec<_>, _>>()?;
-        let cluster = self.rule.cluster.as_ref().map(texts).transpose()?;
-        let trace = batch.column_by_name("trace_id").map(Texts::of).transpose()?;
-        let only = self.rule.only.iter().map(|(name, value)| Ok((texts(name)?, value))).collect::<Result<Vec<_>, SeriesError>>()?;
-        if trace.is_some() {
-            self.traces.get_or_insert_default();
-        }
-        if matches!(value, Value::Text(_)) {
-            self.categories.get_or_insert_default();
-        }
-        let mut group = String::new();
-        for (row, time) in times.iter().enumerate() {
-            let Some(time) = time.filter(|time| self.times_wanted.contains(time)) else { continue };
-            if !only.iter().all(|(texts, value)| texts.get(row).as_deref() == Some(value.as_str())) {
-                continue;
-            }
-            match &value {
-                Value::Rows => self.numbers.push(1.0),
-                Value::Numbers(numbers) => match numbers[row].filter(|number| !number.is_nan()).map(|number| self.in_scale(number)) {
-                    Some(number) if number.is_finite() => self.numbers.push(number),
-                    Some(_) => continue,
-                    None => {
-                        self.missing.push(time);
-                        continue;
-                    }
-                },
-                Value::Text(texts) => match (&mut self.categories, texts.get(row)) {
-                    (Some(categories), Some(text)) => categories.push(&text),
-                    _ => {
-                        self.missing.push(time);
-                        continue;
-                    }
-                },
-            }
-            self.times.push(time);
-            for (slice, texts) in self.slices.iter_mut().zip(&slices) {
-                slice.push(texts.get(row).as_deref().unwrap_or("(none)"));
-            }
-            group.clear();
-            for texts in &within {
-                group.push_str(texts.get(row).as_deref().unwrap_or("(none)"));
-                group.push('\u{1f}');
-            }
-            self.groups.push(&group);
-            if let (Some(clusters), Some(texts)) = (&mut self.clusters, &cluster) {
-                // A row that belongs to no session stands for itself.
-                match texts.get(row) {
-                    Some(text) => clusters.push(&text),
-                    None => clusters.push(&format!("\u{1f}{}", self.times.len())),
-                }
-            }
-            if let (Some(traces), Some(texts)) = (&mut self.traces, &trace) {
-                traces.push(texts.get(row).and_then(|text| text.parse().ok()).unwrap_or_default());
-            }
-        }
-        Ok(())
-    }
-
-    /// The number as it is compared; on the scale of ratios, what is not above zero has no place and is left out.
-    fn in_scale(&self, number: f64) -> f64 {
-        match self.rule.scale {
-            Scale::Linear => number,
-            Scale::Log => number.ln(),
-        }
-    }
-
-    fn value_column(&self, batch: &RecordBatch) -> Result<Value, SeriesError> {
-        let array = match batch.column_by_name("value") {
-            Some(array) => array,
-            None if self.rule.watch == Detector::Silence => return Ok(Value::Rows),
-            None => column(batch, "value")?,
-        };
-        if self.rule.watch == Detector::Silence {
-            return Ok(Value::Rows);
-        }
-        let is_text = matches!(array.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..));
-        if is_text && self.rule.watch == Detector::Drift {
-            return Ok(Value::Text(Texts::of(array)?));
-        }
-        let wrong = || SeriesError::WrongType { column: "value", found: array.data_type().to_string(), wanted: "a number or a boolean" };
-        if is_text || !(array.data_type().is_numeric() || matches!(array.data_type(), DataType::Boolean | DataType::Null)) {
-            return Err(wrong());
-        }
-        let numbers = arrow::compute::cast(array, &DataType::Float64).map_err(|_| wrong())?;
-        Ok(Value::Numbers(numbers.as_primitive::<Float64Type>().iter().collect()))
-    }
-
-    /// Sorts by time; equal times by value and trace, so that two reads of the same rows add up in the same order.
-    fn finish(mut self) -> Series {
-        self.missing.sort_unstable();
-        let mut order: Vec<usize> = (0..self.times.len()).collect();
-        order.sort_by(|a, b| {
-            let by_value = || self.numbers.get(*a).copied().unwrap_or(0.0).total_cmp(&self.numbers.get(*b).copied().unwrap_or(0.0));
-            let by_trace = || self.traces.as_ref().map_or(std::cmp::Ordering::Equal, |traces| traces[*a].cmp(&traces[*b]));
-            self.times[*a].cmp(&self.times[*b]).then_with(by_value).then_with(by_trace)
-        });
-        let codes = |column: Codes| Codes { codes: permuted(&column.codes, &order), names: column.names };
-        Series {
-            times: permuted(&self.times, &order),
-            values: match self.categories {
-                Some(categories) => Values::Categories(codes(categories.column)),
-                None => Values::Numbers(permuted(&self.numbers, &order)),
-            },
-            slices: self.slices.into_iter().map(|slice| codes(slice.column)).collect(),
-            groups: codes(self.groups.column),
-            clusters: self.clusters.map(|clusters| codes(clusters.column)).unwrap_or_default(),
-            traces: self.traces.map(|traces| permuted(&traces, &order)).unwrap_or_default(),
-            missing: self.missing,
-            rate: 1.0,
-        }
-    }
-}
-
-enum Value {
-    Rows,
-    Numbers(Vec<Option<f64>>),
-    Text(Texts),
+/// Where sorted times lie in the half-open range.
+fn between(times: &[i64], start: i64, end: i64) -> std::ops::Range<usize> {
+    let first = times.partition_point(|time| *time < start);
+    let last = times.partition_point(|time| *time < end);
+    first..last.max(first)
 }
 
 fn permuted<T: Copy>(column: &[T], order: &[usize]) -> Vec<T> {

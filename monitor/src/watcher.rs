@@ -208,7 +208,10 @@ fn details(monitor: &Monitor, step: Step, findings: &[Finding], shown: Option<&F
         details.insert("reason".to_owned(), json!(shown.reason));
         details.insert("n".to_owned(), json!(shown.n));
         details.insert("n_baseline".to_owned(), json!(shown.n_baseline));
-        details.insert("coverage".to_owned(), json!(findings.first().and_then(|whole| whole.coverage)));
+        details.insert("coverage".to_owned(), json!(shown.coverage));
+        if let Some(category) = &shown.moved {
+            details.insert("category".to_owned(), json!(category));
+        }
         let traces: Vec<String> = shown.traces.iter().map(ToString::to_string).collect();
         details.insert("trace_ids".to_owned(), json!(traces));
     }

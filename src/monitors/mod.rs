@@ -30,7 +30,7 @@ pub struct MonitorsArgs {
 pub enum MonitorsCommand {
     /// Writes a starting set of monitors for the services that are seen; files that are there stay as they are.
     Init(init::InitArgs),
-    /// Names every fault of every file by line, and plans each SELECT, without data: exit 0 or 2.
+    /// Names every fault of every file by line, plans each SELECT, and looks up the monitors and notifiers that it names, without data: exit 0 or 2.
     Test {
         /// Directory of the files.
         #[arg(default_value = "monitors", value_name = "DIR")]
@@ -79,7 +79,7 @@ pub struct SayArgs {
 pub async fn run(config: &Config, args: &MonitorsArgs) -> anyhow::Result<u8> {
     match &args.command {
         MonitorsCommand::Init(args) => init::run(config, args).await,
-        MonitorsCommand::Test { dir } => test(dir).await,
+        MonitorsCommand::Test { dir } => test(config, dir).await,
         MonitorsCommand::Backtest(args) => backtest::run(config, args).await,
         MonitorsCommand::Ack(say) => self::say(config, say, "acknowledge", serde_json::json!({})).await,
         MonitorsCommand::Mute { say, time } => self::say(config, say, "mute", serde_json::json!({"minutes": minutes(time)?})).await,
@@ -104,13 +104,13 @@ async fn open(config: &Config, args: &DataArgs) -> anyhow::Result<(Store, Tenant
     Ok((Store::open_read_only(store, Arc::new(decoder), clock::wall_clock()).await?, Tenant::new(&args.tenant)?))
 }
 
-async fn test(dir: &std::path::Path) -> anyhow::Result<u8> {
+async fn test(config: &Config, dir: &std::path::Path) -> anyhow::Result<u8> {
     // An empty store knows every column.
     let empty = std::env::temp_dir().join(format!("karat-monitors-test-{}", uuid::Uuid::now_v7()));
     let settings = store::StoreConfig { data: empty.clone(), ..store::StoreConfig::default() };
     let decoder = Decoder::new(Arc::new(collector::price::PriceTable::shipped()), collector::DecodeConfig::default());
     let store = Store::open(settings, Arc::new(decoder), clock::wall_clock()).await?;
-    let examined = monitor::examine(&store, dir).await;
+    let examined = monitor::examine(&store, dir, &config.monitor.notify.names()).await;
     store.close().await?;
     std::fs::remove_dir_all(&empty).ok();
     let (n_files, faults) = examined?;

@@ -26,6 +26,7 @@ mod floors;
 mod kafka;
 mod lake;
 mod metrics;
+mod monitors;
 mod moving;
 mod objects;
 mod operations;

@@ -215,6 +215,10 @@ fn monitors_are_checked_by_line() {
     write("key.yaml", &format!("name: key\nselect: select 1 as value\n{rest}evrey: 2h\n"));
     write("column.yaml", &format!("name: column\nselect: select start_time as time, duraton_ns as value from spans\n{rest}"));
     write("nothing.yaml", &format!("name: nothing\nselect: select start_time as time from spans\n{rest}"));
+    write(
+        "named.yaml",
+        &format!("name: named\nselect: select start_time as time, duration_ns as value from spans\n{rest}under: [latancy, good]\nnotify: [oncall]\n"),
+    );
     let faulty = test();
     let said = String::from_utf8_lossy(&faulty.stdout).into_owned();
     assert_eq!(faulty.status.code(), Some(2), "{said}");
@@ -222,7 +226,9 @@ fn monitors_are_checked_by_line() {
         "key.yaml:7: unknown key \"evrey\"; the nearest one is \"every\"",
         "column.yaml:2: ",
         "nothing.yaml:2: select gives no column \"value\"",
-        "4 monitors, 3 faults",
+        "named.yaml:7: under: there is no monitor \"latancy\"; the nearest one is \"latency\"",
+        "named.yaml:8: notify: there is no notifier \"oncall\"",
+        "5 monitors, 5 faults",
     ] {
         assert!(said.contains(words), "no {words:?} in\n{said}");
     }

@@ -1,5 +1,6 @@
 //! The pages, one file each, and what they share: the frame around them and the page that says what went wrong.
 
+pub(crate) mod deployments;
 pub(crate) mod login;
 pub(crate) mod monitors;
 pub(crate) mod overview;

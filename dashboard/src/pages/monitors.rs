@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use schema::Micros;
 use serde::Deserialize;
 
+use super::deployments::{self, Deployment};
 use super::overview::traces_between;
 use super::{Choice, Frame, PageError, range_choices, show};
 use crate::app::{App, Params, Reader};
@@ -21,12 +22,9 @@ const LATEST: &str = include_str!("../../queries/monitors_latest.sql");
 const SERIES: &str = include_str!("../../queries/monitor_series.sql");
 const SLICES: &str = include_str!("../../queries/monitor_slices.sql");
 const ALERTS: &str = include_str!("../../queries/monitor_alerts.sql");
-const DEPLOYMENTS: &str = include_str!("../../queries/deployments.sql");
 const DAY: i64 = 86_400_000_000;
 /// How far back the last look of a monitor is searched.
 const LOOKS: i64 = 8 * DAY;
-/// How long a version must have been away to count as deployed.
-const BEFORE: i64 = 14 * DAY;
 const LOOKS_MAX: usize = 50_000;
 
 #[derive(Template)]
@@ -99,15 +97,18 @@ struct SliceRow {
     baseline: Option<f64>,
     effect: Option<f64>,
     p_value: Option<f64>,
+    coverage: Option<f64>,
     n: i64,
+    reason: String,
 }
 
 struct SliceLine {
     slice: String,
     state: String,
     class: &'static str,
-    numbers: [String; 4],
+    numbers: [String; 5],
     n: String,
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -129,16 +130,8 @@ struct AlertLine {
     traces_href: String,
 }
 
-#[derive(Deserialize)]
-struct DeploymentRow {
-    kind: String,
-    service_name: Option<String>,
-    name: Option<String>,
-    time_us: i64,
-}
-
 struct DeploymentLine {
-    row: DeploymentRow,
+    row: Deployment,
     at: String,
 }
 
@@ -168,12 +161,11 @@ pub(crate) async fn one(
     let range = Range::read(asking.range.as_deref(), asking.from.as_deref(), asking.to.as_deref(), "7d", now)?;
     let reader = app.reader(tenant.clone());
     let between = || Params::new().text("monitor", &name).time("from", range.from).time("to", range.to);
-    let deployed = Params::new().time("since", Micros(range.from.0 - BEFORE)).time("from", range.from).time("to", range.to);
-    let (looks, slices, alerts, deployments): (Vec<SeriesRow>, Vec<SliceRow>, Vec<AlertRow>, Vec<DeploymentRow>) = tokio::try_join!(
+    let (looks, slices, alerts, deployments): (Vec<SeriesRow>, Vec<SliceRow>, Vec<AlertRow>, Vec<Deployment>) = tokio::try_join!(
         reader.rows(SERIES, between(), LOOKS_MAX),
         reader.rows(SLICES, Params::new().text("monitor", &name).time("since", Micros(now.0 - LOOKS)), 100),
         reader.rows(ALERTS, Params::new().text("monitor", &name), 100),
-        reader.rows(DEPLOYMENTS, deployed, 50),
+        deployments::read(&reader, &range),
     )?;
     let standing = standings(&reader, now).await?.into_iter().find(|standing| standing.monitor == name);
     if standing.is_none() && looks.is_empty() && alerts.is_empty() {
@@ -187,7 +179,7 @@ pub(crate) async fn one(
         now: standing,
         charts: charts(&looks, &deployments, &range.grid()),
         slices: slices.into_iter().map(SliceLine::new).collect(),
-        deployments: deployments.into_iter().map(|row| DeploymentLine { at: format::minute(Micros(row.time_us)), row }).collect(),
+        deployments: deployments.into_iter().map(|row| DeploymentLine { at: format::minute(row.at()), row }).collect(),
         open: open.map(|at| lines[at].copy()),
         alerts: lines,
         name,
@@ -261,8 +253,9 @@ impl Standing {
 impl SliceLine {
     fn new(row: SliceRow) -> Self {
         let p = row.p_value.map_or_else(|| "–".to_owned(), format::p_value);
-        let numbers = [number(row.value), number(row.baseline), number(row.effect), p];
-        Self { class: class_of(&row.state), slice: row.slice, state: row.state, numbers, n: format::count(row.n) }
+        let coverage = row.coverage.map_or_else(|| "–".to_owned(), format::percent);
+        let numbers = [number(row.value), number(row.baseline), number(row.effect), p, coverage];
+        Self { class: class_of(&row.state), slice: row.slice, state: row.state, numbers, n: format::count(row.n), reason: row.reason }
     }
 }
 
@@ -290,7 +283,7 @@ impl AlertLine {
 }
 
 /// The number against its baseline, with bad looks shaded and deployments as lines; and the coverage below it.
-fn charts(looks: &[SeriesRow], deployments: &[DeploymentRow], grid: &Grid) -> Vec<Chart> {
+fn charts(looks: &[SeriesRow], deployments: &[Deployment], grid: &Grid) -> Vec<Chart> {
     let spread = |pick: &dyn Fn(&SeriesRow) -> Option<f64>| {
         let mut values: Vec<Option<f64>> = vec![None; grid.n];
         for row in looks {
@@ -303,10 +296,9 @@ fn charts(looks: &[SeriesRow], deployments: &[DeploymentRow], grid: &Grid) -> Ve
     };
     let value = [Series::new("value", "gold", spread(&|row| row.value)), Series::new("baseline", "ink", spread(&|row| row.baseline))];
     let bad = looks.iter().filter(|row| matches!(row.state.as_str(), "ALERT" | "ERROR"));
-    let mut shades: Vec<(Micros, Micros)> = bad.map(|row| (Micros(row.time_us), Micros(row.time_us + grid.width_us))).collect();
-    shades.extend(deployments.iter().map(|row| (Micros(row.time_us), Micros(row.time_us + grid.width_us / 4))));
+    let shades: Vec<(Micros, Micros)> = bad.map(|row| (Micros(row.time_us), Micros(row.time_us + grid.width_us))).collect();
     let axis = || Axis::of(format::score).with_floor(1e-9);
-    let mut charts = vec![Chart::lines("Value", grid, &value, axis()).with_shades(grid, &shades)];
+    let mut charts = vec![Chart::lines("Value", grid, &value, axis()).with_shades(grid, &shades).with_marks(grid, deployments)];
     if looks.iter().any(|row| row.coverage.is_some()) {
         let coverage = [Series::new("coverage", "mute", spread(&|row| row.coverage))];
         charts.push(Chart::lines("Coverage", grid, &coverage, Axis::of(format::percent)));

@@ -15,6 +15,7 @@ use self::alerts::Alarms;
 use self::cost::Cost;
 use self::quality::Quality;
 use self::tables::{ModelLine, ServiceLine};
+use super::deployments;
 use super::traces::{Filter, Nothing, nothing};
 use super::traffic::{self, Traffic};
 use super::{Choice, Frame, PageError, range_choices, show};
@@ -69,10 +70,11 @@ pub(crate) async fn page(State(app): State<App>, Visitor(tenant): Visitor, Asked
     let (grid, past_grid) = (range.grid(), past.range.grid());
 
     let alarms = alerts::read(&reader, &range, now).await?;
-    let (traffic, cost, quality) = tokio::try_join!(
+    let (traffic, cost, quality, deployed) = tokio::try_join!(
         traffic::read_shaded(&reader, filter.params(), &grid, &alarms.windows),
         cost::read(&reader, &range, &grid, &alarms.windows),
         quality::read(&reader, &range, &grid, &alarms.windows),
+        deployments::read(&reader, &range),
     )?;
     let (past_traffic, past_cost, services, models) = tokio::try_join!(
         traffic::read(&reader, past.params(), &past_grid),
@@ -88,6 +90,7 @@ pub(crate) async fn page(State(app): State<App>, Visitor(tenant): Visitor, Asked
     charts.push(cost.tokens_chart);
     let mut quality = quality;
     charts.extend(quality.chart.take());
+    let charts = charts.into_iter().map(|chart| chart.with_marks(&grid, &deployed)).collect();
     let page = OverviewPage {
         frame: Frame::new(&app, &tenant, "overview", "Overview").with_range(&range),
         ranges: range_choices(&range, |name| address("/", [("range", name)])),

@@ -8,10 +8,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use measure::Seed;
+use measure::shift::mmd::N_FEATURES;
 use rand_chacha::rand_core::RngCore as _;
 
 use crate::rule::Duration;
-use crate::series::{Codes, Series, Values};
+use crate::series::{Clusters, Codes, Keys, Series, Values};
 
 const DAY: i64 = Duration::DAY.0;
 /// Days of the same weekday below which any day of the same kind is drawn.
@@ -66,25 +67,32 @@ fn picked(series: &Series, rows: &[(i64, usize, i64)]) -> Series {
         values: match &series.values {
             Values::Numbers(numbers) => Values::Numbers(rows.iter().map(|(_, row, _)| numbers[*row]).collect()),
             Values::Categories(categories) => Values::Categories(codes(categories)),
+            Values::Vectors(sums) => {
+                let features = |row: usize| sums[row * N_FEATURES..(row + 1) * N_FEATURES].iter().copied();
+                Values::Vectors(rows.iter().flat_map(|(_, row, _)| features(*row)).collect())
+            }
         },
         slices: series.slices.iter().map(codes).collect(),
         groups: codes(&series.groups),
         clusters: clusters(&series.clusters, rows),
         traces: rows.iter().filter_map(|(_, row, _)| series.traces.get(*row).copied()).collect(),
-        missing: Vec::new(),
+        missing: Keys::default(),
         rate: series.rate,
     }
 }
 
-fn clusters(column: &Codes, rows: &[(i64, usize, i64)]) -> Codes {
+fn clusters(column: &Clusters, rows: &[(i64, usize, i64)]) -> Clusters {
     if column.codes.is_empty() {
-        return Codes::default();
+        return Clusters::default();
     }
     let mut seen: HashMap<(u32, i64), u32> = HashMap::new();
+    let mut ids = Vec::new();
     let codes = rows.iter().map(|(_, row, day)| {
-        let next = u32::try_from(seen.len()).unwrap_or(u32::MAX);
-        *seen.entry((column.codes[*row], *day)).or_insert(next)
+        *seen.entry((column.codes[*row], *day)).or_insert_with(|| {
+            ids.push(column.id(*row).rotate_left(32) ^ day.unsigned_abs());
+            u32::try_from(ids.len() - 1).unwrap_or(u32::MAX)
+        })
     });
-    let codes: Vec<u32> = codes.collect();
-    Codes { codes, names: vec![String::new(); seen.len()] }
+    let codes = codes.collect();
+    Clusters { codes, ids }
 }

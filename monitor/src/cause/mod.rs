@@ -1,5 +1,6 @@
 //! Why did it change? The judge, the provider's model, the app or its prompt, or the mix of traffic: told apart when an alert fires.
 
+mod about;
 mod weigh;
 
 use schema::{AlertTransition, Micros, Tenant};
@@ -10,6 +11,7 @@ use store::{Param, QueryOptions, Store};
 use crate::Monitor;
 use crate::detectors::Detector;
 use crate::rule::Scale;
+use about::About;
 use weigh::{Explanation, Judged, Part, explain};
 
 /// How far before the window things are compared with, at most, in microseconds.
@@ -23,7 +25,7 @@ pub(crate) async fn add(store: &Store, tenant: &Tenant, monitor: &Monitor, alert
     if matches!(monitor.rule.watch, Detector::Silence | Detector::Budget) {
         return;
     }
-    let found = find(store, tenant, monitor, alert.time).await;
+    let found = find(store, tenant, monitor, alert).await;
     let explanation = found.unwrap_or_else(|error| {
         tracing::debug!(monitor = %monitor.rule.name, %error, "the cause of an alert cannot be told");
         Explanation::unknown()
@@ -41,14 +43,17 @@ pub(crate) async fn add(store: &Store, tenant: &Tenant, monitor: &Monitor, alert
     alert.details = Some(details.to_string());
 }
 
-async fn find(store: &Store, tenant: &Tenant, monitor: &Monitor, now: Micros) -> Result<Explanation, store::Error> {
-    let rule = &monitor.rule;
+async fn find(store: &Store, tenant: &Tenant, monitor: &Monitor, alert: &AlertTransition) -> Result<Explanation, store::Error> {
+    let (rule, now) = (&monitor.rule, alert.time);
     let window = Micros(now.0 - rule.window.0);
     let start = Micros(window.0 - rule.reach().min(BEFORE_MAX).max(rule.window.0));
     let times = [("start", start), ("window", window), ("end", now)].map(|(name, time)| (name.to_owned(), Param::Time(time)));
     let value = if rule.scale == Scale::Log { "ln(case when number > 0 then number end)" } else { "number" };
-    let sql = include_str!("parts.sql").replace("{select}", &rule.select).replace("{value}", value);
-    let parts: Vec<Part> = rows(store, tenant, monitor, &sql, times.to_vec()).await?;
+    let about = About::of(rule, alert);
+    // The author's SELECT goes in last: what it holds is not searched for places.
+    let sql = include_str!("parts.sql").replace("{value}", value).replace("{number}", about.number).replace("{only}", &about.condition);
+    let params = times.iter().cloned().chain(about.params).collect();
+    let parts: Vec<Part> = rows(store, tenant, monitor, &sql.replace("{select}", &rule.select), params).await?;
     let judged: Vec<Judged> = if rule.select.contains("scores") {
         let params = times.into_iter().chain([("select".to_owned(), Param::Text(rule.select.clone()))]).collect();
         rows(store, tenant, monitor, include_str!("judge.sql"), params).await?

@@ -1,10 +1,14 @@
--- the observations of a monitor by what answered them, in the window and in the time before it
+-- the observations that an alert is about by what answered them, in the window and in the time before it
 with observations as (
 {select}
 ),
 seen as (
   select "time", {value} as value, trace_id
-  from (select "time", cast(value as double) as number, trace_id from observations) as numbers
+  from (
+    select "time", {number} as number, trace_id
+    from observations
+    where {only}
+  ) as numbers
   where "time" >= $start
     and "time" < $end
     and number is not null

@@ -49,19 +49,26 @@ fn clusters_hit(series: &Series, rows: &[usize]) -> Share {
     Share { hits: worst.values().sum(), n: worst.len() as f64 }
 }
 
+fn total(windows: &[Share]) -> Share {
+    windows.iter().fold(Share::default(), |sum, window| Share { hits: sum.hits + window.hits, n: sum.n + window.n })
+}
+
 /// The share in the window and in each window of the past.
 struct Counts {
     now: Share,
     past: Vec<Share>,
+    /// Of the windows that say how much one varies from the next.
+    spread: Vec<Share>,
 }
 
 impl Counts {
     fn of(sample: &Sample, count: impl Fn(&[usize]) -> Share) -> Self {
-        Self { now: count(&sample.current), past: sample.past.iter().map(|window| count(window)).collect() }
+        let each = |windows: &[Vec<usize>]| windows.iter().map(|window| count(window)).collect();
+        Self { now: count(&sample.current), past: each(&sample.past), spread: each(sample.spread()) }
     }
 
     fn total(&self) -> Share {
-        self.past.iter().fold(Share::default(), |sum, window| Share { hits: sum.hits + window.hits, n: sum.n + window.n })
+        total(&self.past)
     }
 
     fn p_value(&self, direction: Direction) -> f64 {
@@ -79,12 +86,12 @@ impl Counts {
 
     /// How much more the past windows vary than independent rows would; 1 or more.
     fn dispersion(&self) -> f64 {
-        let usual = self.total().rate();
+        let usual = total(&self.spread).rate();
         if usual <= 0.0 || usual >= 1.0 {
             return 1.0;
         }
         let pearson = |window: &Share| (window.hits - window.n * usual).powi(2) / (window.n * usual * (1.0 - usual));
-        let mut squares: Vec<f64> = self.past.iter().map(pearson).collect();
+        let mut squares: Vec<f64> = self.spread.iter().map(pearson).collect();
         squares.sort_unstable_by(f64::total_cmp);
         squares.truncate(squares.len() - squares.len() / 10);
         (squares.iter().sum::<f64>() / squares.len() as f64).max(1.0)

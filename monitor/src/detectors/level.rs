@@ -7,7 +7,7 @@
 //! `b² = max(0, (1.4826·MAD(Lᵢ))² − median(s²·deff/nᵢ))`, `c = median(Lᵢ)`
 //! `t = (L − c) / √(s²·deff/n + b² + π/2·(b² + median(s²·deff/nᵢ))/R)`
 //!
-//! with Student's t and Satterthwaite's degrees of freedom over the two parts. The deff is the design effect of the
+//! with Student's t, R the windows that c is of, and Satterthwaite's degrees of freedom over the two parts. The deff is the design effect of the
 //! rule's clusters (Kish); the window's own spread counts where it is larger than the past's. Medians and MAD carry a
 //! bad day in the baseline as long as it is in less than half of the windows. The spread of levels is floored at 1 % of the level
 //! (science: `robust_z`), so that a constant series does not alarm at its first ripple.
@@ -33,12 +33,12 @@ impl Residuals {
     pub fn of(series: &Series, samples: &[&Sample]) -> Self {
         let Some(whole) = samples.first() else { return Self { first: 0, of_row: Vec::new() } };
         let mut groups: Vec<Vec<f64>> = vec![Vec::new(); series.groups.names.len()];
-        for row in whole.past.iter().flatten() {
+        for row in whole.past.iter().chain(&whole.others).flatten() {
             groups[series.groups.codes[*row] as usize].push(series.number(*row));
         }
         let known = |values: &mut Vec<f64>| if values.len() < GROUP_MIN { f64::NAN } else { median(values) };
         let centres: Vec<f64> = groups.iter_mut().map(known).collect();
-        let rows = || whole.past.iter().chain(std::iter::once(&whole.current)).flatten().copied();
+        let rows = || whole.past.iter().chain(&whole.others).chain(std::iter::once(&whole.current)).flatten().copied();
         let (first, last) = (rows().min().unwrap_or(0), rows().max().unwrap_or(0));
         let mut of_row = vec![f64::NAN; last - first + 1];
         for row in rows() {
@@ -76,7 +76,8 @@ fn cost_of(rule: &Rule) -> f64 {
     if rule.level == Level::Median { MEDIAN_COST } else { 1.0 }
 }
 
-/// What the baseline's windows say of levels.
+/// What the baseline's windows say of levels. Of four windows the middle is known and the spread is not: where there are few, the spread is that of the
+/// windows of other hours, which vary no less.
 struct Past {
     /// Median of the levels.
     centre: f64,
@@ -89,20 +90,37 @@ struct Past {
     /// Median over the windows of the variance of a level that its own rows explain.
     sampling: f64,
     n_windows: f64,
+    /// Windows that `between` is of.
+    n_spread: f64,
 }
 
 impl Past {
     fn of(rule: &Rule, series: &Series, residuals: &Residuals, sample: &Sample) -> Result<Self, Blind> {
         let needed = usize::try_from(rule.min_n / 2).unwrap_or(usize::MAX).max(3);
-        let mut windows: Vec<(Vec<usize>, Vec<f64>)> = sample.past.iter().map(|window| residuals.known(window)).collect();
-        windows.retain(|(rows, _)| rows.len() >= needed);
-        let n_rows: usize = windows.iter().map(|(rows, _)| rows.len()).sum();
-        if windows.len() < rule.baseline.min_windows {
-            return Err(Blind::Learning { n_past: n_rows as u64, n_windows: windows.len() });
+        let known = |windows: &[Vec<usize>]| {
+            let windows = windows.iter().map(|window| residuals.known(window));
+            windows.filter(|(rows, _)| rows.len() >= needed).collect::<Vec<(Vec<usize>, Vec<f64>)>>()
+        };
+        let alike = known(&sample.past);
+        if alike.len() < rule.baseline.min_windows {
+            let n_rows: usize = alike.iter().map(|(rows, _)| rows.len()).sum();
+            return Err(Blind::Learning { n_past: n_rows as u64, n_windows: alike.len() });
         }
+        let levels: Vec<f64> = alike.iter().map(|(_, residuals)| level_of(rule, residuals)).collect();
+        let mut windows = known(sample.spread());
+        if windows.len() < alike.len() {
+            windows = alike;
+        }
+        let centre = median(&mut levels.clone());
+        Ok(Self { centre, n_windows: levels.len() as f64, ..Self::varying(rule, series, &mut windows) })
+    }
+
+    /// How levels vary within and between windows.
+    fn varying(rule: &Rule, series: &Series, windows: &mut [(Vec<usize>, Vec<f64>)]) -> Self {
+        let n_rows: usize = windows.iter().map(|(rows, _)| rows.len()).sum();
         let (mut levels, mut squares, mut clustered) = (Vec::with_capacity(windows.len()), 0.0, 0.0);
         let mut scratch = ClusterSums::default();
-        for (rows, residuals) in &mut windows {
+        for (rows, residuals) in windows.iter_mut() {
             let level = level_of(rule, residuals);
             residuals.iter_mut().for_each(|residual| *residual -= level);
             let (n_clusters, sum) = cluster_squares(series, rows, residuals, &mut scratch);
@@ -114,8 +132,8 @@ impl Past {
         let design_effect = if squares > 0.0 { (clustered / squares).clamp(1.0, 50.0) } else { 1.0 };
         let each = |(rows, _): &(Vec<usize>, Vec<f64>)| cost_of(rule) * within * design_effect / rows.len() as f64;
         let sampling = median(&mut windows.iter().map(each).collect::<Vec<_>>());
-        let centre = median(&mut levels.clone());
-        Ok(Self { centre, between: mad_sd(&levels, centre).powi(2), within, design_effect, sampling, n_windows: levels.len() as f64 })
+        let (centre, n_spread) = (median(&mut levels.clone()), levels.len() as f64);
+        Self { centre, between: mad_sd(&levels, centre).powi(2), within, design_effect, sampling, n_windows: n_spread, n_spread }
     }
 }
 
@@ -142,7 +160,7 @@ fn compare(rule: &Rule, series: &Series, rows: &[usize], mut residuals: Vec<f64>
     let variance = (sampling + shared + centre).max(floor * floor);
 
     let df_sampling = (n_clusters as f64 - 1.0).min(n / past.design_effect - 1.0).max(1.0);
-    let df = variance.powi(2) / (sampling.powi(2) / df_sampling + (variance - sampling).powi(2) / (past.n_windows - 1.0));
+    let df = variance.powi(2) / (sampling.powi(2) / df_sampling + (variance - sampling).powi(2) / (past.n_spread - 1.0));
     let p = tail::student(change / variance.sqrt(), df, rule.direction());
     match rule.scale {
         Scale::Linear => Reading { value: actual, baseline: Some(actual - change), effect: change, evidence: Evidence::P(p) },

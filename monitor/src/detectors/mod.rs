@@ -3,7 +3,6 @@
 mod drift;
 mod error_rate;
 mod level;
-mod permutation;
 mod silence;
 mod spread;
 mod tail;
@@ -63,6 +62,8 @@ pub(crate) enum Blind {
     Uncovered {
         /// Share of those that have one.
         share: f64,
+        /// Whether enough of them had one before.
+        is_news: bool,
     },
     /// The window holds too little, though the baseline's windows held enough.
     TooFew {
@@ -99,7 +100,7 @@ impl Detector {
             }
             Detector::Threshold => each(&|sample| threshold::read(rule, series, sample)),
             Detector::Budget => each(&|sample| threshold::read_budget(rule, series, sample)),
-            Detector::Silence => each(&|sample| silence::read(rule, sample)),
+            Detector::Silence => each(&|sample| silence::read(rule, series, sample)),
             Detector::ErrorRate => each(&|sample| error_rate::read(rule, series, sample)),
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn cluster_squares(series: &Series, rows: &[usize], deviations: &[f64
     if series.clusters.codes.is_empty() {
         return (rows.len(), deviations.iter().map(|d| d * d).sum());
     }
-    scratch.sums.resize(series.clusters.names.len(), None);
+    scratch.sums.resize(series.clusters.ids.len(), None);
     for (row, deviation) in rows.iter().zip(deviations) {
         let code = series.clusters.codes[*row] as usize;
         let place = *scratch.sums[code].get_or_insert_with(|| {

@@ -10,14 +10,22 @@ use crate::state::State;
 /// Share of a budget from which its state is WARN.
 const BUDGET_WARNS_AT: f64 = 0.8;
 
-pub(super) fn read(rule: &Rule, series: &Series, sample: &Sample) -> Result<Reading, Blind> {
+/// Refuses a window without enough rows: neither a mean nor a sum of nothing is a number that may be read as good.
+fn seen(rule: &Rule, series: &Series, sample: &Sample) -> Result<(), Blind> {
     // What never came is not missed.
-    if series.times.is_empty() && series.missing.is_empty() && rule.level != Level::Count {
+    if series.times.is_empty() && series.missing.times.is_empty() {
         return Err(Blind::Learning { n_past: 0, n_windows: 0 });
     }
-    // A count of nothing is a number; a mean of nothing is not.
-    if sample.n() < rule.min_n && rule.level != Level::Count {
+    if sample.n() < rule.min_n {
         return Err(Blind::TooFew { n: sample.n(), min_n: rule.min_n });
+    }
+    Ok(())
+}
+
+pub(super) fn read(rule: &Rule, series: &Series, sample: &Sample) -> Result<Reading, Blind> {
+    // A count of nothing is a number.
+    if rule.level != Level::Count {
+        seen(rule, series, sample)?;
     }
     let values: Vec<f64> = sample.current.iter().map(|row| series.number(*row)).collect();
     let value = match rule.level {
@@ -31,11 +39,12 @@ pub(super) fn read(rule: &Rule, series: &Series, sample: &Sample) -> Result<Read
         (None, Some(excess)) => (rule.below, -excess),
         (None, None) => (rule.above.or(rule.below), 0.0),
     };
-    let state = if effect != 0.0 && effect.abs() >= rule.effect_floor { State::Alert } else { State::Ok };
+    let state = if effect != 0.0 && effect.abs() >= rule.effect_floor() { State::Alert } else { State::Ok };
     Ok(Reading { value, baseline: limit, effect, evidence: Evidence::Fixed(state) })
 }
 
 pub(super) fn read_budget(rule: &Rule, series: &Series, sample: &Sample) -> Result<Reading, Blind> {
+    seen(rule, series, sample)?;
     let limit = rule.limit.unwrap_or(f64::INFINITY);
     let spent = sample.current.iter().map(|row| series.number(*row)).sum::<f64>() / series.rate;
     let state = if spent > limit {

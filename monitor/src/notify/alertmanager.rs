@@ -86,6 +86,10 @@ fn labels(notice: &Notice) -> Value {
     ];
     labels.insert("alertname".to_owned(), json!(notice.monitor));
     labels.extend(pairs.into_iter().map(|(name, value)| (name.to_owned(), json!(value))));
+    // A label without a value is none.
+    if !notice.slice.is_empty() {
+        labels.insert("slice".to_owned(), json!(notice.slice));
+    }
     Value::Object(labels)
 }
 

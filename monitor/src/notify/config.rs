@@ -34,6 +34,18 @@ pub struct NotifyConfig {
     pub email: Vec<EmailConfig>,
 }
 
+impl NotifyConfig {
+    /// Names every notifier that is configured, the log first; no secret is looked up.
+    pub fn names(&self) -> Vec<String> {
+        let stdout = self.stdout.then_some("stdout");
+        let fixed = std::iter::once("log").chain(stdout).map(str::to_owned);
+        let webhooks = self.webhooks.iter().map(|one| &one.name);
+        let others = self.alertmanagers.iter().map(|one| &one.name).chain(self.slack.iter().map(|one| &one.name));
+        let named = webhooks.chain(others).chain(self.pagerduty.iter().map(|one| &one.name)).chain(self.email.iter().map(|one| &one.name));
+        fixed.chain(named.cloned()).collect()
+    }
+}
+
 /// Makes the notifiers: the log, and each one that is configured. `secret` looks up the secrets that they name.
 ///
 /// Errors if two bear one name, a setting cannot be used, an address is private, or a secret is missing.

@@ -6,7 +6,7 @@ use schema::{AlertTransition, Micros, Tenant};
 use store::Store;
 
 use super::ledger::{Ledger, Outcome, row};
-use super::owed::owed;
+use super::owed::{Again, oldest_open, owed};
 use super::{Notice, Notifier, NotifyError, channel};
 use crate::Monitor;
 use crate::error::Error;
@@ -46,7 +46,9 @@ pub(crate) async fn deliver(round: Round<'_>) -> Result<Delivered, Error> {
         return Ok(Delivered::default());
     }
     let mut transitions = Memory::transitions(round.store, round.tenant).await?;
-    let mut ledger = Ledger::read(round.store, round.tenant, Micros(round.since.0 - TRIED_FOR), round.now).await?;
+    // What still fires is told again for as long as it does, to those who were told of it first.
+    let start = oldest_open(&transitions).map_or(i64::MAX, |fired| fired.0).min(round.since.0 - TRIED_FOR);
+    let mut ledger = Ledger::read(round.store, round.tenant, Micros(start), round.now).await?;
     let mut done = Delivered::default();
     // The second pass tells of the channels that the first found broken.
     for _ in 0..2 {
@@ -80,13 +82,13 @@ async fn pass(round: Round<'_>, transitions: &[AlertTransition], ledger: &mut Le
 /// What a notifier is owed and was not told yet.
 fn open_notices(round: Round<'_>, notifier: &dyn Notifier, transitions: &[AlertTransition], ledger: &Ledger) -> Vec<Notice> {
     let refresh = notifier.refresh().and_then(|refresh| i64::try_from(refresh.as_micros()).ok());
-    let every = |transition: &AlertTransition| {
+    let again = |transition: &AlertTransition| {
         let monitor = round.monitors.iter().find(|monitor| monitor.rule.name == transition.monitor);
-        refresh.or_else(|| Some(monitor?.rule.renotify?.0))
+        refresh.map(Again::Refresh).or_else(|| Some(Again::Reminder(monitor?.rule.renotify?.0)))
     };
     // Notices of the day before are looked at too: those that were never told are given up.
     let since = Micros(round.since.0 - TRIED_FOR / 2);
-    let mut notices = owed(round.tenant, transitions, since, round.now, every);
+    let mut notices = owed(round.tenant, transitions, since, round.now, again);
     notices.retain(|notice| wants(round.monitors, notifier.name(), &notice.monitor) && ledger.is_open(notice, notifier.name()));
     notices
 }

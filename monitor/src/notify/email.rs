@@ -1,12 +1,13 @@
 //! E-mail by SMTP: one message for all that became known at one inspection, in plain text.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::message::{Mailbox, header::ContentType};
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,9 @@ pub struct EmailConfig {
     /// How the connection is protected: `starttls`, `implicit` or `none`. Default `starttls`.
     #[serde(default)]
     pub tls: MailTls,
+    /// Certificates in PEM that vouch for the mail server, in place of the system's: for one inside the house. Default: the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// User name. Default: no login.
     #[serde(default)]
     pub user: Option<String>,
@@ -65,6 +69,7 @@ pub struct Email {
     from: Mailbox,
     to: Vec<Mailbox>,
     password: Option<String>,
+    authority: Option<Certificate>,
     dashboard: Option<String>,
     allowed: Allowed,
 }
@@ -84,7 +89,17 @@ impl Email {
         if config.tls == MailTls::None && config.user.is_some() && !allowed.names(&config.host) {
             return Err("a password would go over the wire unprotected; use tls = \"starttls\" or \"implicit\"".to_owned());
         }
-        Ok(Self { config, from, to, password, dashboard, allowed: allowed.clone() })
+        let authority = config.ca_file.as_ref().map(certificate).transpose()?;
+        Ok(Self { config, from, to, password, authority, dashboard, allowed: allowed.clone() })
+    }
+
+    fn tls_parameters(&self) -> Result<TlsParameters, String> {
+        let builder = TlsParameters::builder(self.config.host.clone());
+        let builder = match &self.authority {
+            Some(authority) => builder.certificate_store(CertificateStore::None).add_root_certificate(authority.clone()),
+            None => builder,
+        };
+        builder.build().map_err(|error| error.to_string())
     }
 
     fn message(&self, notices: &[Notice]) -> Result<Message, String> {
@@ -135,7 +150,7 @@ impl Email {
         let port = config.port.unwrap_or(standard);
         let addresses = self.allowed.lookup(&config.host, port).await.map_err(unreachable)?;
         let Some(address) = addresses.first() else { return Err(unreachable(format!("{} has no address", config.host))) };
-        let parameters = || TlsParameters::new(config.host.clone()).map_err(|error| unreachable(error.to_string()));
+        let parameters = || self.tls_parameters().map_err(unreachable);
         let tls = match config.tls {
             MailTls::Starttls => Tls::Required(parameters()?),
             MailTls::Implicit => Tls::Wrapper(parameters()?),
@@ -159,6 +174,11 @@ impl Email {
             None => NotifyError::Unreachable { notifier, problem: shown(&error.to_string()) },
         }
     }
+}
+
+fn certificate(file: &PathBuf) -> Result<Certificate, String> {
+    let pem = std::fs::read(file).map_err(|error| format!("ca_file {} cannot be read: {error}", file.display()))?;
+    Certificate::from_pem(&pem).map_err(|error| format!("ca_file {} holds no certificate: {error}", file.display()))
 }
 
 fn subject(notices: &[Notice]) -> String {

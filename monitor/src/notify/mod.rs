@@ -46,7 +46,8 @@ pub trait Notifier: Send + Sync {
         1
     }
 
-    /// How often the receiver wants to hear that an alert still fires, where it would forget it otherwise.
+    /// How often the receiver wants to hear that an alert still fires, where it would take it for over otherwise. It is told whether or not somebody
+    /// acknowledged or muted the alert: those are words to people.
     fn refresh(&self) -> Option<Duration> {
         None
     }

@@ -1,7 +1,9 @@
 //! What people are to be told, decided from the rows of `alerts` alone: pure, so that a restart tells nothing twice.
 //!
 //! An alert is told when it fires, when somebody acknowledges it, and when it is over; while it fires and nobody has acknowledged
-//! it, again every `renotify`. Nothing is told of one that is muted; when a mute ends and the alert still fires, that is told.
+//! it, again every `renotify`. A mute keeps back what would wake people; when it ends and the alert still fires, that is told. It keeps
+//! back no end: wherever an alert was told to fire, it is told to be over, or an incident would stay open there. A receiver that forgets
+//! what it does not hear of is told again for as long as the alert fires, whoever knows of it: silence would be a lie to it.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +12,35 @@ use serde::Deserialize;
 
 use super::Notice;
 
+/// How often an alert that fires is told again, in microseconds, and for whose sake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// People are reminded until somebody knows.
+    Reminder(i64),
+    /// The receiver would forget it.
+    Refresh(i64),
+}
+
 /// The transitions of one alert, folded up to a moment.
 #[derive(Debug, Default, Clone)]
 struct Life<'a> {
     fired: Option<&'a AlertTransition>,
     is_over: bool,
+    /// Whether people were told that it fires.
+    is_told: bool,
     acknowledged: bool,
     muted_until: Option<i64>,
 }
 
 impl<'a> Life<'a> {
     fn apply(&mut self, transition: &'a AlertTransition) {
+        // What fired while it was muted was told when the mute ended.
+        self.is_told |= self.fired.is_some() && !self.is_over && !self.is_muted(transition.time);
         match transition.state.as_str() {
-            "firing" => (self.fired, self.is_over, self.acknowledged) = (Some(transition), false, false),
+            "firing" => {
+                (self.fired, self.is_over, self.acknowledged) = (Some(transition), false, false);
+                self.is_told = !self.is_muted(transition.time);
+            }
             "resolved" => self.is_over = true,
             "acknowledged" => self.acknowledged = true,
             "muted" => self.muted_until = Some(until(transition)),
@@ -45,13 +63,30 @@ fn until(muted: &AlertTransition) -> i64 {
     details.map_or(i64::MAX, |details| details.until_us)
 }
 
-/// The notices that were due between `since` and `now`, oldest first; `every` says how often an alert is told again, in microseconds.
+/// When the first of the alerts that still fire did.
+pub(super) fn oldest_open(transitions: &[AlertTransition]) -> Option<Micros> {
+    let mut open: BTreeMap<&str, Micros> = BTreeMap::new();
+    for transition in transitions {
+        match transition.state.as_str() {
+            "firing" => {
+                open.insert(&transition.id, transition.time);
+            }
+            "resolved" => {
+                open.remove(transition.id.as_str());
+            }
+            _ => {}
+        }
+    }
+    open.into_values().min()
+}
+
+/// The notices that were due between `since` and `now`, oldest first; `again` says how often an alert is told again.
 pub(super) fn owed(
     tenant: &Tenant,
     transitions: &[AlertTransition],
     since: Micros,
     now: Micros,
-    every: impl Fn(&AlertTransition) -> Option<i64>,
+    again: impl Fn(&AlertTransition) -> Option<Again>,
 ) -> Vec<Notice> {
     let mut lives: BTreeMap<&str, Life<'_>> = BTreeMap::new();
     let mut notices = Vec::new();
@@ -63,25 +98,36 @@ pub(super) fn owed(
             notices.push(Notice { since: fired, ..Notice::of(tenant, transition) });
         }
     }
-    notices.extend(lives.values().filter_map(|life| reminder(tenant, life, since, now, &every)));
+    notices.extend(lives.values().filter_map(|life| reminder(tenant, life, since, now, &again)));
     notices
 }
 
 fn is_news(life: &Life<'_>, transition: &AlertTransition) -> bool {
-    let told = matches!(transition.state.as_str(), "firing" | "resolved" | "acknowledged");
-    told && life.fired.is_some() && !life.is_muted(transition.time)
+    let is_muted = life.is_muted(transition.time);
+    life.fired.is_some()
+        && match transition.state.as_str() {
+            "firing" | "acknowledged" => !is_muted,
+            "resolved" => life.is_told || !is_muted,
+            _ => false,
+        }
 }
 
 /// The latest reminder that is due; those that were missed meanwhile are not made up for.
-fn reminder(tenant: &Tenant, life: &Life<'_>, since: Micros, now: Micros, every: impl Fn(&AlertTransition) -> Option<i64>) -> Option<Notice> {
-    let fired = life.fired.filter(|_| !life.is_over && !life.is_muted(now))?;
-    let due = every(fired).filter(|every| *every > 0 && !life.acknowledged).map(|every| {
+fn reminder(tenant: &Tenant, life: &Life<'_>, since: Micros, now: Micros, again: impl Fn(&AlertTransition) -> Option<Again>) -> Option<Notice> {
+    let fired = life.fired.filter(|_| !life.is_over)?;
+    let is_quiet = life.is_muted(now);
+    let every = match again(fired) {
+        Some(Again::Refresh(every)) => Some(every),
+        Some(Again::Reminder(every)) => Some(every).filter(|_| !life.acknowledged && !is_quiet),
+        None => None,
+    };
+    let due = every.filter(|every| *every > 0).map(|every| {
         let nth = (now.0 - fired.time.0) / every;
         (nth, Micros(fired.time.0 + nth * every))
     });
     // A mute that ended is told once, as the reminder of the moment of its end.
-    let unmuted =
-        life.muted_until.filter(|until| *until > fired.time.0 && !life.acknowledged).map(|until| (1 + until.rem_euclid(1 << 31), Micros(until)));
+    let ended = life.muted_until.filter(|until| *until > fired.time.0 && !life.acknowledged && !is_quiet);
+    let unmuted = ended.map(|until| (1 + until.rem_euclid(1 << 31), Micros(until)));
     let (nth, at) = due.into_iter().chain(unmuted).filter(|(nth, at)| *nth > 0 && *at >= since).max_by_key(|(_, at)| *at)?;
     Some(Notice::of(tenant, fired).again(u32::try_from(nth).unwrap_or(u32::MAX), at))
 }
@@ -103,7 +149,12 @@ mod tests {
     /// What is told at `now`, with reminders every four hours: state and hour of each.
     #[track_caller]
     fn check(transitions: &[AlertTransition], now: i64, told: &[(&str, i64)]) {
-        let notices = owed(&Tenant::default(), transitions, Micros(0), Micros(now * HOUR), |_| Some(4 * HOUR));
+        check_again(Again::Reminder(4 * HOUR), transitions, now, told);
+    }
+
+    #[track_caller]
+    fn check_again(again: Again, transitions: &[AlertTransition], now: i64, told: &[(&str, i64)]) {
+        let notices = owed(&Tenant::default(), transitions, Micros(0), Micros(now * HOUR), |_| Some(again));
         let found: Vec<(&str, i64)> = notices.iter().map(|notice| (notice.state.as_str(), notice.at.0 / HOUR)).collect();
         assert_eq!(found, told);
     }
@@ -134,15 +185,38 @@ mod tests {
         check(&[row(1, "pending"), muted(1, 20), row(2, "firing"), row(3, "resolved")], 30, &[]);
         check(&[row(2, "firing"), muted(3, 20)], 19, &[("firing", 2)]);
         check(&[row(2, "firing"), muted(3, 20)], 20, &[("firing", 2), ("firing", 20)]);
-        check(&[row(2, "firing"), muted(3, 20), row(10, "resolved")], 30, &[("firing", 2)]);
+        // Where it was told to fire, its end is told.
+        check(&[row(2, "firing"), muted(3, 20), row(10, "resolved")], 30, &[("firing", 2), ("resolved", 10)]);
+        // Told when the first mute ended, then muted again.
+        check(&[muted(1, 4), row(2, "firing"), muted(6, 20), row(10, "resolved")], 30, &[("resolved", 10)]);
         // Unmuting is a mute that is over.
         check(&[row(2, "firing"), muted(3, 20), muted(7, 7)], 8, &[("firing", 2), ("firing", 7)]);
+    }
+
+    // An Alertmanager takes what it does not hear of for over; neither an acknowledgement nor a mute makes it so.
+    #[test]
+    fn a_receiver_that_forgets_is_told_whoever_knows() {
+        let fired = row(2, "firing");
+        let refresh = Again::Refresh(4 * HOUR);
+        check_again(refresh, &[fired.clone(), fired.acknowledged("ann", Micros(3 * HOUR))], 9, &[("firing", 2), ("acknowledged", 3), ("firing", 6)]);
+        check_again(refresh, &[fired.clone(), muted(3, 90)], 19, &[("firing", 2), ("firing", 18)]);
+        check_again(refresh, &[fired.clone(), muted(3, 90), row(17, "resolved")], 19, &[("firing", 2), ("resolved", 17)]);
+    }
+
+    #[test]
+    fn the_oldest_that_still_fires_is_known() {
+        let other = AlertTransition { id: "b".to_owned(), ..row(5, "firing") };
+        assert_eq!(oldest_open(&[row(1, "pending"), row(2, "firing"), other.clone()]), Some(Micros(2 * HOUR)));
+        assert_eq!(oldest_open(&[row(2, "firing"), other, row(6, "resolved")]), Some(Micros(5 * HOUR)));
+        assert_eq!(oldest_open(&[row(2, "firing"), row(6, "resolved")]), None);
     }
 
     #[test]
     fn every_notice_has_a_key_of_its_own() {
         let transitions = [row(2, "firing"), row(3, "resolved"), row(4, "firing")];
-        let keys = |now: i64| owed(&Tenant::default(), &transitions, Micros(0), Micros(now * HOUR), |_| Some(HOUR)).into_iter().map(|n| n.key);
+        let keys = |now: i64| {
+            owed(&Tenant::default(), &transitions, Micros(0), Micros(now * HOUR), |_| Some(Again::Reminder(HOUR))).into_iter().map(|n| n.key)
+        };
         let all: std::collections::BTreeSet<String> = (4..9).flat_map(keys).collect();
         assert_eq!(all.len(), 3 + 4, "{all:?}");
     }

@@ -1,6 +1,9 @@
 //! What a rule may not say, and what to write instead.
 
+use measure::permute::{DRAWS, DRAWS_MIN};
+
 use super::{Duration, Level, Rule, RuleError, Scale};
+use crate::config::Limits;
 use crate::detectors::Detector;
 
 impl Rule {
@@ -20,8 +23,8 @@ impl Rule {
         if !(self.q > 0.0 && self.q <= 1.0) {
             return wrong("q", format!("{} must be above 0 and at most 1", self.q));
         }
-        if !(self.effect_floor >= 0.0 && self.effect_floor.is_finite()) {
-            return wrong("effect_floor", format!("{} must be 0 or more", self.effect_floor));
+        if !(self.effect_floor() >= 0.0 && self.effect_floor().is_finite()) {
+            return wrong("effect_floor", format!("{} must be 0 or more", self.effect_floor()));
         }
         for (key, count) in [("for", self.hold), ("resolve_for", self.resolve_for()), ("no_data", self.no_data.hold)] {
             if !(1..=1_000).contains(&count) {
@@ -55,6 +58,11 @@ impl Rule {
             }
             _ => {}
         }
+        let least = self.least_p();
+        if self.q < least {
+            let problem = format!("{} is never reached: permuting clusters gives no p-value below {least}; write 0.01, and be sure by for", self.q);
+            return Err(RuleError::Value { key: "q", problem });
+        }
         if self.watch != Detector::Threshold && (self.above.is_some() || self.below.is_some()) {
             return wrong("above", "above and below belong to watch: threshold");
         }
@@ -68,6 +76,16 @@ impl Rule {
             return wrong("scale", "log belongs to watch: anomaly");
         }
         self.check_baseline()
+    }
+
+    /// The least adjusted p-value that can come out: permuting clusters takes fewer draws the more rows there are, and each slice costs a factor.
+    fn least_p(&self) -> f64 {
+        if self.watch != Detector::Drift || self.cluster.is_none() {
+            return 0.0;
+        }
+        let many_rows = 1.0 / (DRAWS_MIN + 1) as f64;
+        let n_tests = if self.slices.is_empty() { 1 } else { 1 + Limits::default().slices_max };
+        many_rows.max(n_tests as f64 / (DRAWS + 1) as f64)
     }
 
     fn check_baseline(&self) -> Result<(), RuleError> {

@@ -95,7 +95,55 @@ fn nothing_to_see_is_a_state() {
     assert!(found.reason.starts_with("learning: 0 observations"), "{}", found.reason);
     let found = check("watch: anomaly", &[("value", numbers(|row| if is_current(row) { f64::NAN } else { 1.0 }))], "NO_DATA");
     assert_eq!((found.n, found.n_baseline), (0, Some(N_ROWS as i64 - 36 - 108)));
-    check("watch: anomaly, scale: log", &[("value", numbers(|_| 0.0))], "NO_DATA");
+    let found = check("watch: anomaly, scale: log", &[("value", numbers(|_| 0.0))], "NO_DATA");
+    assert_eq!(found.coverage, Some(0.0), "what has no logarithm is missing, not covered");
+}
+
+// Free calls among ratios, and a division by zero: not looked at, and seen not to be.
+#[test]
+fn values_that_cannot_be_compared_are_missing() {
+    let found = check("watch: anomaly, scale: log", &[("value", numbers(|row| if row % 4 == 0 { 0.0 } else { 1.0 }))], "OK");
+    assert_eq!(found.coverage, Some(0.75));
+    let found = check("watch: anomaly", &[("value", numbers(|row| if row % 2 == 0 { f64::INFINITY } else { 1.0 }))], "OK");
+    assert_eq!(found.coverage, Some(0.5));
+    let half = numbers(|row| if row % 2 == 0 && is_current(row) { f64::INFINITY } else { 1.0 });
+    check("watch: anomaly, min_coverage: 0.9", &[("value", half)], "NO_DATA");
+}
+
+// "240 looks, 0 looks without data" over an empty store said that nothing was spent; nothing was known.
+#[test]
+fn a_budget_without_data_is_not_kept() {
+    let look = |values: Vec<Option<f64>>| {
+        let budget = monitor("watch: budget, limit: 1, min_coverage: 0.5");
+        let times = TimestampMicrosecondArray::from_iter_values((0..values.len()).map(|row| NOW - 1 - row as i64)).with_timezone("UTC");
+        let columns =
+            [("time", Arc::new(times) as ArrayRef, true), ("value", Arc::new(values.into_iter().collect::<Float64Array>()) as ArrayRef, true)];
+        let series = Series::of(&budget.rule, &[RecordBatch::try_from_iter_with_nullable(columns).unwrap()]).unwrap();
+        let found = rehearse(&budget, &series, Micros(NOW), Micros(NOW)).states.remove(0);
+        (found.state, found.coverage, found.n_baseline)
+    };
+    assert_eq!(look(vec![]), ("NO_DATA".to_owned(), None, None));
+    assert_eq!(look(vec![Some(0.01); 20]), ("OK".to_owned(), Some(1.0), None));
+    // Calls that nothing can price are not free: most of them unpriced says nothing of the budget.
+    let unpriced = [vec![Some(0.01); 12], vec![None; 28]].concat();
+    assert_eq!(look(unpriced), ("NO_DATA".to_owned(), Some(0.3), Some(0)));
+    assert_eq!(look(vec![None; 40]), ("NO_DATA".to_owned(), Some(0.0), None), "what never had a price is no news");
+}
+
+// The worst of a fall are the lowest, whichever way is watched.
+#[test]
+fn examples_lie_in_the_direction_of_the_change() {
+    let mut n = noise(9);
+    for (by, worst) in [(-4.0, f64::min as fn(f64, f64) -> f64), (4.0, f64::max)] {
+        let values: Vec<f64> = (0..N_ROWS).map(|row| 10.0 + n() + if is_current(row) { by } else { 0.0 }).collect();
+        let extreme = (N_ROWS - 36..N_ROWS).reduce(|a, b| if worst(values[a], values[b]) == values[a] { a } else { b }).unwrap();
+        let held = Monitor { rule: Rule { hold: 1, ..monitor("watch: anomaly, effect_floor: 1").rule }, ..monitor("watch: anomaly") };
+        let columns = [("time", times()), ("value", numbers(|row| values[row])), ("trace_id", texts(|row| format!("{:032x}", row + 1)))];
+        let series = Series::of(&held.rule, &[RecordBatch::try_from_iter(columns).unwrap()]).unwrap();
+        let alert = rehearse(&held, &series, Micros(NOW), Micros(NOW)).transitions.remove(0);
+        let details: serde_json::Value = serde_json::from_str(alert.details.as_deref().unwrap()).unwrap();
+        assert_eq!(details["trace_ids"][0], format!("{:032x}", extreme + 1), "{details}");
+    }
 }
 
 // A bad day in the baseline must hide neither the next one nor the usual.
@@ -139,7 +187,7 @@ fn one_slice_of_many_is_found_and_named() {
 }
 
 #[test]
-fn ten_thousand_slices_stay_within_bounds() {
+fn slices_of_a_row_each_are_no_slices() {
     let mut n = noise(6);
     let rows = look(&monitor("watch: anomaly, slices: [user]"), &[("value", numbers(|_| n())), ("user", texts(|row| row.to_string()))]);
     assert_eq!(rows.len(), 1, "no slice has enough rows to be looked at: {rows:?}");

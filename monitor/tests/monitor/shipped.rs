@@ -77,3 +77,34 @@ fn an_outage_of_the_sender_is_heard_of() {
     let (kind, hours) = fires("latency");
     assert!(kind == "data" && (12..24).contains(&hours), "{kind} after {hours} hours");
 }
+
+// "The same hours" are hours of UTC. Where people move their clocks, their day moves by an hour against it twice a year: that is no anomaly.
+#[test]
+fn a_clock_change_is_no_alert() {
+    for shift in [-HOUR, HOUR] {
+        let mut calls = calls(8, 2 * DAYS, &Weather::CALM, None);
+        let changed = START + 34 * DAY;
+        calls.iter_mut().filter(|call| call.time >= changed + DAY / 8).for_each(|call| call.time += shift);
+        calls.sort_by_key(|call| call.time);
+        for monitor in shipped() {
+            let series = Series::of(&monitor.rule, &[rows(&monitor.rule.name, &calls)]).unwrap();
+            let written = rehearse(&monitor, &series, Micros(changed - DAY), Micros(START + 2 * DAYS * DAY));
+            let fired: Vec<_> = written.transitions.iter().filter(|transition| transition.state == "firing").collect();
+            assert!(fired.is_empty(), "{} by {shift}: {fired:#?}", monitor.rule.name);
+        }
+    }
+}
+
+// After four weeks the baseline is the same hours of past weeks: four windows in the place of fifty must still find a bad day.
+#[test]
+fn a_bad_day_is_found_against_the_same_hours_of_past_weeks() {
+    let start = START + 37 * DAY + 8 * HOUR;
+    let bad = BadDay { kind: Kind::Latency, start, end: start + 12 * HOUR, size: 2.5 };
+    let calls = calls(9, 2 * DAYS, &Weather::CALM, Some(&bad));
+    let monitor = shipped().into_iter().find(|monitor| monitor.rule.name == "latency").unwrap();
+    let series = Series::of(&monitor.rule, &[rows("latency", &calls)]).unwrap();
+    let written = rehearse(&monitor, &series, Micros(START + 30 * DAY), Micros(START + 2 * DAYS * DAY));
+    let fired: Vec<_> = written.transitions.iter().filter(|transition| transition.state == "firing").collect();
+    assert_eq!(fired.len(), 1, "{fired:#?}");
+    assert!(fired[0].time.0 > start && fired[0].time.0 <= start + 9 * HOUR, "{fired:#?}");
+}

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use monitor::notify::{NotifyConfig, WebhookConfig};
+use monitor::notify::{AlertmanagerConfig, NotifyConfig, WebhookConfig};
 use monitor::rule::Duration;
 use monitor::{Monitor, MonitorConfig, Notifier, inspect, shipped, walk};
 use schema::{AlertTransition, Micros, Tenant};
 use serde_json::Value;
 use store::{QueryOptions, Store};
 
-use super::receiver::{Receiver, loopback, only};
+use super::receiver::{Receiver, loopback, only, quick};
 use crate::traffic::rows::{fill, open};
 use crate::traffic::{BadDay, DAY, HOUR, Kind, START, Weather, calls};
 
@@ -47,7 +47,7 @@ async fn a_bad_day_is_one_page_and_one_all_clear() {
     let request = receiver.taken()[0].clone();
     assert_eq!(request.headers["content-type"], "application/json");
     let signature = request.headers["x-karat-signature"].to_str().unwrap();
-    assert!(signature.starts_with("sha256=") && signature.len() == 7 + 64, "{signature}");
+    assert_eq!(signature, format!("sha256={}", signed(b"s3cret", &request.body)), "what was sent is what was signed");
     let notice = request.json();
     assert_eq!(
         (notice["monitor"].as_str(), notice["severity"].as_str(), notice["tenant"].as_str()),
@@ -56,6 +56,15 @@ async fn a_bad_day_is_one_page_and_one_all_clear() {
     assert!(notice["summary"].as_str().unwrap().starts_with("model calls take longer than usual"), "{notice}");
     assert_eq!(notice["details"]["trace_ids"].as_array().unwrap().len(), 10);
     store.close().await.unwrap();
+}
+
+/// HMAC-SHA256 as RFC 2104 has it, of a key shorter than a block: what a receiver would compute.
+fn signed(key: &[u8], body: &[u8]) -> String {
+    use sha2::{Digest as _, Sha256};
+    let padded = |byte: u8| (0..64).map(|place| key.get(place).copied().unwrap_or(0) ^ byte).collect::<Vec<u8>>();
+    let inner = Sha256::digest([padded(0x36), body.to_vec()].concat());
+    let outer = Sha256::digest([padded(0x5c), inner.to_vec()].concat());
+    outer.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 // A receiver that is down loses no alert, sees none twice, and doubles no row.
@@ -179,6 +188,48 @@ async fn an_alert_is_repeated_until_somebody_acknowledges_it() {
     }
     assert_eq!(receiver.states(), ["firing", "firing", "firing", "acknowledged"]);
     assert_eq!(receiver.taken()[3].json()["actor"], "ann");
+    store.close().await.unwrap();
+}
+
+/// The same monitors, whose turn does not come.
+fn never_looking(monitors: &[Monitor]) -> Vec<Monitor> {
+    let slow = |monitor: &Monitor| {
+        let mut monitor = monitor.clone();
+        monitor.rule.every = Duration::parse("5000w").unwrap();
+        monitor
+    };
+    monitors.iter().map(slow).collect()
+}
+
+// An Alertmanager ends what it does not hear of: an acknowledged alert must be told on, for days, and its end too where it is muted.
+#[tokio::test]
+async fn an_acknowledgement_does_not_end_an_alert_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let (tenant, mut monitors, calls) = scene();
+    // Nobody is reminded by karat; the Alertmanager is told on all the same.
+    monitors[0].rule.renotify = None;
+    let store = open(dir.path()).await;
+    fill(&store, &tenant, &calls).await;
+    let receiver = Receiver::start().await;
+    let config = AlertmanagerConfig { name: "am".to_owned(), url: receiver.url.clone(), token_env: None, refresh_m: 15, retry: quick() };
+    let notifiers = [only(&NotifyConfig { alertmanagers: vec![config], ..loopback() }, |_| None)];
+    let fired = until_firing(&store, &tenant, &monitors, &notifiers).await;
+    let told = receiver.n_requests();
+    let alerts = rows(&store, &tenant, "select id from alerts where state = 'firing'").await;
+    let firing = AlertTransition { id: alerts[0]["id"].as_str().unwrap().to_owned(), monitor: "latency".to_owned(), ..AlertTransition::default() };
+    let at = |minute: i64| Micros(fired + minute * MINUTE);
+    store.append(&tenant, &[firing.acknowledged("ann", at(2)), firing.muted(at(90_000), "ann", at(3))], at(3)).await.unwrap();
+    for minute in [16, 31, 46] {
+        inspect(&store, &tenant, &monitors, &notifiers, at(minute)).await.unwrap();
+    }
+    assert_eq!(receiver.n_requests(), told + 3, "every quarter of an hour");
+    let last = |receiver: &Receiver| receiver.taken().last().unwrap().json()[0].clone();
+    let ends = |alert: &Value| Micros::from(chrono::DateTime::parse_from_rfc3339(alert["endsAt"].as_str().unwrap()).unwrap().to_utc());
+    assert!(ends(&last(&receiver)).0 > at(46).0, "it fires on: {}", last(&receiver));
+    // Three days later the first word is old, and it is still told on.
+    let later = Micros(fired + 3 * DAY);
+    inspect(&store, &tenant, &never_looking(&monitors), &notifiers, later).await.unwrap();
+    assert!(ends(&last(&receiver)).0 > later.0, "{}", last(&receiver));
     store.close().await.unwrap();
 }
 

@@ -84,6 +84,7 @@ async fn alertmanager_gets_all_in_one_request_with_an_end() {
     let alerts = taken[0].json();
     assert_eq!(alerts.as_array().unwrap().len(), 2);
     assert_eq!(alerts[0]["labels"], alerts[1]["labels"]);
+    assert_eq!(alerts[0]["labels"]["slice"], "model=<!channel> & co", "a route can match the slice");
     assert_eq!((alerts[0]["endsAt"].as_str(), alerts[1]["endsAt"].as_str()), (Some("2026-11-20T19:00:00.000Z"), Some("2026-11-20T18:00:00.000Z")));
 }
 
