@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod monitors;
 mod query_node;
 pub mod ready;
+mod runs;
 pub mod serve;
 pub mod sql;
 pub mod telemetry;

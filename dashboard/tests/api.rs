@@ -1,6 +1,7 @@
 //! The HTTP API: SQL in every format, its bounds and errors, and the document that describes it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use arrow::ipc::reader::StreamReader;
 use serde_json::{Value, json};
@@ -177,16 +178,18 @@ async fn the_status_tells_version_and_tenant() {
     assert!(status["store"]["wal_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{status}");
 }
 
-/// The document is written by hand: it must name the routes of `router.rs`, all of them and no others.
+/// The document is written by hand: it must name the routes of `router.rs` and those beside them, all of them and no others.
 #[tokio::test]
 async fn the_document_describes_the_routes() {
     let dashboard = Dashboard::open().await;
     let document = dashboard.get("/api/v1/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
-    let source = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/router.rs")).unwrap();
-    let routes: BTreeSet<(String, String)> = source
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix(".route(\"")?.split_once("\", "))
+    let sources = ["src/router.rs", "../src/runs.rs"].map(|file| Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
+    let sources = sources.map(|file| std::fs::read_to_string(file).unwrap()).concat();
+    let routes: BTreeSet<(String, String)> = sources
+        .split(".route(\"")
+        .skip(1)
+        .filter_map(|route| route.split_once("\", "))
         .filter(|(path, _)| path.starts_with("/api/") || *path == "/healthz")
         .map(|(path, rest)| (path.to_owned(), rest.split('(').next().unwrap().to_owned()))
         .collect();

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::chat::Connector;
 use crate::checks::{AssertSet, Context, Node, parse};
 use crate::config::EvaluatorConfig;
-use crate::dataset::{Dataset, hex};
+use crate::dataset::{Dataset, Source, hex};
 use crate::error::Error;
 use crate::files::Files;
 use crate::promptfoo::{Test, assertion, expand, read_tests, unknown_kind};
@@ -40,9 +40,10 @@ struct Maker<'a> {
 }
 
 impl Cases {
-    /// Reads the cases that a suite names.
+    /// Reads the cases that a suite names; `selected` are those of a SELECT, where somebody has asked for them.
     pub(crate) fn read(
         spec: &SuiteSpec,
+        selected: Option<Dataset>,
         default: &TestSpec,
         files: &Files,
         connector: &Connector,
@@ -51,7 +52,11 @@ impl Cases {
     ) -> Result<Self, Error> {
         match &spec.dataset {
             Some(cases) if spec.tests.0.is_empty() && spec.scenarios.is_empty() => {
-                let dataset = cases.pick(Dataset::read(&files.find("dataset", cases.file())?, config.dataset_bytes_max)?)?;
+                let dataset = match cases.source()? {
+                    Source::File(file) => Dataset::read(&files.find("dataset", file)?, config.dataset_bytes_max)?,
+                    Source::Select(_) => selected.unwrap_or_else(Dataset::unseen),
+                };
+                let dataset = cases.pick(dataset)?;
                 let maker = Maker { dataset: &dataset, files, connector, env, refuse_unknown: true };
                 let places = default.assert.iter().enumerate().map(|(index, check)| (format!("defaultTest.assert[{index}]"), check));
                 let own = spec.checks.iter().enumerate().map(|(index, check)| (format!("checks[{index}]"), check));

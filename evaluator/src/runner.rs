@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use schema::{Micros, NanoUsd, Tenant};
+use schema::{Micros, NanoUsd};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use store::Store;
+use store::Scratch;
+use tokio::sync::OnceCell;
 
+use crate::archive::Archive;
 use crate::budget::Budget;
 use crate::checks::{Assertion, Check, Scale, Subject, Verdict};
 use crate::dataset::{Case, Vars, hash_of, hex};
@@ -17,9 +19,10 @@ use crate::js;
 use crate::judge::{Call, Note};
 use crate::metrics::metric_name;
 use crate::promptfoo::{Test, render_prompt, tree};
+use crate::providers::Provider;
 use crate::report::CaseReport;
 use crate::run::Options;
-use crate::suite::{Prompt, Provider, Suite};
+use crate::suite::{Prompt, Suite};
 use crate::target::{Answer, Ask, Limits};
 use crate::trace::{Span, load};
 
@@ -68,8 +71,11 @@ pub(crate) struct Runner<'a> {
     suite: &'a Suite,
     budget: Budget,
     limits: Limits,
-    store: Option<(&'a Store, &'a Tenant)>,
+    archive: Archive<'a>,
     run_id: &'a str,
+    /// Where checks in SQL run, once there is one.
+    scratch: OnceCell<Scratch>,
+    now: Micros,
 }
 
 /// A question that was filled in, and its answer.
@@ -88,7 +94,15 @@ impl<'a> Runner<'a> {
             attempts_max: config.attempts_max,
             backoff: Duration::from_millis(config.backoff_ms),
         };
-        Self { suite, budget: Budget::of(suite, &config.calls, begun, now.day()), limits, store: options.store, run_id }
+        Self {
+            suite,
+            budget: Budget::of(suite, &config.calls, begun, now.day()),
+            limits,
+            archive: options.archive,
+            run_id,
+            scratch: OnceCell::new(),
+            now,
+        }
     }
 
     /// Whether the budget was spent before the end.
@@ -155,9 +169,13 @@ impl<'a> Runner<'a> {
         let traceparent = self.traceparent(&job, case);
         let begins = self.budget.begin_case();
         let asked = if !begins { Err(format!("not run: {SPENT}")) } else { self.ask(&job, case, &plan.test, &traceparent).await };
-        let spans = match &asked {
-            Ok(asked) => self.spans(plan.nodes.iter().flat_map(|node| node.assertions()), &asked.answer).await?,
-            Err(_) => None,
+        let looked = match &asked {
+            Ok(asked) => self.spans(plan.nodes.iter().flat_map(|node| node.assertions()), &asked.answer).await,
+            Err(_) => Ok(None),
+        };
+        let (asked, spans) = match looked {
+            Ok(spans) => (asked, spans),
+            Err(error) => (Err(format!("the trace of the answer cannot be read: {error}")), None),
         };
         let (mut calls, mut notes, mut verdicts, mut metrics) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         // Answers are compared with each other once all are there.
@@ -210,7 +228,7 @@ impl<'a> Runner<'a> {
             return Err(fault.clone());
         }
         let (prompt, vars) = self.prompt(job, case, test)?;
-        let ask = Ask { vars: &vars, prompt: &prompt, repeat: job.repeat, traceparent };
+        let ask = Ask { vars: &vars, prompt: &prompt, repeat: job.repeat, traceparent, archive: self.archive };
         let mut answer = match &test.provider_output {
             Some(output) => Answer { output: output.clone(), ..Answer::default() },
             None => self.suite.target_of(test.index, &job.provider.target).answer(&ask, self.limits).await?,
@@ -258,6 +276,10 @@ impl<'a> Runner<'a> {
         }
         match &assertion.check {
             Check::Script(script) => Ok(script.verdict(&subject, self.limits.timeout).await.into()),
+            Check::Sql(check) => {
+                let scratch = self.scratch.get_or_try_init(async || Scratch::start(self.now)).await?;
+                Ok(assertion.settle(check.verdict(&subject, scratch, self.limits.timeout).await).into())
+            }
             Check::Semantic(check) => Ok(assertion.settle(check.verdict(&subject).await).into()),
             Check::Judge(_) if self.budget.is_spent() => Ok(Verdict::failed(format!("not judged: {SPENT}")).into()),
             Check::Judge(judge) => {
@@ -276,8 +298,8 @@ impl<'a> Runner<'a> {
 
     /// The spans of the answer's trace, where a check looks at them and they are kept.
     async fn spans(&self, mut assertions: impl Iterator<Item = &Assertion>, answer: &Answer) -> Result<Option<Vec<Span>>, Error> {
-        match (self.store, &answer.trace_id) {
-            (Some((store, tenant)), Some(trace_id)) if assertions.any(Assertion::looks_at_spans) => load(store, tenant, trace_id).await,
+        match &answer.trace_id {
+            Some(trace_id) if self.archive.is_somewhere() && assertions.any(Assertion::looks_at_spans) => load(self.archive, trace_id).await,
             _ => Ok(None),
         }
     }
@@ -314,7 +336,7 @@ impl<'a> Runner<'a> {
 
     /// Columns that hold recorded answers: what the candidate says is no part of the case.
     fn answer_columns(&self) -> Vec<&str> {
-        self.suite.providers.iter().filter_map(|provider| provider.target.answer_column()).collect()
+        self.suite.providers.iter().flat_map(|provider| provider.target.answer_columns()).collect()
     }
 }
 

@@ -55,7 +55,7 @@ impl Source {
     pub async fn status(&self) -> anyhow::Result<Status> {
         match self {
             Source::Server(url) => {
-                let response = client::get(url, "/api/v1/status").await?;
+                let response = client::server(url)?.get("/api/v1/status").await?;
                 let answer: StatusAnswer = response.json().await.with_context(|| format!("{url} is no karat of this version"))?;
                 Ok(answer.store)
             }

@@ -28,5 +28,6 @@ mod objects;
 mod operations;
 mod overload;
 mod ready;
+mod runs;
 mod sdk;
 mod server;

@@ -15,6 +15,7 @@ mod regex;
 mod safety;
 mod semantic;
 mod spec;
+mod sql;
 mod token_f1;
 mod tools;
 
@@ -53,6 +54,7 @@ pub(crate) enum Check {
     Tools(tools::Tools),
     Safety(safety::Safety),
     Semantic(semantic::Semantic),
+    Sql(sql::Sql),
     /// An assertion of promptfoo's, judged as promptfoo does.
     Promptfoo(Box<Assert>),
     /// Code in JavaScript or Python, run by the interpreter that is installed.
@@ -250,6 +252,7 @@ impl Check {
             | Check::Semantic(_) => Scale::Score,
             Check::Tools(check) => check.scale(),
             Check::Latency(_) | Check::Readability(_) => Scale::Unbounded,
+            Check::Sql(check) => check.scale(),
             Check::Promptfoo(check) => check.scale(),
             Check::Script(_) => Scale::Score,
         }
@@ -260,6 +263,7 @@ impl Check {
         match self {
             Check::Readability(check) => check.better(),
             Check::Safety(check) if check.looks_for != safety::LooksFor::Refusal => Better::Lower,
+            Check::Sql(_) => Better::Higher,
             _ if self.scale() == Scale::Unbounded => Better::Lower,
             _ => Better::Higher,
         }
@@ -286,6 +290,7 @@ impl Check {
             Check::Script(check) => check.signature(),
             Check::Judge(check) => check.signature(),
             Check::Semantic(check) => check.signature(),
+            Check::Sql(check) => check.signature(),
         }
     }
 }
@@ -338,6 +343,7 @@ impl Assertion {
             Check::Script(_) => Verdict::failed("the script was not run"),
             Check::Judge(_) => Verdict::failed("the judge was not asked"),
             Check::Semantic(_) => Verdict::failed("the texts were not embedded"),
+            Check::Sql(_) => Verdict::failed("the SELECT was not asked"),
         };
         self.settle(verdict)
     }

@@ -19,6 +19,7 @@ use crate::checks::readability::{Formula, Readability};
 use crate::checks::regex::Regex;
 use crate::checks::safety::{LooksFor, Safety};
 use crate::checks::semantic::{Compared, Semantic};
+use crate::checks::sql::Sql;
 use crate::checks::token_f1::TokenF1;
 use crate::checks::tools::{self, Tools};
 use crate::checks::{Assertion, Check, OUTPUT, Scale};
@@ -40,7 +41,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// Every name of a kind that is not one of a family's.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 32] = [
     "exact",
     "equals",
     "exact_match",
@@ -72,6 +73,7 @@ const NAMES: [&str; 31] = [
     "secrets",
     "canary",
     "refusal",
+    "sql",
 ];
 
 /// Every name of a kind.
@@ -161,6 +163,7 @@ fn check_of(kind: &str, spec: &CheckSpec, context: &Context<'_>) -> Result<Check
         "secrets" => Check::Safety(Safety { answer, looks_for: LooksFor::Secrets }),
         "canary" => Check::Safety(Safety { answer, looks_for: LooksFor::Canary(expected(spec, context)?) }),
         "refusal" => Check::Safety(Safety { answer, looks_for: LooksFor::Refusal }),
+        "sql" => Check::Sql(Sql::new(spec, context)?),
         _ => return of_family(kind, answer, spec, context),
     })
 }
@@ -272,10 +275,11 @@ fn refuse_useless_keys(kind: &str, check: &Check, spec: &CheckSpec, context: &Co
     let compared = matches!(check, Check::Overlap(_) | Check::Numeric(_) | Check::Ranked(_) | Check::Tools(_));
     let given = [
         ("value", spec.value.is_some(), text || kind == "pii" || matches!(check, Check::Regex(_) | Check::Json(_))),
-        ("answer", spec.answer.is_some(), !matches!(check, Check::Latency(_) | Check::Ranked(_))),
+        ("answer", spec.answer.is_some(), !matches!(check, Check::Latency(_) | Check::Ranked(_) | Check::Sql(_))),
         ("reference", spec.reference.is_some(), text || judge || compared || matches!(check, Check::TokenF1(_)) || semantic(Compared::Similarity)),
         ("sources", spec.sources.is_some(), judge || sourced || semantic(Compared::Support)),
         ("question", spec.question.is_some(), judge || semantic(Compared::Relevancy)),
+        ("select", spec.select.is_some(), kind == "sql"),
         ("schema", spec.schema.is_some(), matches!(check, Check::Json(_))),
         ("rubric", spec.rubric.is_some(), kind == "judge" || kind == "judge_pairwise"),
         ("model", spec.model.is_some(), judge || matches!(check, Check::Semantic(_))),

@@ -2,6 +2,7 @@
 
 mod exec;
 mod http;
+mod select;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::archive::Archive;
 use crate::calls::CallError;
 use crate::chat::{Chat, Connector, Request, Usage};
 use crate::dataset::{Dataset, Vars};
@@ -20,6 +22,7 @@ use crate::template::Env;
 
 use exec::Exec;
 use http::Http;
+use select::Select;
 
 /// Where answers come from.
 #[derive(Debug, Clone)]
@@ -32,6 +35,8 @@ pub(crate) enum Target {
     Exec(Exec),
     /// An app that takes and answers JSON over HTTP.
     Http(Arc<Http>),
+    /// A SELECT over the tables.
+    Select(Select),
     /// The prompt itself.
     Echo,
     /// A provider of promptfoo's that does not run here, and why: every case of it is an error.
@@ -60,20 +65,23 @@ pub(crate) struct Limits {
 }
 
 /// What a target is asked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Ask<'a> {
     pub vars: &'a Vars,
     pub prompt: &'a str,
     pub repeat: u32,
     /// W3C trace context of the call, so that the target's spans can be found again.
     pub traceparent: &'a str,
+    /// Where a SELECT is asked.
+    pub archive: Archive<'a>,
 }
 
 /// Providers that promptfoo knows by their first word, beside its own.
 const ELSEWHERE: [&str; 12] =
     ["python", "file", "package", "anthropic", "azure", "bedrock", "ollama", "vertex", "mistral", "webhook", "promptfoo", "javascript"];
 
-const KINDS: [&str; 7] = ["dataset:<column>", "openai:chat:<model>", "http(s)://<address>", "http", "exec:<command>", "command:<command>", "echo"];
+const KINDS: [&str; 8] =
+    ["dataset:<column>", "sql:<select>", "openai:chat:<model>", "http(s)://<address>", "http", "exec:<command>", "command:<command>", "echo"];
 
 impl Target {
     /// Reads a provider's id and its settings.
@@ -92,6 +100,9 @@ impl Target {
         if let Some(column) = id.strip_prefix("dataset:") {
             dataset.expect_column(&place, column)?;
             return Ok(Self::Dataset(column.to_owned()));
+        }
+        if id == "sql" || id.starts_with("sql:") {
+            return Select::new(&place, id.strip_prefix("sql:"), settings(&place, config)?, dataset).map(Self::Select);
         }
         if let Some(model) = id.strip_prefix("openai:chat:").or_else(|| id.strip_prefix("openai:")).filter(|model| !model.is_empty()) {
             return Ok(Self::Chat(connector.chat(model, &settings::<ModelSpec>(&place, config)?, env)?));
@@ -114,15 +125,16 @@ impl Target {
 
     /// Whether the target reads a prompt.
     pub(crate) fn needs_prompt(&self) -> bool {
-        !matches!(self, Target::Dataset(_))
+        !matches!(self, Target::Dataset(_) | Target::Select(_))
     }
 
-    /// The columns that hold what the target answers, which are no part of the case.
-    pub(crate) fn answer_column(&self) -> Option<&str> {
-        match self {
-            Target::Dataset(column) => Some(column),
+    /// The columns that hold what the target answers and how, which are no part of the case.
+    pub(crate) fn answer_columns(&self) -> impl Iterator<Item = &str> {
+        let column = match self {
+            Target::Dataset(column) => Some(column.as_str()),
             _ => None,
-        }
+        };
+        column.into_iter().flat_map(|column| [column].into_iter().chain(RECORDED))
     }
 
     /// Answers one case; a failure is a sentence for the report.
@@ -146,11 +158,15 @@ impl Target {
             }
             Target::Exec(command) => command.answer(ask, limits).await,
             Target::Http(app) => app.answer(ask, limits).await,
+            Target::Select(select) => select.answer(ask, limits).await,
             Target::Echo => Ok(Answer { output: Value::String(ask.prompt.to_owned()), latency_ms: Some(0.0), ..Answer::default() }),
             Target::Unknown(why) => Err(why.clone()),
         }
     }
 }
+
+/// Columns that say how a recorded answer came about.
+const RECORDED: [&str; 5] = ["trace_id", "span_id", "latency_ms", "duration_ns", "finish_reason"];
 
 /// An answer that stands in the dataset, with what else is recorded about it under the names that production spans use.
 fn recorded(value: &Value, vars: &Vars) -> Answer {

@@ -16,5 +16,8 @@ mod llama;
 mod llmbar;
 mod mistakes;
 mod recipes;
+mod select;
 mod shipped;
+mod sql;
+mod tables;
 mod workspace;
