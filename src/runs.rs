@@ -24,7 +24,7 @@ struct Runs {
     keys: Arc<Keys>,
     clock: Clock,
     bytes_max: usize,
-    /// One run is written at a time, so that the same one sent twice at once is written once.
+    /// One run is read and written at a time: a large one takes memory, and the same one sent twice at once is written once.
     writing: Arc<Mutex<()>>,
 }
 
@@ -47,10 +47,10 @@ async fn keep(State(runs): State<Runs>, headers: HeaderMap, body: Result<Bytes, 
         http::StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge { limit: runs.bytes_max },
         _ => wrong(rejection.body_text()),
     })?;
+    let _writing = runs.writing.lock().await;
     // Reading many megabytes takes long enough to hold up other requests.
     let read = tokio::task::spawn_blocking(move || serde_json::from_slice::<RunRecord>(&body)).await;
     let record = read.map_err(|error| Error::Write(error.to_string()))?.map_err(|error| wrong(format!("this is no run: {error}")))?;
-    let _writing = runs.writing.lock().await;
     let kept = Archive::Tables(&runs.store, &tenant).keep(&record, (runs.clock)()).await;
     kept.map(Json).map_err(|error| match error {
         evaluator::Error::Store(error) => Error::Store(error),

@@ -85,6 +85,8 @@ impl Cases {
         let text = serde_json::to_string(&rows)?;
         let dataset = Dataset::of(rows, hex(&Sha256::digest(text)));
         let maker = Maker { dataset: &dataset, files, connector, env, refuse_unknown: false };
+        // They are the same for every test, and made once.
+        let own = maker.nodes(spec.checks.iter().enumerate().map(|(index, check)| (format!("checks[{index}]"), check)))?;
         let mut made: HashMap<usize, Arc<Vec<Node>>> = HashMap::new();
         let mut plans = Vec::with_capacity(expanded.cases.len());
         for (_, test) in expanded.cases {
@@ -93,8 +95,10 @@ impl Cases {
                 continue;
             }
             let places = test.asserts.iter().enumerate().map(|(index, check)| (format!("tests[{}].assert[{index}]", test.index), check));
-            let own = spec.checks.iter().enumerate().map(|(index, check)| (format!("checks[{index}]"), check));
-            let nodes = Arc::new(maker.nodes(places.chain(own))?);
+            let mut nodes = maker.nodes(places)?;
+            let n_asserts = nodes.len();
+            nodes.extend(own.iter().enumerate().map(|(index, node)| node.clone().named(format!("a{}", n_asserts + index))));
+            let nodes = Arc::new(nodes);
             made.insert(test.index, nodes.clone());
             plans.push(Plan { test, nodes });
         }

@@ -135,11 +135,12 @@ async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
 async fn keep(args: &EvalArgs<'_>, record: &RunRecord, now: Micros) -> Option<String> {
     let error = args.archive.keep(record, now).await.err()?;
     let path = args.config.calls.work_dir.join("unkept").join(format!("{}.json", record.report.run.id));
+    let to = if let Archive::Server(server) = args.archive { format!(" --to {}", server.url()) } else { String::new() };
     let advice = match write_record(&path, record) {
-        Ok(()) => format!("it stands in {0}: `karat eval push {0}` sends it to a running karat", path.display()),
+        Ok(()) => format!("it stands in {0}: `karat eval push {0}{to}` sends it to a running karat", path.display()),
         Err(error) => format!("nor could it be written down ({error}): make room and run it again"),
     };
-    Some(format!("the run was not kept: {error}; {advice}"))
+    Some(format!("the run was not kept: {error}\n{advice}"))
 }
 
 fn write_record(path: &Path, record: &RunRecord) -> Result<(), Error> {

@@ -78,6 +78,9 @@ pub(crate) struct Runner<'a> {
     now: Micros,
 }
 
+/// The spans of an answer, where there are some, or why nobody can tell.
+type Spans = Result<Option<Vec<Span>>, String>;
+
 /// A question that was filled in, and its answer.
 struct Asked {
     prompt: String,
@@ -169,13 +172,9 @@ impl<'a> Runner<'a> {
         let traceparent = self.traceparent(&job, case);
         let begins = self.budget.begin_case();
         let asked = if !begins { Err(format!("not run: {SPENT}")) } else { self.ask(&job, case, &plan.test, &traceparent).await };
-        let looked = match &asked {
+        let spans = match &asked {
             Ok(asked) => self.spans(plan.nodes.iter().flat_map(|node| node.assertions()), &asked.answer).await,
             Err(_) => Ok(None),
-        };
-        let (asked, spans) = match looked {
-            Ok(spans) => (asked, spans),
-            Err(error) => (Err(format!("the trace of the answer cannot be read: {error}")), None),
         };
         let (mut calls, mut notes, mut verdicts, mut metrics) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         // Answers are compared with each other once all are there.
@@ -183,7 +182,7 @@ impl<'a> Runner<'a> {
             plan.nodes.iter().filter(|node| !node.assertions().iter().any(|assertion| assertion.comparing().is_some())).cloned().collect();
         let assertions: Vec<&Assertion> = nodes.iter().flat_map(|node| node.assertions()).collect();
         // Judges of one case do not wait for each other.
-        let judged = join_all(assertions.iter().map(|assertion| self.verdict(assertion, &asked, &case.vars, spans.as_deref()))).await;
+        let judged = join_all(assertions.iter().map(|assertion| self.verdict(assertion, &asked, &case.vars, &spans))).await;
         for (assertion, judged) in assertions.into_iter().zip(judged) {
             let judged = judged?;
             let metric = metric_name(&assertion.metric, asked.as_ref().map_or(&case.vars, |asked| &asked.vars));
@@ -249,7 +248,7 @@ impl<'a> Runner<'a> {
     }
 
     /// What one assertion says about an answer, or about there being none.
-    async fn verdict(&self, assertion: &Assertion, asked: &Result<Asked, String>, vars: &Vars, spans: Option<&[Span]>) -> Result<Judged, Error> {
+    async fn verdict(&self, assertion: &Assertion, asked: &Result<Asked, String>, vars: &Vars, spans: &Spans) -> Result<Judged, Error> {
         let asked = match asked {
             Ok(asked) => asked,
             Err(_) if !assertion.applies(vars) => return Ok(Verdict::not_applicable("the case is not one that `when` names").into()),
@@ -269,10 +268,15 @@ impl<'a> Runner<'a> {
             cost_usd: answer.usage.cost.map(|cost| cost.0 as f64 / 1e9),
             finish_reason: answer.finish_reason.as_deref(),
             log_probs: answer.log_probs.as_deref(),
-            spans,
+            spans: spans.as_ref().ok().and_then(Option::as_deref),
         };
         if !assertion.applies(&asked.vars) {
             return Ok(assertion.verdict(&subject).into());
+        }
+        if let Err(why) = spans
+            && assertion.looks_at_spans()
+        {
+            return Ok(Verdict::failed(why.clone()).into());
         }
         match &assertion.check {
             Check::Script(script) => Ok(script.verdict(&subject, self.limits.timeout).await.into()),
@@ -297,9 +301,11 @@ impl<'a> Runner<'a> {
     }
 
     /// The spans of the answer's trace, where a check looks at them and they are kept.
-    async fn spans(&self, mut assertions: impl Iterator<Item = &Assertion>, answer: &Answer) -> Result<Option<Vec<Span>>, Error> {
+    async fn spans(&self, mut assertions: impl Iterator<Item = &Assertion>, answer: &Answer) -> Spans {
         match &answer.trace_id {
-            Some(trace_id) if self.archive.is_somewhere() && assertions.any(Assertion::looks_at_spans) => load(self.archive, trace_id).await,
+            Some(trace_id) if self.archive.is_somewhere() && assertions.any(Assertion::looks_at_spans) => {
+                load(self.archive, trace_id).await.map_err(|error| format!("the trace of the answer cannot be read: {error}"))
+            }
             _ => Ok(None),
         }
     }

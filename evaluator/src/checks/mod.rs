@@ -80,6 +80,18 @@ pub(crate) struct AssertSet {
 }
 
 impl Node {
+    /// The same under another id.
+    pub(crate) fn named(self, id: String) -> Self {
+        match self {
+            Node::One(assertion) => Node::One(Box::new(Assertion { id, ..*assertion })),
+            Node::Set(set) => {
+                let named = |(index, assertion)| Assertion { id: format!("{id}.{index}"), ..assertion };
+                let asserts = set.asserts.into_iter().enumerate().map(named).collect();
+                Node::Set(AssertSet { id, asserts, ..set })
+            }
+        }
+    }
+
     /// The checks in it.
     pub(crate) fn assertions(&self) -> &[Assertion] {
         match self {

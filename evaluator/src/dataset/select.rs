@@ -16,14 +16,17 @@ const PLACE: &str = "dataset: its SELECT";
 
 /// Asks for the rows, which become cases; one without an `id` is named by its trace, and its span where that is there.
 pub(crate) async fn select(archive: Archive<'_>, sql: &str, config: &EvaluatorConfig) -> Result<Dataset, Error> {
-    let answer = archive.query(PLACE, sql, Vec::new(), config.dataset_rows_max).await.map_err(|error| error.within("dataset"))?;
+    let answer = archive.query("its SELECT", sql, Vec::new(), config.dataset_rows_max).await.map_err(|error| error.within("dataset"))?;
     cases(&answer, config)
 }
 
 fn cases(answer: &Answer, config: &EvaluatorConfig) -> Result<Dataset, Error> {
     let wrong = |what: &str| Err(Error::config(format!("{PLACE} {what}")));
     if answer.truncated {
-        return wrong(&format!("gives more than the {} rows that can be read; end it with `limit`, or raise dataset_rows_max", answer.n_rows()));
+        return wrong(&format!(
+            "gives more than the {} rows that can be read; end it with `limit`, or raise dataset_rows_max (and dashboard.sql_rows_max of a server)",
+            answer.n_rows()
+        ));
     }
     let mut columns = BTreeSet::new();
     if let Some(twice) = answer.schema.fields().iter().find(|field| !columns.insert(field.name().as_str())) {

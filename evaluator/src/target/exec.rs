@@ -152,7 +152,13 @@ mod tests {
 
     async fn answer(exec: Result<Exec, Error>, seconds: u64) -> Result<String, String> {
         let limits = Limits { timeout: Duration::from_secs(seconds), bytes_max: 1000, attempts_max: 1, backoff: Duration::ZERO };
-        let ask = Ask { vars: &Vars::new(), prompt: "what?", repeat: 0, traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
+        let ask = Ask {
+            vars: &Vars::new(),
+            prompt: "what?",
+            repeat: 0,
+            traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            archive: Archive::Nowhere,
+        };
         exec.unwrap().answer(&ask, limits).await.map(|answer| crate::js::coerce(&answer.output))
     }
 

@@ -61,7 +61,7 @@ async fn mistakes_are_found_before_the_run() {
         ("select: \"length(outptu) > 10\"", "did you mean \"output\"?"),
         ("select: \"output\"", "a boolean (it passes or fails) or a number"),
         ("select: \"select true from spans\"", "there is no table \"spans\""),
-        ("select: \"drop table result\"", "sql"),
+        ("select: \"drop table result\"", "checks[0]"),
         ("select: \"true; select true\"", "one statement"),
         ("threshold: 1", "sql needs `select`"),
         ("select: \"true\", answer: answer", "key \"answer\" means nothing to sql"),
