@@ -148,6 +148,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::archive::Archive;
     use crate::dataset::Vars;
 
     async fn answer(exec: Result<Exec, Error>, seconds: u64) -> Result<String, String> {

@@ -95,7 +95,7 @@ async fn runs_are_baselines_by_id_and_by_branch() {
     workspace.write("suite.yaml", &format!("{suite}baseline: {{run: {}}}\n", first.run.id));
     let outcome = workspace.eval_over("suite.yaml", Archive::Tables(&store, &Tenant::default()), later).await;
     assert_eq!(outcome.report.unwrap().run.baseline.unwrap().run, first.run.id);
-    let runs: Vec<(String, i64)> = rows(&store, "select id, cast(time as bigint) from runs order by time").await;
+    let runs: Vec<(String, i64)> = rows(&store, "select id, cast(time as bigint) as us from runs order by us").await;
     assert_eq!((runs.len(), &runs[0].0, runs[0].1), (2, &first.run.id, NOW.0));
     workspace.write("suite.yaml", &format!("{suite}baseline: {{run: nothing}}\n"));
     refused(&eval(&workspace, &store).await, "no run \"nothing\"");
