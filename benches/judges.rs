@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::post;
 use evaluator::suite::Compare;
-use evaluator::{BatchFiles, Control, EvalArgs, EvalFormat, EvaluatorConfig, cli_eval};
+use evaluator::{Archive, BatchFiles, Control, EvalArgs, EvalFormat, EvaluatorConfig, cli_eval};
 use futures::StreamExt;
 use schema::Micros;
 use serde_json::json;
@@ -116,7 +116,7 @@ async fn eval(url: &str, calls: usize) -> Turn {
         output: None,
         config,
         env: &env,
-        store: None,
+        archive: Archive::Nowhere,
         control: Control::default(),
         batch: BatchFiles::default(),
     };

@@ -1,19 +1,15 @@
-//! `karat eval`, and with it `validate`, `compare` and `aa`.
+//! `karat eval`, and with it `validate`, `compare`, `aa` and `push`.
 
-use std::io::{IsTerminal, Write as _};
+mod place;
+mod suites;
+
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand, ValueEnum};
-use collector::Decoder;
 use evaluator::git::Git;
 use evaluator::suite::{Compare, load};
-use evaluator::{
-    BatchFiles, BatchPlace, Control, EvalFormat, Journaling, Options, Progress, Resume, aa, cli_eval, compare, read_report, validate, write_as,
-};
-use schema::Tenant;
-use store::Store;
+use evaluator::{Archive, Control, EvalFormat, Options, aa, compare, read_report, validate, write_as};
 
 use crate::clock;
 use crate::config::Config;
@@ -44,9 +40,13 @@ pub struct EvalArgs {
     /// Write this run to the suite's baseline file instead of comparing with it.
     #[arg(long)]
     pub update_baseline: bool,
-    /// Data directory that the run is kept in, and that baselines named by run or branch are read from; no karat may be serving it.
+    /// Data directory that the run is kept in, and that baselines named by run or branch and SELECTs of suites are read from; no karat may be
+    /// serving it.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// The same with a running karat: its address, without one that of these settings; the token is read from KARAT_TOKEN.
+    #[arg(long, value_name = "URL", num_args = 0..=1, conflicts_with = "data", value_parser = url)]
+    pub push: Option<Option<String>>,
     /// Tenant whose tables are meant, with --data.
     #[arg(long, default_value = "default")]
     pub tenant: String,
@@ -107,6 +107,23 @@ pub enum EvalCommand {
         #[arg(long, value_enum, default_value_t = AaFormat::Text)]
         format: AaFormat,
     },
+    /// Sends runs to a running karat that were made before: exit 0, or 3 where it does not take them; the token is read from KARAT_TOKEN.
+    Push {
+        /// Reports, written with --format json, or runs that could not be kept.
+        #[arg(required = true, value_name = "REPORT")]
+        reports: Vec<PathBuf>,
+        /// Its address; without one that of these settings.
+        #[arg(long, value_name = "URL", value_parser = url)]
+        to: Option<String>,
+    },
+}
+
+/// A word that follows a flag is an address, or it was meant for something else.
+fn url(text: &str) -> Result<String, String> {
+    match text.starts_with("http://") || text.starts_with("https://") {
+        true => Ok(text.to_owned()),
+        false => Err("an address begins with http:// or https://; where suites follow, write --push=<URL> or put --push last".to_owned()),
+    }
 }
 
 /// Forms of what `karat eval aa` found.
@@ -152,7 +169,7 @@ impl From<ReportFormat> for EvalFormat {
 pub async fn run(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
     let config = &Config { evaluator: priced(config), ..config.clone() };
     match &args.command {
-        None => run_suites(config, args).await,
+        None => suites::run_suites(config, args).await,
         Some(EvalCommand::Validate { suites }) => validate_suites(config, suites),
         Some(EvalCommand::Compare { baseline, candidate, suite, format }) => {
             let env = |name: &str| std::env::var(name).ok();
@@ -165,8 +182,14 @@ pub async fn run(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
         Some(EvalCommand::Aa { suite, pairs, format }) => {
             let env = |name: &str| std::env::var(name).ok();
             let git = Git::of(suite.parent().unwrap_or(suite));
-            let options =
-                Options { config: config.evaluator.clone(), env: &env, compare: Compare::Nothing, git, store: None, control: Control::default() };
+            let options = Options {
+                config: config.evaluator.clone(),
+                env: &env,
+                compare: Compare::Nothing,
+                git,
+                archive: Archive::Nowhere,
+                control: Control::default(),
+            };
             let report = aa::aa(suite, *pairs, &options, clock::now()).await?;
             let text = match format {
                 AaFormat::Text => report.text(),
@@ -175,6 +198,7 @@ pub async fn run(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
             write!(std::io::stdout().lock(), "{text}")?;
             Ok(report.exit_code())
         }
+        Some(EvalCommand::Push { reports, to }) => place::push(config, reports, to.as_deref()).await,
     }
 }
 
@@ -194,135 +218,4 @@ fn validate_suites(config: &Config, suites: &[PathBuf]) -> anyhow::Result<u8> {
         }
     }
     Ok(code)
-}
-
-/// Opens the tables that runs are kept in, where the command line names them.
-async fn open_store(config: &Config, args: &EvalArgs) -> anyhow::Result<Option<(Store, Tenant)>> {
-    let Some(data) = &args.data else { return Ok(None) };
-    let mut config = config.clone();
-    config.store.data.clone_from(data);
-    let decoder = Arc::new(Decoder::new(crate::serve::prices(&config)?, config.collector.decode.clone()));
-    let store = Store::open(config.store.clone(), decoder, clock::wall_clock()).await?;
-    Ok(Some((store, Tenant::new(&args.tenant)?)))
-}
-
-/// Runs the suites one after the other, and returns the exit code of the worst.
-async fn run_suites(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
-    anyhow::ensure!(
-        args.output.is_none() || args.suites.len() == 1,
-        crate::cli::Usage("--output takes the report of one suite; run the suites one by one, or leave it out".to_owned())
-    );
-    let env = |name: &str| std::env::var(name).ok();
-    let kept = open_store(config, args).await?;
-    let mut worst = 0;
-    let mut settings = config.evaluator.clone();
-    if args.no_cache {
-        settings.calls.cache_bytes_max = 0;
-    }
-    let resume = match (args.retry_errors, args.resume) {
-        (true, _) => Resume::WithoutErrors,
-        (false, true) => Resume::Scored,
-        (false, false) => Resume::Nothing,
-    };
-    let place = args.batch_s3.clone().zip(args.batch_role.clone()).map(|(uri, role)| BatchPlace { uri, role });
-    for suite in &args.suites {
-        let compare = match (&args.baseline, args.no_baseline) {
-            (Some(file), _) => Compare::File(file.clone()),
-            (None, true) => Compare::Nothing,
-            (None, false) => Compare::Suite,
-        };
-        let progress = Progress::default();
-        let arguments = evaluator::EvalArgs {
-            suite: suite.clone(),
-            compare,
-            update_baseline: args.update_baseline,
-            format: args.format.into(),
-            output: args.output.clone(),
-            config: settings.clone(),
-            env: &env,
-            store: kept.as_ref().map(|(store, tenant)| (store, tenant)),
-            control: Control { resume, journal: Journaling::On, progress: Some(&progress) },
-            batch: BatchFiles { write: args.batch_write.clone(), read: args.batch_read.clone(), place: place.clone() },
-        };
-        let Some(outcome) = watched(cli_eval(&arguments, clock::now()), &progress).await else {
-            writeln!(std::io::stderr().lock(), "stopped; what models and apps answered is kept: --resume goes on from there")?;
-            worst = INTERRUPTED;
-            break;
-        };
-        write!(std::io::stdout().lock(), "{}", outcome.text)?;
-        worst = worse(worst, u8::try_from(outcome.exit_code).unwrap_or(1));
-    }
-    if let Some((store, _)) = kept {
-        store.close().await?;
-    }
-    Ok(worst)
-}
-
-/// What a command ends with that Ctrl-C stopped.
-const INTERRUPTED: u8 = 130;
-
-/// Waits for a run, and shows on a terminal how far it is; nothing where Ctrl-C stopped it.
-async fn watched<T>(run: impl Future<Output = T>, progress: &Progress) -> Option<T> {
-    let begun = Instant::now();
-    let mut run = std::pin::pin!(run);
-    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + Duration::from_secs(1), Duration::from_millis(250));
-    let mut stopped = std::pin::pin!(interrupted());
-    let mut shown = false;
-    loop {
-        tokio::select! {
-            ended = &mut run => {
-                if shown {
-                    draw("");
-                }
-                return Some(ended);
-            }
-            () = &mut stopped => {
-                if shown {
-                    draw("");
-                }
-                return None;
-            }
-            _ = ticks.tick() => {
-                if std::io::stderr().is_terminal() {
-                    draw(&progress.line(begun.elapsed()));
-                    shown = true;
-                }
-            }
-        }
-    }
-}
-
-/// Ends at Ctrl-C; where that cannot be heard, never.
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Writes over the line on the terminal.
-fn draw(line: &str) {
-    let mut terminal = std::io::stderr().lock();
-    // Who cannot see the progress does without.
-    let _ = write!(terminal, "\r\x1b[2K{line}");
-    let _ = terminal.flush();
-}
-
-/// Of two exit codes, the one that a caller must hear of first: configuration, regressed, budget, error, inconclusive, pass.
-fn worse(a: u8, b: u8) -> u8 {
-    const ORDER: [u8; 6] = [0, 101, 3, 4, 100, 2];
-    let rank = |code: u8| ORDER.iter().position(|known| *known == code).unwrap_or(ORDER.len());
-    if rank(b) > rank(a) { b } else { a }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::worse;
-
-    #[test]
-    fn the_worst_suite_decides() {
-        assert_eq!([0, 101, 100].into_iter().fold(0, worse), 100);
-        assert_eq!([100, 2].into_iter().fold(0, worse), 2);
-        assert_eq!([3, 4].into_iter().fold(0, worse), 4);
-        assert_eq!([3, 101].into_iter().fold(0, worse), 3);
-    }
 }

@@ -19,6 +19,7 @@ pub mod monitors;
 mod prices;
 mod query_node;
 pub mod ready;
+mod runs;
 pub mod serve;
 pub mod sql;
 pub mod telemetry;

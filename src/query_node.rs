@@ -12,6 +12,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::ready::{self, Readiness};
+use crate::runs;
 use crate::serve;
 
 /// The bound addresses.
@@ -41,7 +42,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         addresses.cluster = Some(cluster::join(&config, &store, &stop, &mut tasks).await?);
     }
     let metrics = Metrics::of_store(store.clone(), Arc::clone(&keys), clock::wall_clock());
-    readiness.opened(store.clone(), dashboard::router(config.dashboard.clone(), store.clone(), keys, clock::wall_clock()), metrics);
+    let runs = runs::router(store.clone(), Arc::clone(&keys), clock::wall_clock(), config.dashboard.run_bytes_max);
+    let pages = dashboard::router(config.dashboard.clone(), store.clone(), keys, clock::wall_clock(), runs);
+    readiness.opened(store.clone(), pages, metrics);
 
     let told_to_stop = serve::told_to_stop();
     serve::print_ready(&addresses)?;

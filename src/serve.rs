@@ -20,6 +20,7 @@ use crate::clock;
 use crate::config::{Config, Listen, Role};
 use crate::metrics::Metrics;
 use crate::ready::{self, Readiness};
+use crate::runs;
 use crate::telemetry::Telemetry;
 
 /// A server that runs: its store, its addresses, and what it takes to stop it.
@@ -85,7 +86,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let store = collector::refuse_during(&config.collector, &grpc, &otlp, opening).await?;
     let metrics = Metrics::of_store(store.clone(), Arc::clone(&keys), clock::wall_clock());
     let metrics = if config.role == Role::Ingester { metrics.with_kafka(readiness.kafka.clone()) } else { metrics };
-    readiness.opened(store.clone(), dashboard::router(config.dashboard.clone(), store.clone(), Arc::clone(&keys), clock::wall_clock()), metrics);
+    let runs = runs::router(store.clone(), Arc::clone(&keys), clock::wall_clock(), config.dashboard.run_bytes_max);
+    let pages = dashboard::router(config.dashboard.clone(), store.clone(), Arc::clone(&keys), clock::wall_clock(), runs);
+    readiness.opened(store.clone(), pages, metrics);
     tasks.spawn({
         let (config, store, stop) = (config.collector.clone(), Sink::Store(store.clone()), stop.clone());
         let decoder = Arc::clone(&decoder);

@@ -44,7 +44,7 @@ async fn main() {
         store.append(&tenant, &hostile::scripted(now), now).await.unwrap();
         store.append(&tenant, &hostile::scripted_scores(now), now).await.unwrap();
     }
-    let router = dashboard::router(DashboardConfig::default(), store, Arc::new(keys), Arc::new(clock));
+    let router = dashboard::router(DashboardConfig::default(), store, Arc::new(keys), Arc::new(clock), axum::Router::new());
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     println!("http://{}", listener.local_addr().unwrap());
     axum::serve(listener, router).await.unwrap();

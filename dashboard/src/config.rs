@@ -37,6 +37,8 @@ pub struct DashboardConfig {
     pub sql_timeout_ms: u64,
     /// Bytes of an API request's body. Default: 1,048,576.
     pub body_bytes_max: usize,
+    /// Bytes of a run that `karat eval --push` sends; it is held in memory while it is written. Default: 67,108,864.
+    pub run_bytes_max: usize,
 }
 
 impl Default for DashboardConfig {
@@ -56,6 +58,7 @@ impl Default for DashboardConfig {
             sql_timeout_ms_max: 60_000,
             sql_timeout_ms: 30_000,
             body_bytes_max: 1_048_576,
+            run_bytes_max: 64 * 1_048_576,
         }
     }
 }

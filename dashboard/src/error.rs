@@ -41,7 +41,7 @@ pub enum Error {
         /// Its id.
         id: String,
     },
-    /// The body is larger than `body_bytes_max`.
+    /// The body is larger than `body_bytes_max`, or a run than `run_bytes_max`.
     #[error("the body has more than {limit} bytes")]
     TooLarge {
         /// The limit.
@@ -112,7 +112,7 @@ impl Error {
             Self::Host { .. } => "add the name to dashboard.hosts in karat.toml, or use http://localhost",
             Self::Origin { .. } => "add the origin to dashboard.origins in karat.toml, if you trust every page of it",
             Self::NotFound { .. } => "check the id; a span is visible about a second after it was acknowledged",
-            Self::TooLarge { .. } => "send less, or raise dashboard.body_bytes_max in karat.toml",
+            Self::TooLarge { .. } => "send less, or raise dashboard.body_bytes_max (for runs, dashboard.run_bytes_max) in karat.toml",
             Self::Method => "see /api/v1/openapi.json for the methods of each path",
             Self::Deadline { .. } => "narrow the time range, or ask for a longer timeout_ms",
             Self::Store(error) => match error.kind() {

@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::config::DashboardConfig;
 use crate::{api, assets, guard, pages};
 
-/// Builds the dashboard and the API over a store.
-pub fn router(config: DashboardConfig, store: Store, keys: Arc<Keys>, clock: Clock) -> Router {
+/// Builds the dashboard and the API over a store; routes `beside` them stand behind the same guard.
+pub fn router(config: DashboardConfig, store: Store, keys: Arc<Keys>, clock: Clock, beside: Router) -> Router {
     let app = App::new(config, store, keys, clock);
     Router::new()
         .route("/", get(pages::overview::page))
@@ -39,6 +39,7 @@ pub fn router(config: DashboardConfig, store: Store, keys: Arc<Keys>, clock: Clo
         .route("/api/v1/traces/{trace_id}/tree", get(api::traces::tree))
         .route("/api/v1/traces/{trace_id}/spans/{span_id}", get(api::traces::span))
         .route("/api/v1/openapi.json", get(api::openapi::document))
+        .merge(beside.with_state(()))
         .fallback(pages::not_found)
         .method_not_allowed_fallback(pages::wrong_method)
         .layer(DefaultBodyLimit::max(app.config.body_bytes_max))

@@ -38,7 +38,7 @@ impl Dashboard {
     pub async fn with(config: DashboardConfig, keys: Keys) -> Self {
         let data = tempfile::tempdir().unwrap();
         let store = support::open(data.path(), NOW).await;
-        let router = dashboard::router(config, store.clone(), Arc::new(keys), Arc::new(|| NOW));
+        let router = dashboard::router(config, store.clone(), Arc::new(keys), Arc::new(|| NOW), axum::Router::new());
         Self { router, store, _data: data }
     }
 

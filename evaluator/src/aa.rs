@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::report::{Report, RunOutcome};
 use crate::run::{Options, run_suite};
-use crate::suite::{Compare, Suite, load};
+use crate::suite::{Compare, Suite, load_from};
 
 /// What a suite says about itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,14 +46,14 @@ pub async fn aa(path: &Path, n_pairs: u32, options: &Options<'_>, now: Micros) -
     // Answers that are kept would be the same each time.
     let mut config = options.config.clone();
     config.calls.cache_bytes_max = 0;
-    let mut suite = load(path, &Compare::Nothing, &config, options.env)?;
+    let mut suite = load_from(options.archive, path, &Compare::Nothing, &config, options.env).await?;
     let mut pairs = Vec::new();
     for _ in 0..n_pairs.max(1) {
         suite.baseline = None;
-        let first = run_suite(&suite, options, now).await?;
+        let first = run_suite(&suite, options, now).await?.report;
         let scores = first.cases.clone();
         suite.compare_with(path, first);
-        let second = run_suite(&suite, options, now).await?;
+        let second = run_suite(&suite, options, now).await?.report;
         let same = scores.iter().zip(&second.cases).all(|(a, b)| a.scores == b.scores);
         pairs.push((second, same));
     }

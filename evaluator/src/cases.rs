@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::chat::Connector;
 use crate::checks::{AssertSet, Context, Node, borrowed, is_borrowed, parse};
 use crate::config::EvaluatorConfig;
-use crate::dataset::{Dataset, hex};
+use crate::dataset::{Dataset, Source, hex};
 use crate::error::Error;
 use crate::files::Files;
 use crate::promptfoo::{Test, assertion, expand, graded, read_tests, unknown_kind};
@@ -40,9 +40,10 @@ struct Maker<'a> {
 }
 
 impl Cases {
-    /// Reads the cases that a suite names.
+    /// Reads the cases that a suite names; `selected` are those of a SELECT, where somebody has asked for them.
     pub(crate) fn read(
         spec: &SuiteSpec,
+        selected: Option<Dataset>,
         default: &TestSpec,
         files: &Files,
         connector: &Connector,
@@ -51,7 +52,11 @@ impl Cases {
     ) -> Result<Self, Error> {
         match &spec.dataset {
             Some(cases) if spec.tests.0.is_empty() && spec.scenarios.is_empty() => {
-                let dataset = cases.pick(Dataset::read(&files.find("dataset", cases.file())?, config.dataset_bytes_max)?)?;
+                let dataset = match cases.source()? {
+                    Source::File(file) => Dataset::read(&files.find("dataset", file)?, config.dataset_bytes_max)?,
+                    Source::Select(_) => selected.unwrap_or_else(Dataset::unseen),
+                };
+                let dataset = cases.pick(dataset)?;
                 let maker = Maker { dataset: &dataset, files, connector, env, refuse_unknown: true };
                 let defaults = graded(&default.assert, &default.options);
                 let places = defaults.iter().enumerate().map(|(index, check)| (format!("defaultTest.assert[{index}]"), check));
@@ -81,6 +86,8 @@ impl Cases {
         let text = serde_json::to_string(&rows)?;
         let dataset = Dataset::of(rows, hex(&Sha256::digest(text)));
         let maker = Maker { dataset: &dataset, files, connector, env, refuse_unknown: false };
+        // They are the same for every test, and made once.
+        let own = maker.nodes(spec.checks.iter().enumerate().map(|(index, check)| (format!("checks[{index}]"), check)))?;
         let mut made: HashMap<usize, Arc<Vec<Node>>> = HashMap::new();
         let mut plans = Vec::with_capacity(expanded.cases.len());
         for (_, test) in expanded.cases {
@@ -89,8 +96,10 @@ impl Cases {
                 continue;
             }
             let places = test.asserts.iter().enumerate().map(|(index, check)| (format!("tests[{}].assert[{index}]", test.index), check));
-            let own = spec.checks.iter().enumerate().map(|(index, check)| (format!("checks[{index}]"), check));
-            let nodes = Arc::new(maker.nodes(places.chain(own))?);
+            let mut nodes = maker.nodes(places)?;
+            let n_asserts = nodes.len();
+            nodes.extend(own.iter().enumerate().map(|(index, node)| node.clone().named(format!("a{}", n_asserts + index))));
+            let nodes = Arc::new(nodes);
             made.insert(test.index, nodes.clone());
             plans.push(Plan { test, nodes });
         }

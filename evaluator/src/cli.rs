@@ -1,20 +1,24 @@
 //! What `karat eval` calls: a suite in, text and an exit code out.
 
-use std::collections::BTreeMap;
+mod batch;
+
 use std::path::{Path, PathBuf};
 
-use schema::{Micros, Tenant};
-use store::Store;
+use schema::Micros;
 
+use crate::archive::{Archive, RunRecord};
 use crate::baseline::Baseline;
 use crate::config::EvaluatorConfig;
 use crate::error::{Error, ErrorKind};
 use crate::git::Git;
-use crate::judge::{BatchPlace, Open, read_openai};
 use crate::report::{Report, github, html, junit, markdown, text};
 use crate::run::{Control, Options, read_kept_baseline, run_suite};
-use crate::suite::{Compare, Suite, load};
+use crate::suite::{Compare, load_from};
 use crate::template::Env;
+
+use batch::{ask_batches, read_batch, write_batch};
+
+pub use batch::BatchFiles;
 
 /// The arguments of `karat eval`.
 pub struct EvalArgs<'a> {
@@ -32,23 +36,12 @@ pub struct EvalArgs<'a> {
     pub config: EvaluatorConfig,
     /// Where `{{env.NAME}}` comes from.
     pub env: Env<'a>,
-    /// Where the run is kept, where it is.
-    pub store: Option<(&'a Store, &'a Tenant)>,
+    /// Where the run is kept, and what is read from there.
+    pub archive: Archive<'a>,
     /// How the run goes on from another one, and who watches it.
     pub control: Control<'a>,
     /// Files of judges' questions that wait, and of their answers.
     pub batch: BatchFiles,
-}
-
-/// Files of judges' questions that wait, and of their answers, in OpenAI's form.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BatchFiles {
-    /// Ask no judge; write what would be asked into this file.
-    pub write: Option<PathBuf>,
-    /// Take over the answers in this file before the run.
-    pub read: Option<PathBuf>,
-    /// Have the judges' own batch service answer first what it can; on Bedrock at half of the price, within a day.
-    pub place: Option<BatchPlace>,
 }
 
 /// The form in which a report is written.
@@ -95,6 +88,8 @@ pub struct EvalOutcome {
     pub report: Option<Report>,
     /// 0 pass, 100 regressed or failed, 101 inconclusive, 3 error, 4 budget spent, 2 a mistake in what was given.
     pub exit_code: i32,
+    /// Why the run could not be kept, and what to do about it; nothing where it was, or was not to be.
+    pub unkept: Option<String>,
 }
 
 /// Runs one suite; a mistake in it becomes a text and exit code 2, a failure of the store or the disk exit code 3.
@@ -103,17 +98,17 @@ pub async fn cli_eval(args: &EvalArgs<'_>, now: Micros) -> EvalOutcome {
         Ok(outcome) => outcome,
         Err(error) => {
             let exit_code = if error.kind() == ErrorKind::Input { 2 } else { 3 };
-            EvalOutcome { text: format!("error: {error}\n"), report: None, exit_code }
+            EvalOutcome { text: format!("error: {error}\n"), report: None, exit_code, unkept: None }
         }
     }
 }
 
 async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
     let compare = if args.update_baseline { Compare::Nothing } else { args.compare.clone() };
-    let mut suite = load(&args.suite, &compare, &args.config, args.env)?;
+    let mut suite = load_from(args.archive, &args.suite, &compare, &args.config, args.env).await?;
     read_batch(args, &suite)?;
     let git = Git::of(args.suite.parent().unwrap_or(&args.suite));
-    let options = Options { config: args.config.clone(), env: args.env, compare, git, store: args.store, control: args.control };
+    let options = Options { config: args.config.clone(), env: args.env, compare, git, archive: args.archive, control: args.control };
     read_kept_baseline(&mut suite, &options).await?;
     if let Some(path) = &args.batch.write {
         return write_batch(path, &suite, &options, now).await;
@@ -121,101 +116,53 @@ async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
     if let Some(place) = &args.batch.place {
         ask_batches(place, &suite, &options, now).await?;
     }
-    let report = run_suite(&suite, &options, now).await?;
-    let json = || serde_json::to_string_pretty(&report).map(|text| text + "\n");
-    let shown = text(&report);
-    if args.update_baseline {
-        return update(args, suite.baseline_path(), &report, &shown, &json()?);
-    }
-    let exit_code = report.verdict.exit_code;
-    let written = write_as(args.format, &report, suite.baseline.as_ref().map(|baseline| &baseline.report))?;
+    let record = run_suite(&suite, &options, now).await?;
+    let unkept = keep(args, &record, now).await;
+    let report = record.report;
+    let (shown, code) = (text(&report), report.verdict.exit_code);
+    let written = || write_as(args.format, &report, suite.baseline.as_ref().map(|baseline| &baseline.report));
     let (text, exit_code) = match &args.output {
-        Some(path) => match write(path, &written) {
-            Ok(()) => (shown, exit_code),
+        _ if args.update_baseline => update(args, suite.baseline_path(), &report, &shown)?,
+        Some(path) => match write(path, &written()?) {
+            Ok(()) => (shown, code),
             // The run was paid for: a full disk does not swallow its verdict.
             Err(error) => (format!("{shown}\nerror: {error}\n"), 3),
         },
-        None => (written, exit_code),
+        None => (written()?, code),
     };
-    Ok(EvalOutcome { text, report: Some(report), exit_code })
+    Ok(EvalOutcome { text, report: Some(report), exit_code, unkept })
 }
 
-/// Takes over what judges answered elsewhere.
-fn read_batch(args: &EvalArgs<'_>, suite: &Suite) -> Result<(), Error> {
-    let Some(path) = &args.batch.read else { return Ok(()) };
-    let text = std::fs::read_to_string(path).map_err(|source| Error::File { action: "read", path: path.clone(), source })?;
-    let read = read_openai(&text, suite.cache.as_ref().ok_or_else(no_cache)?);
-    if read.n_failed > 0 {
-        tracing::warn!(n_kept = read.n_kept, n_failed = read.n_failed, "some questions of the batch were not answered: they are asked again");
+/// Keeps the run; one that cannot be kept is written down, and what is returned says why and where.
+async fn keep(args: &EvalArgs<'_>, record: &RunRecord, now: Micros) -> Option<String> {
+    let error = args.archive.keep(record, now).await.err()?;
+    let path = args.config.calls.work_dir.join("unkept").join(format!("{}.json", record.report.run.id));
+    let to = if let Archive::Server(server) = args.archive { format!(" --to {}", server.url()) } else { String::new() };
+    let advice = match write_record(&path, record) {
+        Ok(()) => format!("it stands in {0}: `karat eval push {0}{to}` sends it to a running karat", path.display()),
+        Err(error) => format!("nor could it be written down ({error}): make room and run it again"),
+    };
+    Some(format!("the run was not kept: {error}\n{advice}"))
+}
+
+fn write_record(path: &Path, record: &RunRecord) -> Result<(), Error> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).map_err(|source| Error::File { action: "write", path: directory.to_owned(), source })?;
     }
-    Ok(())
+    write(path, &serde_json::to_string(record)?)
 }
 
-/// Runs the suite without asking its judges, and returns what they would be asked.
-async fn collect(suite: &Suite, options: &Options<'_>, now: Micros) -> Result<BTreeMap<String, Open>, Error> {
-    suite.batch.collect();
-    let control = Control::default();
-    let quiet = Options { config: options.config.clone(), compare: options.compare.clone(), git: Git::default(), store: None, control, ..*options };
-    run_suite(suite, &quiet, now).await?;
-    Ok(suite.batch.take())
-}
-
-/// Writes what the judges would be asked; a file a model.
-async fn write_batch(path: &Path, suite: &Suite, options: &Options<'_>, now: Micros) -> Result<EvalOutcome, Error> {
-    suite.cache.as_ref().ok_or_else(no_cache)?;
-    let by_judge = collect(suite, options, now).await?;
-    let mut text = String::new();
-    for open in by_judge.values() {
-        let path = if by_judge.len() == 1 { path.to_owned() } else { of_model(path, open.judge.model()) };
-        let lines: String = open.lines.values().map(|line| format!("{}\n", line.text())).collect();
-        write(&path, &lines)?;
-        text.push_str(&format!("wrote {} questions to {}; give their answers back with --batch-read\n", open.lines.len(), path.display()));
-    }
-    if by_judge.is_empty() {
-        text.push_str("every question is answered: run without --batch-write\n");
-    }
-    Ok(EvalOutcome { text, report: None, exit_code: 0 })
-}
-
-/// Has the judges' own services answer in rounds, until no question is open that they can answer: claims come before their verdicts.
-async fn ask_batches(place: &BatchPlace, suite: &Suite, options: &Options<'_>, now: Micros) -> Result<(), Error> {
-    const ROUNDS_MAX: usize = 6;
-    let cache = suite.cache.as_ref().ok_or_else(no_cache)?;
-    for _ in 0..ROUNDS_MAX {
-        let by_judge = collect(suite, options, now).await?;
-        let mut n_answered = 0;
-        for open in by_judge.values() {
-            let answered = suite.batch.answer(open, place, cache).await;
-            n_answered += answered.map_err(|error| Error::config(format!("batch of {}: {error}", open.judge.model())))?;
-        }
-        if n_answered == 0 {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// `questions.jsonl` of a model is `questions.<model>.jsonl`: a batch has one model.
-fn of_model(path: &Path, model: &str) -> PathBuf {
-    let plain: String = model.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-    path.with_extension(format!("{plain}.jsonl"))
-}
-
-fn no_cache() -> Error {
-    Error::config("a batch needs the judges' answers kept: set evaluator.calls.cache_bytes_max, and leave out --no-cache")
-}
-
-/// Writes the report as the suite's baseline, unless there is nothing in it to compare with.
-fn update(args: &EvalArgs<'_>, path: Option<&Path>, report: &Report, shown: &str, json: &str) -> Result<EvalOutcome, Error> {
+/// Writes the report as the suite's baseline, unless there is nothing in it to compare with; returns what to say, and the exit code.
+fn update(args: &EvalArgs<'_>, path: Option<&Path>, report: &Report, shown: &str) -> Result<(String, i32), Error> {
     let named = || Error::config(format!("{}: the suite names no baseline; add `baseline: {{file: baselines/<name>.json}}`", args.suite.display()));
     let path = path.ok_or_else(named)?;
     // What failed without a baseline is what the baseline is for; what errored is no measurement.
     let exit_code = if report.verdict.exit_code == 100 { 0 } else { report.verdict.exit_code };
     if exit_code != 0 {
-        return Ok(EvalOutcome { text: format!("{shown}\nthe baseline was not written\n"), report: Some(report.clone()), exit_code });
+        return Ok((format!("{shown}\nthe baseline was not written\n"), exit_code));
     }
-    write(path, json)?;
-    Ok(EvalOutcome { text: format!("{shown}\nwrote the baseline {}\n", path.display()), report: Some(report.clone()), exit_code })
+    write(path, &write_as(EvalFormat::Json, report, None)?)?;
+    Ok((format!("{shown}\nwrote the baseline {}\n", path.display()), exit_code))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {

@@ -20,6 +20,10 @@ use crate::suite::Suite;
 
 /// Holds a run against another; the suite gives clusters, slices and rules, without it every metric is guarded and cases are independent.
 pub fn compare(baseline: (&Path, Report), candidate: Report, suite: Option<Suite>, now: Micros) -> Result<Report, Error> {
+    if let Some(suite) = suite.as_ref().filter(|suite| suite.dataset.is_unseen) {
+        let what = "its cases are rows of a SELECT, which is not asked here; leave out --suite";
+        return Err(Error::config(format!("{}: {what}", suite.path.display())));
+    }
     let mut suite = suite.unwrap_or_else(|| of_report(&candidate));
     let (path, report) = baseline;
     suite.compare_with(path, report);

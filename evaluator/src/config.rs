@@ -26,6 +26,8 @@ pub struct EvaluatorConfig {
     pub answer_bytes_max: usize,
     /// Bytes of a dataset that are read. Default 512 MiB.
     pub dataset_bytes_max: u64,
+    /// Rows of a dataset that is a SELECT; more costs memory, and takes longer to ask for. Default 100,000.
+    pub dataset_rows_max: usize,
     /// How calls of models are made.
     pub calls: CallsConfig,
     /// The checks on landing spans.
@@ -46,6 +48,7 @@ impl Default for EvaluatorConfig {
             failures_in_a_row_max: 12,
             answer_bytes_max: 8 << 20,
             dataset_bytes_max: 512 << 20,
+            dataset_rows_max: 100_000,
             calls: CallsConfig::default(),
             rules: Rules::default(),
             prices: Prices::default(),

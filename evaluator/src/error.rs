@@ -24,6 +24,22 @@ pub enum Error {
     /// The HTTP client could not be made.
     #[error("cannot make an HTTP client: {0}")]
     Client(#[from] reqwest::Error),
+    /// A running karat did not answer.
+    #[error("cannot reach {url}; is karat serving there?")]
+    Unreachable {
+        /// Its address.
+        url: String,
+        /// What happened.
+        source: reqwest::Error,
+    },
+    /// A running karat refused.
+    #[error("{message}")]
+    Server {
+        /// The status of its answer.
+        status: u16,
+        /// What it said.
+        message: String,
+    },
     /// A report could not be written as JSON.
     #[error("cannot write the report as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -60,11 +76,19 @@ impl Error {
                 store::ErrorKind::Input => ErrorKind::Input,
                 store::ErrorKind::Bug => ErrorKind::Bug,
             },
-            Error::Client(_) | Error::Json(_) | Error::Measure(_) | Error::Task(_) => ErrorKind::Bug,
+            Error::Unreachable { .. } => ErrorKind::Retry,
+            Error::Server { status: 408 | 429 | 502..=504, .. } => ErrorKind::Retry,
+            Error::Server { status: 400..=499, .. } => ErrorKind::Input,
+            Error::Server { .. } | Error::Client(_) | Error::Json(_) | Error::Measure(_) | Error::Task(_) => ErrorKind::Bug,
         }
     }
 
     pub(crate) fn config(message: impl Into<String>) -> Self {
         Self::Config { message: message.into() }
+    }
+
+    /// Says where a mistake stands that was made by who wrote the suite.
+    pub(crate) fn within(self, place: &str) -> Self {
+        if self.kind() == ErrorKind::Input { Self::config(format!("{place}: {self}")) } else { self }
     }
 }

@@ -1,15 +1,20 @@
 //! Runs that are kept in the tables, as baselines.
 
-use schema::Tenant;
 use serde::Deserialize;
-use store::{Param, QueryOptions, Store};
+use store::Param;
 
+use crate::archive::Archive;
 use crate::error::Error;
 use crate::report::{CaseOutcome, CaseReport, Report, RunInfo, RunOutcome, SCHEMA, Verdict};
 use crate::spec::BaselineSpec;
 
 /// Runs of a branch that are averaged at most.
 const LAST_MAX: u32 = 20;
+/// Answers of one run that are read.
+const RESULTS_MAX: usize = 1_000_000;
+
+/// Who reads.
+const BASELINE: &str = "baseline: a run or a branch";
 
 /// A row of `runs.sql`.
 #[derive(Deserialize)]
@@ -43,13 +48,11 @@ struct ResultRow {
 /// Reads the baseline that a suite names: one run, or the last ones of a branch, averaged as repeats.
 ///
 /// A frozen run carries its luck into every later comparison, and the best of several is no fair one; several are averaged instead.
-pub(crate) async fn read(store: &Store, tenant: &Tenant, spec: &BaselineSpec, suite: &str) -> Result<Report, Error> {
+pub(crate) async fn read(archive: Archive<'_>, spec: &BaselineSpec, suite: &str) -> Result<Report, Error> {
     let last = spec.last.unwrap_or(1).clamp(1, LAST_MAX);
-    let options = QueryOptions { max_rows: usize::try_from(last).unwrap_or(1), ..store.query_options() }
-        .with("run", Param::Text(spec.run.clone().unwrap_or_default()))
-        .with("branch", Param::Text(spec.branch.clone().unwrap_or_default()))
-        .with("suite", Param::Text(suite.to_owned()));
-    let runs: Vec<RunRow> = store.query(tenant, include_str!("runs.sql"), &options).await?.rows()?;
+    let params = [("run", spec.run.clone().unwrap_or_default()), ("branch", spec.branch.clone().unwrap_or_default()), ("suite", suite.to_owned())];
+    let params = params.map(|(name, value)| (name.to_owned(), Param::Text(value))).to_vec();
+    let runs: Vec<RunRow> = archive.query(BASELINE, include_str!("runs.sql"), params, usize::try_from(last).unwrap_or(1)).await?.rows()?;
     let Some(newest) = runs.first() else {
         let what = spec.run.as_ref().map_or_else(
             || format!("no run of {suite:?} on branch {:?}", spec.branch.as_deref().unwrap_or_default()),
@@ -71,7 +74,7 @@ pub(crate) async fn read(store: &Store, tenant: &Tenant, spec: &BaselineSpec, su
     let mut cases = Vec::new();
     for (index, run) in runs.iter().enumerate() {
         let first = u32::try_from(index).unwrap_or(0) * 1_000;
-        cases.extend(results(store, tenant, &run.id, first).await?);
+        cases.extend(results(archive, &run.id, first).await?);
     }
     let verdict = Verdict { outcome: RunOutcome::Pass, exit_code: 0, summary: String::new() };
     Ok(Report {
@@ -88,11 +91,14 @@ pub(crate) async fn read(store: &Store, tenant: &Tenant, spec: &BaselineSpec, su
     })
 }
 
-async fn results(store: &Store, tenant: &Tenant, run: &str, first_repeat: u32) -> Result<Vec<CaseReport>, Error> {
-    /// Answers of one run that are read.
-    const RESULTS_MAX: usize = 1_000_000;
-    let options = QueryOptions { max_rows: RESULTS_MAX, ..store.query_options() }.with("run", Param::Text(run.to_owned()));
-    let rows: Vec<ResultRow> = store.query(tenant, include_str!("results.sql"), &options).await?.rows()?;
+async fn results(archive: Archive<'_>, run: &str, first_repeat: u32) -> Result<Vec<CaseReport>, Error> {
+    let params = vec![("run".to_owned(), Param::Text(run.to_owned()))];
+    let answer = archive.query(BASELINE, include_str!("results.sql"), params, RESULTS_MAX).await?;
+    if answer.truncated {
+        let what = format!("baseline: run {run:?} has more than the {} results that can be read at once", answer.n_rows());
+        return Err(Error::config(format!("{what}; raise dashboard.sql_rows_max and store.query.answer_bytes_max where it is kept")));
+    }
+    let rows: Vec<ResultRow> = answer.rows()?;
     rows.into_iter()
         .map(|row| {
             let outcome = serde_json::from_value::<CaseOutcome>(serde_json::Value::String(row.outcome))?;

@@ -16,6 +16,7 @@ pub mod report;
 pub mod suite;
 pub mod validate;
 
+mod archive;
 mod baseline;
 #[cfg(feature = "bedrock")]
 mod bedrock;
@@ -39,14 +40,17 @@ mod metrics;
 mod price;
 mod progress;
 mod promptfoo;
+mod providers;
 mod run;
 mod runner;
 mod script;
+mod server;
 mod spec;
 mod target;
 mod template;
 mod trace;
 
+pub use archive::{Archive, Kept, RunRecord};
 pub use calls::CallsConfig;
 pub use checks::Outcome;
 pub use cli::{BatchFiles, EvalArgs, EvalFormat, EvalOutcome, cli_eval, read_report, write_as};
@@ -61,5 +65,6 @@ pub use price::{PricedCall, Prices};
 pub use progress::Progress;
 pub use report::Report;
 pub use run::{Control, Journaling, Options, run, run_suite};
+pub use server::Server;
 pub use spec::Better;
 pub use template::Env;

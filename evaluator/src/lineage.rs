@@ -1,28 +1,84 @@
 //! A run in the tables: `runs`, `results`, `scores`, `spend`.
 
+use futures::future::BoxFuture;
 use schema::{CaseResult, Micros, NanoUsd, Run, Score, Spend, Tenant};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use store::Store;
+use store::{Param, Store};
 
+use crate::archive::{Kept, RunRecord};
+use crate::checks::Outcome;
 use crate::dataset::hex;
 use crate::error::Error;
-use crate::judge::Call;
-use crate::report::{CaseReport, Report, ScoreReport};
+use crate::judge::{AnchorVerdict, Call, JudgeReport};
+use crate::report::{CaseReport, Report, SCHEMA, ScoreReport};
 use crate::suite::Suite;
 
-/// Appends a run with everything in it.
-pub(crate) async fn append(store: &Store, tenant: &Tenant, report: &Report, calls: &[Call], now: Micros) -> Result<(), Error> {
-    let results = report.cases.iter().map(|case| result(report, case, now)).collect::<Result<Vec<_>, _>>()?;
-    let scores: Vec<Score> = report.cases.iter().flat_map(|case| case.scores.iter().map(|score| row(report, case, score, now))).collect();
-    let spend: Vec<Spend> = calls.iter().map(|call| spent(report, call, now)).collect();
-    store.append(tenant, &results, now).await?;
-    store.append(tenant, &scores, now).await?;
-    if !spend.is_empty() {
-        store.append(tenant, &spend, now).await?;
+/// Characters that the id of a run may have, and the path of a suite.
+const ID_MAX: usize = 64;
+const SUITE_MAX: usize = 4_096;
+
+/// Rows of a run that are there already: a row of `kept.sql`.
+#[derive(Deserialize)]
+struct Before {
+    runs: i64,
+    results: i64,
+    scores: i64,
+    spend: i64,
+}
+
+/// Appends a run with everything in it, unless it is there; two that keep the same run must not do it at once.
+pub(crate) fn keep<'a>(store: &'a Store, tenant: &'a Tenant, record: &'a RunRecord, now: Micros) -> BoxFuture<'a, Result<Kept, Error>> {
+    Box::pin(async move {
+        let RunRecord { report, calls } = record;
+        let time = began(report)?.min(now);
+        let id = report.run.id.clone();
+        let options = store.query_options().with("run", Param::Text(id.clone()));
+        let before: Vec<Before> = store.query(tenant, include_str!("kept.sql"), &options).await?.rows()?;
+        let Before { runs, results, scores, spend } = before.into_iter().next().unwrap_or(Before { runs: 0, results: 0, scores: 0, spend: 0 });
+        if runs > 0 {
+            return Ok(Kept { id, kept: false });
+        }
+        if results == 0 {
+            let rows = report.cases.iter().map(|case| result(report, case, time)).collect::<Result<Vec<_>, _>>()?;
+            store.append(tenant, &rows, now).await?;
+        }
+        if scores == 0 {
+            let of_cases = report.cases.iter().flat_map(|case| case.scores.iter().map(move |score| row(report, case, score, time)));
+            let of_anchors = report.judges.iter().flat_map(|judge| judge.anchors.iter().map(move |anchor| of_anchor(report, judge, anchor, time)));
+            store.append(tenant, &of_cases.chain(of_anchors).collect::<Vec<_>>(), now).await?;
+        }
+        if spend == 0 {
+            store.append(tenant, &calls.iter().map(|call| spent(report, call, time)).collect::<Vec<_>>(), now).await?;
+        }
+        // The run comes last: who sees it sees everything in it.
+        store.append(tenant, &[run(report, time)?], now).await?;
+        Ok(Kept { id, kept: true })
+    })
+}
+
+/// When a run began; an error where it is no run that can be kept.
+fn began(report: &Report) -> Result<Micros, Error> {
+    let info = &report.run;
+    let wrong = |what: String| Err(Error::config(format!("this is no run that can be kept: {what}")));
+    if report.schema != SCHEMA {
+        return wrong(format!("its schema is {:?}, and not {SCHEMA:?}", report.schema));
     }
-    // The run comes last: who sees it sees everything in it.
-    store.append(tenant, &[run(report, now)?], now).await?;
-    Ok(())
+    let plain = |text: &str, max: usize| !text.trim().is_empty() && text.chars().count() <= max && !text.chars().any(char::is_control);
+    if !plain(&info.id, ID_MAX) {
+        return wrong(format!("run.id is to have 1 to {ID_MAX} characters"));
+    }
+    if !plain(&info.suite, SUITE_MAX) {
+        return wrong(format!("run.suite is to have 1 to {SUITE_MAX} characters"));
+    }
+    let values = report.cases.iter().flat_map(|case| case.scores.iter().map(|score| score.value).chain([case.latency_ms, case.cost_usd]));
+    if values.flatten().chain(info.cost_usd).any(|value| !value.is_finite()) {
+        return wrong("a value, a latency or a cost in it is no number".to_owned());
+    }
+    match chrono::DateTime::parse_from_rfc3339(&info.started_at) {
+        Ok(time) => Ok(Micros(time.timestamp_micros())),
+        Err(error) => wrong(format!("run.started_at is no time such as 2026-11-21T09:00:00Z: {error}")),
+    }
 }
 
 /// An id for a run that sorts by time (ULID's alphabet and layout), made out of what is run and when.
@@ -82,15 +138,10 @@ fn result(report: &Report, case: &CaseReport, now: Micros) -> Result<CaseResult,
 }
 
 fn row(report: &Report, case: &CaseReport, score: &ScoreReport, now: Micros) -> Score {
-    let mut hash = Sha256::new();
     let (repeat, prompt) = (case.repeat.to_string(), case.prompt.as_deref().unwrap_or_default());
-    for part in [&report.run.id, &case.id, &repeat, prompt, &case.provider, &score.assertion, &score.signature] {
-        hash.update(part.len().to_le_bytes());
-        hash.update(part);
-    }
     let judged = crate::judge::is_judged(&score.check);
     Score {
-        id: hex(&hash.finalize())[..32].to_owned(),
+        id: id_of(&[&report.run.id, &case.id, &repeat, prompt, &case.provider, &score.assertion, &score.signature]),
         time: now,
         date: now.day(),
         target_time: now,
@@ -107,6 +158,36 @@ fn row(report: &Report, case: &CaseReport, score: &ScoreReport, now: Micros) -> 
         metadata: Some(serde_json::json!({"case_id": case.id, "repeat": case.repeat, "assertion": score.assertion}).to_string()),
         ..Score::default()
     }
+}
+
+/// The verdict on an answer that never changes: `anchor_set` tells it from those on the run's own, so that a judge that moved is known as one.
+fn of_anchor(report: &Report, judge: &JudgeReport, anchor: &AnchorVerdict, now: Micros) -> Score {
+    let outcome = if anchor.value.is_some() { Outcome::Value } else { Outcome::Failed };
+    Score {
+        id: id_of(&[&report.run.id, "anchor", &judge.metric, &judge.hash, &anchor.id]),
+        time: now,
+        date: now.day(),
+        target_time: now,
+        evaluator: judge.metric.clone(),
+        evaluator_version: judge.hash.clone(),
+        run_id: Some(report.run.id.clone()),
+        outcome: outcome.name().to_owned(),
+        value: anchor.value,
+        source: "judge".to_owned(),
+        judge_model: Some(judge.models.join(", ")),
+        metadata: Some(serde_json::json!({"anchor_set": true, "anchor": anchor.id}).to_string()),
+        ..Score::default()
+    }
+}
+
+/// Hash of what makes a score the one that it is.
+fn id_of(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    hex(&hash.finalize())[..32].to_owned()
 }
 
 fn spent(report: &Report, call: &Call, now: Micros) -> Spend {

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use schema::{Micros, Tenant};
+use schema::{Micros, NanoUsd, Tenant};
 use store::Store;
 
+use crate::archive::{Archive, RunRecord};
 use crate::baseline::Baseline;
 use crate::config::EvaluatorConfig;
 use crate::error::Error;
@@ -25,7 +26,7 @@ use crate::promptfoo::derived::named_sums;
 use crate::report::{BaselineInfo, CaseOutcome, CaseReport, Hashes, Report, RunInfo, RunOutcome, SCHEMA};
 use crate::runner::{Done, Job, Runner};
 use crate::spec::OnInconclusive;
-use crate::suite::{Compare, Suite, load};
+use crate::suite::{Compare, Suite, load, load_from};
 use crate::template::Env;
 
 /// What a run is given beside its suite.
@@ -38,8 +39,8 @@ pub struct Options<'a> {
     pub compare: Compare,
     /// What is checked out.
     pub git: Git,
-    /// Where runs, results, scores and judge calls are kept, where they are.
-    pub store: Option<(&'a Store, &'a Tenant)>,
+    /// Where runs, results, scores and judge calls are kept, and what is read from there.
+    pub archive: Archive<'a>,
     /// How the run goes on from another one, and who watches it.
     pub control: Control<'a>,
 }
@@ -65,28 +66,27 @@ pub enum Journaling {
     On,
 }
 
-/// Loads a suite, runs it and decides.
+/// Loads a suite, runs it, decides and keeps the run.
 pub async fn run(path: &Path, options: &Options<'_>, now: Micros) -> Result<Report, Error> {
-    let mut suite = load(path, &options.compare, &options.config, options.env)?;
+    let mut suite = load_from(options.archive, path, &options.compare, &options.config, options.env).await?;
     read_kept_baseline(&mut suite, options).await?;
-    run_suite(&suite, options, now).await
+    let record = run_suite(&suite, options, now).await?;
+    options.archive.keep(&record, now).await?;
+    Ok(record.report)
 }
 
 /// Reads the baseline out of the tables, where the suite names a run or a branch.
 pub async fn read_kept_baseline(suite: &mut Suite, options: &Options<'_>) -> Result<(), Error> {
     let Some(spec) = suite.kept_baseline.take() else { return Ok(()) };
-    let Some((store, tenant)) = options.store else {
-        let what = "baseline: runs and branches are read from the tables; say with --data where they are, or name a file";
-        return Err(Error::config(format!("{}: {what}", suite.path.display())));
-    };
-    let report = history::read(store, tenant, &spec, &suite.path.display().to_string()).await?;
+    let shown = suite.path.display().to_string();
+    let report = history::read(options.archive, &spec, &shown).await.map_err(|error| error.within(&shown))?;
     let name = spec.run.clone().or(spec.branch.clone()).unwrap_or_default();
     suite.compare_with(Path::new(&name), report);
     Ok(())
 }
 
-/// Runs a loaded suite and decides.
-pub async fn run_suite(suite: &Suite, options: &Options<'_>, now: Micros) -> Result<Report, Error> {
+/// Runs a loaded suite and decides; what is returned is not kept yet.
+pub async fn run_suite(suite: &Suite, options: &Options<'_>, now: Micros) -> Result<RunRecord, Error> {
     let begun = Instant::now();
     let run_id = lineage::run_id(suite, now);
     let runner = Runner::new(suite, options, &run_id, begun, now);
@@ -115,10 +115,7 @@ pub async fn run_suite(suite: &Suite, options: &Options<'_>, now: Micros) -> Res
         sums,
         judges,
     };
-    if let Some((store, tenant)) = options.store {
-        lineage::append(store, tenant, &report, &calls, now).await?;
-    }
-    Ok(report)
+    Ok(RunRecord { report, calls })
 }
 
 /// Answers every case, and again as long as `on_inconclusive: extend` asks for more repeats and may have them.

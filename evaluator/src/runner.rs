@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use schema::{Micros, NanoUsd, Tenant};
+use schema::{Micros, NanoUsd};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use store::Store;
+use store::Scratch;
+use tokio::sync::OnceCell;
 
+use crate::archive::Archive;
 use crate::budget::Budget;
 use crate::cases::Plan;
 use crate::checks::{Assertion, Check, Scale, Subject, Verdict};
@@ -19,6 +21,7 @@ use crate::js;
 use crate::judge::{Call, Note};
 use crate::metrics::metric_name;
 use crate::promptfoo::{Test, render_prompt, tree};
+use crate::providers::Provider;
 use crate::report::CaseReport;
 use crate::run::Options;
 use crate::suite::{Prompt, Provider, Suite};
@@ -78,9 +81,15 @@ pub(crate) struct Runner<'a> {
     suite: &'a Suite,
     budget: Budget,
     limits: Limits,
-    store: Option<(&'a Store, &'a Tenant)>,
+    archive: Archive<'a>,
     run_id: &'a str,
+    /// Where checks in SQL run, once there is one.
+    scratch: OnceCell<Scratch>,
+    now: Micros,
 }
+
+/// The spans of an answer, where there are some, or why nobody can tell.
+type Spans = Result<Option<Vec<Span>>, String>;
 
 /// A question that was filled in, and its answer.
 struct Asked {
@@ -93,7 +102,15 @@ impl<'a> Runner<'a> {
     pub(crate) fn new(suite: &'a Suite, options: &'a Options<'_>, run_id: &'a str, begun: Instant, now: Micros) -> Self {
         let config = &options.config;
         let limits = Limits { timeout: Duration::from_secs(config.call_timeout_s), bytes_max: config.answer_bytes_max };
-        Self { suite, budget: Budget::of(suite, &config.calls, begun, now.day()), limits, store: options.store, run_id }
+        Self {
+            suite,
+            budget: Budget::of(suite, &config.calls, begun, now.day()),
+            limits,
+            archive: options.archive,
+            run_id,
+            scratch: OnceCell::new(),
+            now,
+        }
     }
 
     /// Whether the budget was spent before the end.
@@ -170,8 +187,8 @@ impl<'a> Runner<'a> {
         let begins = self.budget.begin_case();
         let asked = if !begins { Err(format!("not run: {SPENT}")) } else { self.ask(&job, case, &plan.test, &traceparent).await };
         let spans = match &asked {
-            Ok(asked) => self.spans(plan.nodes.iter().flat_map(|node| node.assertions()), &asked.answer).await?,
-            Err(_) => None,
+            Ok(asked) => self.spans(plan.nodes.iter().flat_map(|node| node.assertions()), &asked.answer).await,
+            Err(_) => Ok(None),
         };
         let (mut calls, mut notes, mut verdicts, mut metrics) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         // Answers are compared with each other once all are there.
@@ -179,7 +196,7 @@ impl<'a> Runner<'a> {
             plan.nodes.iter().filter(|node| !node.assertions().iter().any(|assertion| assertion.comparing().is_some())).cloned().collect();
         let assertions: Vec<&Assertion> = nodes.iter().flat_map(|node| node.assertions()).collect();
         // Judges of one case do not wait for each other.
-        let judged = join_all(assertions.iter().map(|assertion| self.verdict(assertion, &asked, &case.vars, spans.as_deref()))).await;
+        let judged = join_all(assertions.iter().map(|assertion| self.verdict(assertion, &asked, &case.vars, &spans))).await;
         for (assertion, judged) in assertions.into_iter().zip(judged) {
             let judged = judged?;
             let metric = metric_name(&assertion.metric, asked.as_ref().map_or(&case.vars, |asked| &asked.vars));
@@ -225,7 +242,7 @@ impl<'a> Runner<'a> {
         }
         let (prompt, vars) = self.prompt(job, case, test)?;
         let wants_log_probs = self.suite.plans[job.case].nodes.iter().flat_map(|node| node.assertions()).any(Assertion::reads_log_probs);
-        let ask = Ask { vars: &vars, prompt: &prompt, repeat: job.repeat, traceparent, wants_log_probs };
+        let ask = Ask { vars: &vars, prompt: &prompt, repeat: job.repeat, traceparent, wants_log_probs, archive: self.archive };
         let mut answer = match &test.provider_output {
             Some(output) => Answer { output: output.clone(), ..Answer::default() },
             None => self.suite.target_of(test.index, &job.provider.target).answer(&ask, self.limits).await?,
@@ -246,7 +263,7 @@ impl<'a> Runner<'a> {
     }
 
     /// What one assertion says about an answer, or about there being none.
-    async fn verdict(&self, assertion: &Assertion, asked: &Result<Asked, String>, vars: &Vars, spans: Option<&[Span]>) -> Result<Judged, Error> {
+    async fn verdict(&self, assertion: &Assertion, asked: &Result<Asked, String>, vars: &Vars, spans: &Spans) -> Result<Judged, Error> {
         let asked = match asked {
             Ok(asked) => asked,
             Err(_) if !assertion.applies(vars) => return Ok(Verdict::not_applicable("the case is not one that `when` names").into()),
@@ -268,13 +285,22 @@ impl<'a> Runner<'a> {
             finish_reason: answer.finish_reason.as_deref(),
             log_probs: answer.log_probs.as_deref(),
             tools: answer.tools.as_deref(),
-            spans,
+            spans: spans.as_ref().ok().and_then(Option::as_deref),
         };
         if !assertion.applies(&asked.vars) {
             return Ok(assertion.verdict(&subject).into());
         }
+        if let Err(why) = spans
+            && assertion.looks_at_spans()
+        {
+            return Ok(Verdict::failed(why.clone()).into());
+        }
         match &assertion.check {
             Check::Script(script) => Ok(script.verdict(&subject, self.limits.timeout).await.into()),
+            Check::Sql(check) => {
+                let scratch = self.scratch.get_or_try_init(async || Scratch::start(self.now)).await?;
+                Ok(assertion.settle(check.verdict(&subject, scratch, self.limits.timeout).await).into())
+            }
             Check::Semantic(check) => Ok(assertion.settle(check.verdict(&subject).await).into()),
             Check::Similar(check) => Ok(check.verdict(&subject).await.into()),
             Check::Judge(_) if self.budget.is_spent() => Ok(Verdict::failed(format!("not judged: {SPENT}")).into()),
@@ -293,9 +319,11 @@ impl<'a> Runner<'a> {
     }
 
     /// The spans of the answer's trace, where a check looks at them and they are kept.
-    async fn spans(&self, mut assertions: impl Iterator<Item = &Assertion>, answer: &Answer) -> Result<Option<Vec<Span>>, Error> {
-        match (self.store, &answer.trace_id) {
-            (Some((store, tenant)), Some(trace_id)) if assertions.any(Assertion::looks_at_spans) => load(store, tenant, trace_id).await,
+    async fn spans(&self, mut assertions: impl Iterator<Item = &Assertion>, answer: &Answer) -> Spans {
+        match &answer.trace_id {
+            Some(trace_id) if self.archive.is_somewhere() && assertions.any(Assertion::looks_at_spans) => {
+                load(self.archive, trace_id).await.map_err(|error| format!("the trace of the answer cannot be read: {error}"))
+            }
             _ => Ok(None),
         }
     }
@@ -338,10 +366,9 @@ impl<'a> Runner<'a> {
     /// Columns that hold what the candidate did, recorded: its answer with what it took, its tool calls, what it retrieved. They are no part of the
     /// case, which stays the same when the candidate does better.
     fn answer_columns(&self, plan: &'a Plan) -> Vec<&'a str> {
-        let answers: Vec<&str> = self.suite.providers.iter().filter_map(|provider| provider.target.answer_column()).collect();
-        let beside: &[&str] = if answers.is_empty() { &[] } else { &RECORDED };
+        let answers = self.suite.providers.iter().flat_map(|provider| provider.target.answer_columns());
         let checked = plan.nodes.iter().flat_map(|node| node.assertions()).filter_map(|assertion| assertion.check.recorded_column());
-        checked.chain(beside.iter().copied()).chain(answers.iter().copied()).collect()
+        checked.chain(answers).collect()
     }
 }
 

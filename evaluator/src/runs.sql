@@ -11,4 +11,4 @@ select
 from runs
 where ($run <> '' and id = $run)
   or ($run = '' and git_branch = $branch and suite = $suite and outcome <> 'ERROR')
-order by time desc
+order by time desc, id desc

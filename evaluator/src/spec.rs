@@ -112,8 +112,12 @@ pub(crate) struct PromptSpec {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderSpec {
-    /// `dataset:<column>`, `openai:chat:<model>`, `bedrock:<model>`, `exec:<command>` or `echo`.
+    /// `dataset:<column>`, `openai:chat:<model>`, `bedrock:<model>`, `exec:<command>`, `sql:<select>` or `echo`.
+    #[serde(default)]
     pub id: String,
+    /// Instead of an id: a SELECT that is asked once a case.
+    #[serde(default)]
+    pub sql: Option<String>,
     /// Name that the provider keeps when its id changes.
     #[serde(default)]
     pub label: Option<String>,
@@ -341,6 +345,9 @@ pub(crate) struct CheckSpec {
     /// Column with the question.
     #[serde(default)]
     pub question: Option<String>,
+    /// A SELECT over the result's row, or what stands after one.
+    #[serde(default)]
+    pub select: Option<String>,
     /// A JSON schema, or a file with one.
     #[serde(default)]
     pub schema: Option<Value>,

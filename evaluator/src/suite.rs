@@ -7,13 +7,14 @@ use std::sync::Arc;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::archive::{Archive, nowhere};
 use crate::baseline::Baseline;
 use crate::calls::Cache;
 use crate::cases::{Cases, Plan};
 use crate::chat::Connector;
 use crate::checks::{Check, Judged};
 use crate::config::EvaluatorConfig;
-use crate::dataset::{Dataset, hex};
+use crate::dataset::{Dataset, DatasetSpec, Source, hex, select};
 use crate::error::Error;
 use crate::fairness::FairnessSpec;
 use crate::files::Files;
@@ -23,6 +24,7 @@ use crate::metrics::{Metric, check_attempts, metrics};
 use crate::price::Prices;
 use crate::promptfoo::transform::Transform;
 use crate::promptfoo::{read_default, read_prompts};
+use crate::providers::{Provider, overrides, providers};
 use crate::report::Report;
 use crate::spec::{BaselineSpec, BudgetSpec, CheckSpec, DerivedSpec, GateSpec, OnInconclusive, ProviderSpec, SuiteSpec, TextOr};
 use crate::target::Target;
@@ -78,17 +80,6 @@ pub(crate) struct Prompt {
     pub hash: String,
 }
 
-/// Where answers come from, with what reports call it.
-#[derive(Debug, Clone)]
-pub(crate) struct Provider {
-    pub id: String,
-    pub label: String,
-    pub target: Target,
-    /// Labels of the prompts that it is asked; all where none is named.
-    pub prompts: Option<Vec<String>>,
-    pub transform: Option<Transform>,
-}
-
 /// What a suite is compared with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Compare {
@@ -101,26 +92,60 @@ pub enum Compare {
     Nothing,
 }
 
-/// Reads a suite and everything that it names, and refuses what cannot run.
+/// Reads a suite and everything that it names, and refuses what cannot run. Nobody is asked: the rows of a SELECT stay unseen.
 pub fn load(path: &Path, compare: &Compare, config: &EvaluatorConfig, env: Env<'_>) -> Result<Suite, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::File { action: "read", path: path.to_owned(), source })?;
-    let shown = path.display();
-    let spec: SuiteSpec = serde_yaml_ng::from_str(&text).map_err(|error| Error::config(format!("{shown}: {}", explain(&error))))?;
-    let in_suite = |error: Error| match error {
-        Error::Config { message } => Error::config(format!("{shown}: {message}")),
-        other => other,
-    };
-    resolve(path, &text, spec, compare, config, env).map_err(in_suite)
+    let (text, spec) = read(path)?;
+    resolve(path, &text, spec, None, compare, config, env).map_err(|error| in_suite(path, error))
 }
 
-fn resolve(path: &Path, text: &str, spec: SuiteSpec, compare: &Compare, config: &EvaluatorConfig, env: Env<'_>) -> Result<Suite, Error> {
+/// The same for a suite that is to run: a SELECT is asked for its cases, and where there are no tables, who wants some is refused.
+pub async fn load_from(archive: Archive<'_>, path: &Path, compare: &Compare, config: &EvaluatorConfig, env: Env<'_>) -> Result<Suite, Error> {
+    let (text, spec) = read(path)?;
+    let selected = selected(archive, &spec, config).await.map_err(|error| in_suite(path, error))?;
+    let suite = resolve(path, &text, spec, selected, compare, config, env).map_err(|error| in_suite(path, error))?;
+    match suite.targets().any(|target| matches!(target, Target::Select(_))) && !archive.is_somewhere() {
+        true => Err(in_suite(path, nowhere("providers: a SELECT"))),
+        false => Ok(suite),
+    }
+}
+
+fn read(path: &Path) -> Result<(String, SuiteSpec), Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::File { action: "read", path: path.to_owned(), source })?;
+    let spec = serde_yaml_ng::from_str(&text).map_err(|error| in_suite(path, Error::config(explain(&error))))?;
+    Ok((text, spec))
+}
+
+fn in_suite(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Config { message } => Error::config(format!("{}: {message}", path.display())),
+        other => other,
+    }
+}
+
+/// The cases of a suite whose dataset is a SELECT.
+async fn selected(archive: Archive<'_>, spec: &SuiteSpec, config: &EvaluatorConfig) -> Result<Option<Dataset>, Error> {
+    match spec.dataset.as_ref().map(DatasetSpec::source).transpose()? {
+        Some(Source::Select(sql)) => select(archive, sql, config).await.map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn resolve(
+    path: &Path,
+    text: &str,
+    spec: SuiteSpec,
+    selected: Option<Dataset>,
+    compare: &Compare,
+    config: &EvaluatorConfig,
+    env: Env<'_>,
+) -> Result<Suite, Error> {
     refuse_code(&spec)?;
     let own: BTreeMap<String, String> = spec.env.iter().map(|(name, value)| (name.clone(), crate::js::text(value))).collect();
     let env = &|name: &str| own.get(name).cloned().or_else(|| env(name));
     let files = Files::beside(path).up_to(config.dataset_bytes_max);
     let connector = Connector::new(config.clone())?;
     let default = read_default(spec.default_test.as_ref(), &files)?;
-    let cases = Cases::read(&spec, &default, &files, &connector, config, env)?;
+    let cases = Cases::read(&spec, selected, &default, &files, &connector, config, env)?;
     let dataset = cases.dataset;
     for (key, column) in spec.cluster.iter().map(|column| ("cluster", column)).chain(spec.slices.iter().map(|column| ("slices", column))) {
         dataset.expect_column(key, column)?;
@@ -195,41 +220,6 @@ fn repeat(spec: &SuiteSpec) -> Result<u32, Error> {
     let theirs = of(&spec.command_line_options).or_else(|| of(&spec.evaluate_options));
     let repeat = spec.repeat.or_else(|| theirs.and_then(|repeat| u32::try_from(repeat).ok())).unwrap_or(1);
     if (1..=REPEAT_MAX).contains(&repeat) { Ok(repeat) } else { Err(Error::config(format!("repeat is a number from 1 to {REPEAT_MAX}"))) }
-}
-
-fn providers(
-    specs: &[TextOr<ProviderSpec>],
-    dataset: &Dataset,
-    connector: &Connector,
-    directory: &Path,
-    env: Env<'_>,
-) -> Result<Vec<Provider>, Error> {
-    if specs.is_empty() {
-        return Err(Error::config("providers is empty; name one, such as dataset:answer"));
-    }
-    let read = |spec: &TextOr<ProviderSpec>| {
-        let plain = |id: &String| ProviderSpec { id: id.clone(), ..ProviderSpec::default() };
-        let spec = match spec {
-            TextOr::Text(id) => plain(id),
-            TextOr::Map(spec) => spec.clone(),
-        };
-        let target = Target::parse(&spec.id, spec.config.as_ref(), dataset, connector, directory, env)?;
-        let transform = spec.transform.as_deref().map(Transform::parse).transpose().map_err(Error::config)?;
-        Ok(Provider { label: spec.label.unwrap_or_else(|| spec.id.clone()), id: spec.id, target, prompts: spec.prompts, transform })
-    };
-    specs.iter().map(read).collect()
-}
-
-/// Targets of tests that name a provider of their own.
-fn overrides(plans: &[Plan], dataset: &Dataset, connector: &Connector, directory: &Path, env: Env<'_>) -> Result<BTreeMap<usize, Target>, Error> {
-    let mut overrides = BTreeMap::new();
-    for test in plans.iter().map(|plan| &plan.test) {
-        let Some(provider) = test.provider.as_ref().filter(|_| !overrides.contains_key(&test.index)) else { continue };
-        let id = provider.as_str().or_else(|| provider.get("id").and_then(Value::as_str));
-        let id = id.ok_or_else(|| Error::config(format!("tests[{}].provider needs an id", test.index)))?;
-        overrides.insert(test.index, Target::parse(id, provider.get("config"), dataset, connector, directory, env)?);
-    }
-    Ok(overrides)
 }
 
 /// Reads the prompts; where the cases are rows of data, a variable that no row has is a mistake.
@@ -337,6 +327,11 @@ impl Suite {
         self.baseline = Some(Baseline { path: path.to_owned(), report });
     }
 
+    /// Every target that may be asked.
+    fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.providers.iter().map(|provider| &provider.target).chain(self.overrides.values())
+    }
+
     /// The target of a test: its own, or the provider's.
     pub(crate) fn target_of<'a>(&'a self, test: usize, target: &'a Target) -> &'a Target {
         self.overrides.get(&test).unwrap_or(target)
@@ -365,7 +360,7 @@ impl Suite {
 
     /// Whether a case that is answered again may get another answer.
     pub(crate) fn answers_anew(&self) -> bool {
-        let asks = |target: &Target| !matches!(target, Target::Dataset(_) | Target::Echo | Target::Unknown(_));
-        self.providers.iter().any(|provider| asks(&provider.target)) || self.overrides.values().any(asks)
+        let is_fixed = |target: &Target| matches!(target, Target::Dataset(_) | Target::Select(_) | Target::Echo | Target::Unknown(_));
+        !self.targets().all(is_fixed)
     }
 }

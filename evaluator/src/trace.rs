@@ -1,10 +1,10 @@
 //! The trace of an answer, and the steps of an agent that it tells of.
 
-use schema::Tenant;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use store::{Param, QueryOptions, Store};
+use store::Param;
 
+use crate::archive::Archive;
 use crate::error::Error;
 
 /// A span, as much of it as checks look at.
@@ -50,11 +50,11 @@ struct Row {
 }
 
 /// The spans of a trace that is kept here; nothing where it has none.
-pub(crate) async fn load(store: &Store, tenant: &Tenant, trace_id: &str) -> Result<Option<Vec<Span>>, Error> {
+pub(crate) async fn load(archive: Archive<'_>, trace_id: &str) -> Result<Option<Vec<Span>>, Error> {
     /// Spans of a trace that are looked at.
     const SPANS_MAX: usize = 10_000;
-    let options = QueryOptions { max_rows: SPANS_MAX, ..store.query_options() }.with("trace_id", Param::Text(trace_id.to_owned()));
-    let rows: Vec<Row> = store.query(tenant, include_str!("spans.sql"), &options).await?.rows()?;
+    let params = vec![("trace_id".to_owned(), Param::Text(trace_id.to_owned()))];
+    let rows: Vec<Row> = archive.query("a trace", include_str!("spans.sql"), params, SPANS_MAX).await?.rows()?;
     let spans: Vec<Span> = rows.into_iter().map(Span::from).collect();
     Ok((!spans.is_empty()).then_some(spans))
 }

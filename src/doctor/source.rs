@@ -71,7 +71,7 @@ impl Source {
     pub async fn look(&self) -> anyhow::Result<Look> {
         match self {
             Source::Server { url, wanted } => {
-                let response = client::get(url, "/api/v1/status").await?;
+                let response = client::server(url)?.get("/api/v1/status").await?;
                 let StatusAnswer { tenant, store } = response.json().await.with_context(|| format!("{url} is no karat of this version"))?;
                 let tenant = Tenant::new(&tenant)?;
                 if let Some(wanted) = wanted.as_ref().filter(|wanted| **wanted != tenant) {

@@ -9,9 +9,9 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionState;
 use object_store::ObjectStore;
 use schema::Clock;
-use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
+#[cfg(feature = "cluster")]
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::answer::Answer;
@@ -21,12 +21,7 @@ use crate::expand::Views;
 use crate::query::{Job, QueryOptions};
 use crate::query_config::QueryConfig;
 use crate::session;
-
-/// Stack of a thread that runs queries: a deep expression is walked by recursion, and freed by it.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
-
-/// Threads that read files for queries at most.
-const READERS_MAX: usize = 64;
+use crate::threads::Threads;
 
 /// Runs the queries of every tenant.
 pub(crate) struct Engine {
@@ -35,8 +30,7 @@ pub(crate) struct Engine {
     clock: Clock,
     runtime: Arc<RuntimeEnv>,
     views: &'static Views,
-    /// Nothing once the engine is dropped.
-    threads: Option<Runtime>,
+    threads: Threads,
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
@@ -48,18 +42,11 @@ impl Engine {
     /// Starts the threads; the files of every table stand under `data`, and are read through `files`.
     pub(crate) fn open(config: QueryConfig, data: &Path, files: Arc<dyn ObjectStore>, clock: Clock) -> Result<Engine, Error> {
         let data = std::fs::canonicalize(data).map_err(|source| Error::io("open", data, source))?;
-        let threads = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(config.threads())
-            .thread_name("karat-query")
-            .thread_stack_size(STACK_BYTES)
-            .max_blocking_threads(READERS_MAX)
-            .enable_all()
-            .build()
-            .map_err(|source| Error::io("start threads for", &data, source))?;
+        let threads = Threads::start(config.threads()).map_err(|source| Error::io("start threads for", &data, source))?;
         Ok(Engine {
             runtime: session::runtime(&config, files)?,
             views: Views::planned()?,
-            threads: Some(threads),
+            threads,
             places: Arc::new(Semaphore::new(config.running_max)),
             waiting: AtomicUsize::new(0),
             config,
@@ -105,20 +92,12 @@ impl Engine {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let Some(threads) = &self.threads else { return Err(Error::Closed) };
-        Ok(AbortOnDropHandle::new(threads.spawn(task)))
+        self.threads.spawn(task)
     }
 
     async fn run(&self, job: Job, deadline: Instant) -> Result<Answer, Error> {
         let limit = job.options.deadline;
-        let Some(threads) = &self.threads else { return Err(Error::Closed) };
-        let task = AbortOnDropHandle::new(threads.spawn(job.run()));
-        match timeout_at(deadline, task).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) if error.is_panic() => Err(Error::Task(format!("a query panicked: {}", panic_message(error.into_panic().as_ref())))),
-            Ok(Err(_)) => Err(Error::Closed),
-            Err(_) => Err(Error::Deadline { limit }),
-        }
+        self.threads.run(job.run(), deadline, limit).await
     }
 
     /// Waits for a place among the running queries.
@@ -133,15 +112,6 @@ impl Engine {
         match timeout_at(deadline, Arc::clone(&self.places).acquire_owned()).await {
             Ok(place) => place.map_err(|_| Error::Closed),
             Err(_) => Err(Error::Deadline { limit }),
-        }
-    }
-}
-
-impl Drop for Engine {
-    /// Ends the threads without waiting for what they do, because the last handle of a store may go in an async task.
-    fn drop(&mut self) {
-        if let Some(threads) = self.threads.take() {
-            threads.shutdown_background();
         }
     }
 }
@@ -175,11 +145,6 @@ fn is_vanished_file(error: &(dyn std::error::Error + 'static)) -> bool {
         next = error.source();
     }
     false
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("no message").chars().take(200).collect()
 }
 
 #[cfg(test)]

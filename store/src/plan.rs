@@ -63,13 +63,14 @@ impl Planner<'_> {
     }
 }
 
-fn read_only() -> SQLOptions {
+/// What a plan may do.
+pub(crate) fn read_only() -> SQLOptions {
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
 }
 
 /// Makes every operator that can give many batches for one give way in between: a task that is never late to stop is one that
 /// returns to its thread, and the engine sees to that at the leaves alone.
-fn interruptible(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+pub(crate) fn interruptible(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let multiplies = |node: &Arc<dyn ExecutionPlan>| node.children().len() > 1 || node.is::<UnnestExec>();
     let wrapped = plan.transform_up(|node| match multiplies(&node) && !node.is::<UnionExec>() {
         true => Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>)),
@@ -88,7 +89,7 @@ fn described(statement: Statement) -> Result<Statement> {
 }
 
 /// Writes values of any JSON type, which `->` gives, as JSON text, because no other format has a column for them.
-fn readable(plan: LogicalPlan) -> Result<LogicalPlanBuilder> {
+pub(crate) fn readable(plan: LogicalPlan) -> Result<LogicalPlanBuilder> {
     let is_json = |kind: &DataType| *kind == *JSON_UNION_DATA_TYPE;
     if !plan.schema().fields().iter().any(|field| is_json(field.data_type())) {
         return Ok(LogicalPlanBuilder::from(plan));

@@ -15,7 +15,7 @@ use schema::{Clock, Micros, Tenant};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::answer::Answer;
-use crate::catalog::{QueryTables, Source, catalog_of};
+use crate::catalog::{QueryTables, Source, catalog_of, names};
 use crate::engine::{Engine, Share};
 use crate::error::Error;
 use crate::expand::Views;
@@ -111,7 +111,7 @@ impl Job {
     /// Runs the query.
     pub(crate) async fn run(self) -> Result<Answer, Error> {
         let statement = statement::parse(&self.sql, &self.options.params, self.config.text_bytes_max)?;
-        relations::check(&statement, &self.sql)?;
+        relations::check(&statement, &self.sql, &names().collect::<Vec<_>>())?;
         let reach = Micros(i64::from(self.config.reach_hours) * 3_600_000_000);
         let tables = QueryTables::new(Arc::clone(&self.source), session::store_url()?, self.data.clone(), reach);
         let state = session::state_for(&self.runtime, &self.config, self.now);
@@ -121,43 +121,48 @@ impl Job {
         };
         state.register_catalog_list(catalog_of(Arc::clone(&tables), Arc::clone(&self.views.names)));
         let planner = Planner { state: &state, views: self.views, tables: &tables, reach, rows_max: self.options.max_rows };
-        let plan = planner.plan(statement).await.map_err(|error| self.blame(error, &state))?;
-        self.collect(plan, &state).await.map_err(|error| self.blame(error, &state))
+        let answer = async { collect(planner.plan(statement).await?, &state, self.options.max_rows, self.config.answer_bytes_max).await };
+        answer.await.map_err(|error| blame(error, &self.sql, &state, self.config.memory_bytes))
     }
+}
 
-    /// Reads the answer up to the bounds on it.
-    async fn collect(&self, plan: Arc<dyn ExecutionPlan>, state: &SessionState) -> Result<Answer, DataFusionError> {
-        let mut answer = Answer { schema: plan.schema(), batches: Vec::new(), truncated: false };
-        let mut stream = execute_stream(plan, state.task_ctx())?;
-        let (mut rows_left, mut bytes_left) = (self.options.max_rows, self.config.answer_bytes_max);
-        while let Some(batch) = stream.next().await {
-            let batch = batch?;
-            let bytes = batch.columns().iter().map(bytes_of).sum::<usize>();
-            answer.truncated = batch.num_rows() > rows_left || bytes > bytes_left;
-            if bytes > bytes_left {
-                break;
-            }
-            let rows = batch.num_rows().min(rows_left);
-            (rows_left, bytes_left) = (rows_left - rows, bytes_left - bytes);
-            if rows > 0 {
-                answer.batches.push(compact(&batch.slice(0, rows))?);
-            }
-            if answer.truncated {
-                break;
-            }
+/// Reads an answer up to the bounds on it.
+pub(crate) async fn collect(
+    plan: Arc<dyn ExecutionPlan>,
+    state: &SessionState,
+    rows_max: usize,
+    bytes_max: usize,
+) -> Result<Answer, DataFusionError> {
+    let mut answer = Answer { schema: plan.schema(), batches: Vec::new(), truncated: false };
+    let mut stream = execute_stream(plan, state.task_ctx())?;
+    let (mut rows_left, mut bytes_left) = (rows_max, bytes_max);
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        let bytes = batch.columns().iter().map(bytes_of).sum::<usize>();
+        answer.truncated = batch.num_rows() > rows_left || bytes > bytes_left;
+        if bytes > bytes_left {
+            break;
         }
-        Ok(answer)
+        let rows = batch.num_rows().min(rows_left);
+        (rows_left, bytes_left) = (rows_left - rows, bytes_left - bytes);
+        if rows > 0 {
+            answer.batches.push(compact(&batch.slice(0, rows))?);
+        }
+        if answer.truncated {
+            break;
+        }
     }
+    Ok(answer)
+}
 
-    /// Says what in the query led to an error of the engine.
-    fn blame(&self, error: DataFusionError, state: &SessionState) -> Error {
-        if let DataFusionError::ResourcesExhausted(_) = error.find_root() {
-            return Error::QueryMemory { limit: self.config.memory_bytes };
-        }
-        let scalars = state.scalar_functions().keys();
-        let names = scalars.chain(state.aggregate_functions().keys()).chain(state.window_functions().keys()).chain(state.table_functions().keys());
-        mistake::from_engine(error, &self.sql, &names.map(String::as_str).collect::<Vec<_>>())
+/// Says what in a query led to an error of the engine.
+pub(crate) fn blame(error: DataFusionError, sql: &str, state: &SessionState, memory_bytes: usize) -> Error {
+    if let DataFusionError::ResourcesExhausted(_) = error.find_root() {
+        return Error::QueryMemory { limit: memory_bytes };
     }
+    let scalars = state.scalar_functions().keys();
+    let names = scalars.chain(state.aggregate_functions().keys()).chain(state.window_functions().keys()).chain(state.table_functions().keys());
+    mistake::from_engine(error, sql, &names.map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Estimates what a column's cells take; a text column can share the pages of a file with columns that are long gone.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, ObjectName, Query, Statement as SqlStatement, TableFactor, Visit, Visitor};
 
-use crate::catalog::{INFORMATION, SCHEMA, names};
+use crate::catalog::{INFORMATION, SCHEMA};
 use crate::error::Error;
 use crate::mistake::{self, Place, did_you_mean};
 
@@ -15,12 +15,12 @@ const RELATIONS_MAX: usize = 100;
 /// Columns under `cube` in the whole query: each doubles the number of groupings.
 const CUBE_MAX: usize = 8;
 
-/// Checks that every table of the statement is one of karat's, and that reading them can be planned.
-pub(crate) fn check(statement: &Statement, sql: &str) -> Result<(), Error> {
+/// Checks that every table of the statement is one of `names`, and that reading them can be planned.
+pub(crate) fn check(statement: &Statement, sql: &str, names: &[&str]) -> Result<(), Error> {
     match statement {
-        Statement::Explain(explain) => check(&explain.statement, sql),
+        Statement::Explain(explain) => check(&explain.statement, sql, names),
         Statement::Statement(statement) => {
-            let mut walk = Walk { sql, queries: Vec::new(), n_cubed: 0 };
+            let mut walk = Walk { sql, names, queries: Vec::new(), n_cubed: 0 };
             if let SqlStatement::ExplainTable { table_name, .. } = statement.as_ref() {
                 walk.known(table_name)?;
             }
@@ -50,6 +50,8 @@ struct Part {
 
 struct Walk<'a> {
     sql: &'a str,
+    /// The tables that there are.
+    names: &'a [&'a str],
     queries: Vec<Scope>,
     n_cubed: usize,
 }
@@ -61,15 +63,19 @@ impl Walk<'_> {
         let parts = parts.iter().map(String::as_str).collect::<Vec<_>>();
         match parts.as_slice() {
             [name] if self.part(name).is_some() => Ok(self.part(name).unwrap_or(1)),
-            [name] | [SCHEMA, name] | [_, SCHEMA, name] if names().any(|known| known == *name) => Ok(1),
+            [name] | [SCHEMA, name] | [_, SCHEMA, name] if self.names.contains(name) => Ok(1),
             [INFORMATION, "tables" | "columns"] => Ok(1),
             _ => {
                 let last = name.0.last().and_then(|part| part.as_ident());
                 let text = parts.join(".");
                 let known = self.queries.iter().flat_map(|scope| &scope.parts).map(|part| part.name.as_str());
-                let known = known.chain(names().map(|name| -> &str { name })).collect::<Vec<_>>();
+                let known = known.chain(self.names.iter().copied()).collect::<Vec<_>>();
                 let hint = did_you_mean(parts.last().unwrap_or(&""), known);
-                let hint = if hint.is_empty() { "; `show tables` lists them all".to_owned() } else { hint };
+                let hint = match self.names {
+                    _ if !hint.is_empty() => hint,
+                    [only] => format!("; there is \"{only}\" alone"),
+                    _ => "; `show tables` lists them all".to_owned(),
+                };
                 let place = last.map(|ident| Place::new(ident.span.start, ident.value.chars().count(), self.sql));
                 Err(mistake::at(self.sql, place, &format!("there is no table \"{text}\"{hint}")))
             }
@@ -147,11 +153,12 @@ fn normalized(ident: &Ident) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::names;
     use crate::statement::parse;
 
     #[track_caller]
     fn error(sql: &str) -> Option<String> {
-        check(&parse(sql, &[], 1_000_000).unwrap(), sql).err().map(|error| error.to_string())
+        check(&parse(sql, &[], 1_000_000).unwrap(), sql, &names().collect::<Vec<_>>()).err().map(|error| error.to_string())
     }
 
     #[test]

@@ -34,5 +34,6 @@ mod outages;
 mod overload;
 mod proxy;
 mod ready;
+mod runs;
 mod sdk;
 mod server;

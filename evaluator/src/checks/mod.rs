@@ -17,6 +17,7 @@ mod regex;
 mod safety;
 mod semantic;
 mod spec;
+mod sql;
 mod token_f1;
 mod tools;
 
@@ -58,6 +59,7 @@ pub(crate) enum Check {
     Tools(tools::Tools),
     Safety(safety::Safety),
     Semantic(semantic::Semantic),
+    Sql(sql::Sql),
     /// An assertion of promptfoo's, judged as promptfoo does.
     Promptfoo(Box<Assert>),
     /// promptfoo's `similar`, which asks a model of embeddings.
@@ -85,6 +87,18 @@ pub(crate) struct AssertSet {
 }
 
 impl Node {
+    /// The same under another id.
+    pub(crate) fn named(self, id: String) -> Self {
+        match self {
+            Node::One(assertion) => Node::One(Box::new(Assertion { id, ..*assertion })),
+            Node::Set(set) => {
+                let named = |(index, assertion)| Assertion { id: format!("{id}.{index}"), ..assertion };
+                let asserts = set.asserts.into_iter().enumerate().map(named).collect();
+                Node::Set(AssertSet { id, asserts, ..set })
+            }
+        }
+    }
+
     /// The checks in it.
     pub(crate) fn assertions(&self) -> &[Assertion] {
         match self {
@@ -256,6 +270,7 @@ impl Check {
             Check::Tools(check) => check.scale(),
             Check::Overlap(check) => check.measure.scale(),
             Check::Latency(_) | Check::Budget(_) | Check::Readability(_) => Scale::Unbounded,
+            Check::Sql(check) => check.scale(),
             Check::Promptfoo(check) => check.scale(),
             Check::Script(_) | Check::Similar(_) => Scale::Score,
         }
@@ -277,6 +292,7 @@ impl Check {
             Check::Readability(check) => check.better(),
             Check::Overlap(check) => check.measure.better(),
             Check::Safety(check) if check.looks_for != safety::LooksFor::Refusal => Better::Lower,
+            Check::Sql(_) => Better::Higher,
             _ if self.scale() == Scale::Unbounded => Better::Lower,
             _ => Better::Higher,
         }
@@ -305,6 +321,7 @@ impl Check {
             Check::Judge(check) => check.signature(),
             Check::Semantic(check) => check.signature(),
             Check::Similar(check) => check.signature(),
+            Check::Sql(check) => check.signature(),
         }
     }
 }
@@ -364,6 +381,7 @@ impl Assertion {
             Check::Script(_) => Verdict::failed("the script was not run"),
             Check::Judge(_) => Verdict::failed("the judge was not asked"),
             Check::Semantic(_) | Check::Similar(_) => Verdict::failed("the texts were not embedded"),
+            Check::Sql(_) => Verdict::failed("the SELECT was not asked"),
         };
         self.settle(verdict)
     }

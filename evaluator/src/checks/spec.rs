@@ -20,6 +20,7 @@ use crate::checks::readability::{Formula, Readability};
 use crate::checks::regex::Regex;
 use crate::checks::safety::{LooksFor, Safety};
 use crate::checks::semantic::{Compared, Semantic};
+use crate::checks::sql::Sql;
 use crate::checks::token_f1::TokenF1;
 use crate::checks::tools::{self, Tools};
 use crate::checks::{Assertion, Check, OUTPUT, Scale, borrowed};
@@ -42,7 +43,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// Every name of a kind that is not one of a family's.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 32] = [
     "exact",
     "equals",
     "exact_match",
@@ -74,6 +75,7 @@ const NAMES: [&str; 31] = [
     "secrets",
     "canary",
     "refusal",
+    "sql",
 ];
 
 /// Every name of a kind.
@@ -186,6 +188,7 @@ fn check_of(kind: &str, spec: &CheckSpec, context: &Context<'_>) -> Result<Check
         "secrets" => Check::Safety(Safety { answer, looks_for: LooksFor::Secrets }),
         "canary" => Check::Safety(Safety { answer, looks_for: LooksFor::Canary(expected(spec, context)?) }),
         "refusal" => Check::Safety(Safety { answer, looks_for: LooksFor::Refusal }),
+        "sql" => Check::Sql(Sql::new(spec, context)?),
         _ => return of_family(kind, answer, spec, context),
     })
 }
@@ -302,10 +305,11 @@ fn refuse_useless_keys(kind: &str, check: &Check, spec: &CheckSpec, context: &Co
     let given = [
         ("value", spec.value.is_some(), text || kind == "pii" || matches!(check, Check::Regex(_) | Check::Json(_))),
         ("max", spec.max.is_some(), budget || matches!(check, Check::Latency(_))),
-        ("answer", spec.answer.is_some(), !matches!(check, Check::Latency(_) | Check::Ranked(_)) && (!budget || kind == "steps")),
+        ("answer", spec.answer.is_some(), !matches!(check, Check::Latency(_) | Check::Ranked(_) | Check::Sql(_)) && (!budget || kind == "steps")),
         ("reference", spec.reference.is_some(), text || judge || compared || matches!(check, Check::TokenF1(_)) || semantic(Compared::Similarity)),
         ("sources", spec.sources.is_some(), judge || sourced || semantic(Compared::Support)),
         ("question", spec.question.is_some(), judge || semantic(Compared::Relevancy)),
+        ("select", spec.select.is_some(), kind == "sql"),
         ("schema", spec.schema.is_some(), matches!(check, Check::Json(_))),
         ("rubric", spec.rubric.is_some(), kind == "judge" || kind == "judge_pairwise"),
         ("model", spec.model.is_some(), judge || matches!(check, Check::Semantic(_))),

@@ -1,8 +1,9 @@
-//! Cases out of a file: JSONL, JSON, CSV, Parquet or Arrow, one row a case.
+//! Cases out of a file (JSONL, JSON, CSV, Parquet or Arrow) or of a SELECT, one row a case.
 
 mod columnar;
 mod export;
 mod pick;
+mod select;
 mod swap;
 mod text;
 
@@ -15,7 +16,8 @@ use sha2::{Digest, Sha256};
 use crate::error::Error;
 use crate::keys::unknown;
 
-pub(crate) use pick::DatasetSpec;
+pub(crate) use pick::{DatasetSpec, Source};
+pub(crate) use select::select;
 
 /// The columns of one case.
 pub type Vars = serde_json::Map<String, Value>;
@@ -36,10 +38,12 @@ pub struct Dataset {
     pub cases: Vec<Case>,
     /// Every column that any case has.
     pub columns: BTreeSet<String>,
-    /// SHA-256 of the file, in hex.
+    /// SHA-256 of the file or of the rows, in hex.
     pub hash: String,
     /// Ids that more than one case bears.
     pub duplicates: Vec<String>,
+    /// Whether nobody has asked for the rows yet, so that one case without columns stands for them all.
+    pub(crate) is_unseen: bool,
 }
 
 impl Dataset {
@@ -90,12 +94,17 @@ impl Dataset {
             }
             cases.push(Case { id, vars });
         }
-        Self { cases, columns, hash, duplicates }
+        Self { cases, columns, hash, duplicates, is_unseen: false }
     }
 
-    /// Refuses a column that no case has, and names the nearest one.
+    /// The dataset of a SELECT that was not asked.
+    pub(crate) fn unseen() -> Self {
+        Self { is_unseen: true, ..Self::of(vec![Vars::new()], hex(&[0; 32])) }
+    }
+
+    /// Refuses a column that no case has, and names the nearest one; of rows that nobody has seen, any may be there.
     pub(crate) fn expect_column(&self, used_by: &str, column: &str) -> Result<(), Error> {
-        if self.columns.contains(column) {
+        if self.is_unseen || self.columns.contains(column) {
             return Ok(());
         }
         let known: Vec<&str> = self.columns.iter().map(String::as_str).collect();

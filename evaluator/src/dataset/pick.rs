@@ -1,4 +1,4 @@
-//! Which cases of a file a suite takes, and what it expects of their columns.
+//! Which cases of a file or of a SELECT a suite takes, and what it expects of their columns.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,18 @@ use super::{Dataset, Vars};
 use crate::error::Error;
 use crate::spec::TextOr;
 
-/// The `dataset` of a suite: a file, or a file with a split and the types of its columns.
+/// The `dataset` of a suite: a file, or a file or a SELECT with a split and the types of its columns.
 pub(crate) type DatasetSpec = TextOr<Picked>;
 
-/// A part of a file.
+/// A part of a file, or of what a SELECT gives.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Picked {
-    file: String,
+    #[serde(default)]
+    file: Option<String>,
+    /// A SELECT over the tables instead of a file; each of its rows is a case.
+    #[serde(default)]
+    sql: Option<String>,
     /// Only the cases whose column `split` is this.
     #[serde(default)]
     split: Option<String>,
@@ -54,18 +58,31 @@ impl Kind {
     }
 }
 
+/// Where cases come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source<'a> {
+    File(&'a str),
+    Select(&'a str),
+}
+
 impl DatasetSpec {
-    /// Returns the file's name.
-    pub(crate) fn file(&self) -> &str {
+    /// Returns where the cases come from.
+    pub(crate) fn source(&self) -> Result<Source<'_>, Error> {
         match self {
-            DatasetSpec::Text(file) => file,
-            DatasetSpec::Map(picked) => &picked.file,
+            DatasetSpec::Text(file) => Ok(Source::File(file)),
+            DatasetSpec::Map(Picked { file: Some(file), sql: None, .. }) => Ok(Source::File(file)),
+            DatasetSpec::Map(Picked { file: None, sql: Some(sql), .. }) => Ok(Source::Select(sql)),
+            DatasetSpec::Map(_) => Err(Error::config("dataset: write `file` or `sql`, one of the two")),
         }
     }
 
     /// Takes the cases of the split, and refuses the first one whose columns are not as they should be.
     pub(crate) fn pick(&self, dataset: Dataset) -> Result<Dataset, Error> {
-        let DatasetSpec::Map(Picked { file, split, columns, swap }) = self else { return Ok(dataset) };
+        let DatasetSpec::Map(Picked { file, split, columns, swap, .. }) = self else { return Ok(dataset) };
+        if dataset.is_unseen {
+            return Ok(dataset);
+        }
+        let file = file.as_deref().unwrap_or("the SELECT");
         for column in columns.keys().map(String::as_str).chain(split.as_ref().map(|_| "split")) {
             dataset.expect_column(&format!("dataset {file}"), column)?;
         }
@@ -107,6 +124,18 @@ mod tests {
     }
 
     #[test]
+    fn cases_come_from_one_place() {
+        let source = |spec: Value| {
+            serde_json::from_value::<DatasetSpec>(spec).unwrap().source().map_or(0, |source| match source {
+                Source::File(_) => 1,
+                Source::Select(_) => 2,
+            })
+        };
+        let specs = [json!("a.csv"), json!({"file": "a.csv"}), json!({"sql": "select 1"}), json!({"split": "x"}), json!({"file": "a", "sql": "b"})];
+        assert_eq!(specs.map(source), [1, 1, 2, 0, 0]);
+    }
+
+    #[test]
     fn a_split_is_taken_and_columns_are_checked() {
         assert_eq!(pick(json!("a.csv")).unwrap(), ["a", "b", "c"]);
         assert_eq!(pick(json!({"file": "a.csv", "split": "test"})).unwrap(), ["b", "c"]);
@@ -115,5 +144,6 @@ mod tests {
         assert_eq!(error, "a.csv: case 3 (c): column \"n\" is to be Number, and is \"\"");
         assert!(pick(json!({"file": "a.csv", "split": "dev"})).unwrap_err().contains("no case of the split \"dev\""));
         assert!(pick(json!({"file": "a.csv", "columns": {"m": "any"}})).unwrap_err().contains("unknown column \"m\""));
+        assert_eq!(pick(json!({"sql": "select 1", "split": "train"})).unwrap(), ["a"]);
     }
 }

@@ -1,5 +1,7 @@
 //! Answers that are judged in every run and never change: where their verdicts move, the judge moved and not the app.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -49,6 +51,10 @@ impl Anchors {
     fn parse(text: &str) -> Result<Self, String> {
         let lines = text.split('\n').enumerate().filter(|(_, line)| !line.trim().is_empty());
         let anchors = lines.map(|(index, line)| anchor(line).map_err(|what| format!("line {}: {what}", index + 1))).collect::<Result<Vec<_>, _>>()?;
+        let mut ids = BTreeSet::new();
+        if let Some(twice) = anchors.iter().find(|anchor| !ids.insert(&anchor.id)) {
+            return Err(format!("anchor {:?} stands there twice", twice.id));
+        }
         if anchors.is_empty() { Err("there is no anchor in it".to_owned()) } else { Ok(Self(anchors)) }
     }
 }
@@ -79,5 +85,7 @@ mod tests {
         assert!(Anchors::parse("\n").unwrap_err().contains("no anchor"));
         assert!(Anchors::parse("{\"id\": \"a\", \"answer\": \"x\", \"label\": 7}").unwrap_err().contains("line 1: label"));
         assert!(Anchors::parse("{\"id\": \"a\"}").unwrap_err().contains("answer"));
+        let line = "{\"id\": \"a\", \"answer\": \"x\"}";
+        assert_eq!(Anchors::parse(&format!("{line}\n{line}\n")).unwrap_err(), "anchor \"a\" stands there twice");
     }
 }

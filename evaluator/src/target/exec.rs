@@ -148,12 +148,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::archive::Archive;
     use crate::dataset::Vars;
 
     async fn answer(exec: Result<Exec, Error>, seconds: u64) -> Result<String, String> {
         let limits = Limits { timeout: Duration::from_secs(seconds), bytes_max: 1000 };
         let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        let ask = Ask { vars: &Vars::new(), prompt: "what?", repeat: 0, traceparent, wants_log_probs: false };
+        let ask = Ask { vars: &Vars::new(), prompt: "what?", repeat: 0, traceparent, wants_log_probs: false, archive: Archive::Nowhere };
         exec.unwrap().answer(&ask, limits).await.map(|answer| crate::js::coerce(&answer.output))
     }
 

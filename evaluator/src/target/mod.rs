@@ -3,6 +3,7 @@
 mod chat;
 mod exec;
 mod http;
+mod select;
 mod told;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::archive::Archive;
 #[cfg(feature = "bedrock")]
 use crate::bedrock::Model as Bedrock;
 use crate::chat::{ChatSpec, Connector, Usage};
@@ -24,6 +26,7 @@ use crate::template::Env;
 use chat::{Model, with_files};
 use exec::Exec;
 use http::Http;
+use select::Select;
 
 /// Where answers come from.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub(crate) enum Target {
     Exec(Exec),
     /// An app that takes and answers JSON over HTTP.
     Http(Arc<Http>),
+    /// A SELECT over the tables.
+    Select(Select),
     /// The prompt itself.
     Echo,
     /// A provider of promptfoo's that does not run here, and why: every case of it is an error.
@@ -69,7 +74,7 @@ pub(crate) struct Limits {
 }
 
 /// What a target is asked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Ask<'a> {
     pub vars: &'a Vars,
     pub prompt: &'a str,
@@ -78,6 +83,8 @@ pub(crate) struct Ask<'a> {
     pub traceparent: &'a str,
     /// Whether a check reads the probabilities of the answer's tokens.
     pub wants_log_probs: bool,
+    /// Where a SELECT is asked.
+    pub archive: Archive<'a>,
 }
 
 impl Ask<'_> {
@@ -100,8 +107,8 @@ const ELSEWHERE: [&str; 11] =
 const OF_OPENAI_ELSEWHERE: [&str; 10] =
     ["responses", "completion", "embedding", "embeddings", "realtime", "assistant", "image", "moderation", "transcription", "tts"];
 
-const KINDS: [&str; 8] =
-    ["dataset:<column>", "openai:chat:<model>", "bedrock:<model>", "http(s)://<address>", "http", "exec:<command>", "command:<command>", "echo"];
+const KINDS: [&str; 9] =
+    ["dataset:<column>", "sql:<select>", "openai:chat:<model>", "bedrock:<model>", "http(s)://<address>", "http", "exec:<command>", "command:<command>", "echo"];
 
 impl Target {
     /// Reads a provider's id and its settings.
@@ -120,6 +127,9 @@ impl Target {
         if let Some(column) = id.strip_prefix("dataset:") {
             dataset.expect_column(&place, column)?;
             return Ok(Self::Dataset(column.to_owned()));
+        }
+        if id == "sql" || id.starts_with("sql:") {
+            return Select::new(&place, id.strip_prefix("sql:"), settings(&place, config)?, dataset).map(Self::Select);
         }
         if let Some(model) = id.strip_prefix("openai:").filter(|model| !model.is_empty()) {
             let files = Files::beside(&directory.join("suite.yaml"));
@@ -179,15 +189,16 @@ impl Target {
 
     /// Whether the target reads a prompt.
     pub(crate) fn needs_prompt(&self) -> bool {
-        !matches!(self, Target::Dataset(_))
+        !matches!(self, Target::Dataset(_) | Target::Select(_))
     }
 
-    /// The columns that hold what the target answers, which are no part of the case.
-    pub(crate) fn answer_column(&self) -> Option<&str> {
-        match self {
-            Target::Dataset(column) => Some(column),
+    /// The columns that hold what the target answers and how, which are no part of the case.
+    pub(crate) fn answer_columns(&self) -> impl Iterator<Item = &str> {
+        let column = match self {
+            Target::Dataset(column) => Some(column.as_str()),
             _ => None,
-        }
+        };
+        column.into_iter().flat_map(|column| [column].into_iter().chain(RECORDED))
     }
 
     /// Answers one case; a failure is a sentence for the report.
@@ -202,6 +213,7 @@ impl Target {
             Target::Bedrock(model) => model.answer(ask).await,
             Target::Exec(command) => command.answer(ask, limits).await,
             Target::Http(app) => app.answer(ask, limits).await,
+            Target::Select(select) => select.answer(ask, limits).await,
             Target::Echo => Ok(Answer { output: Value::String(ask.prompt.to_owned()), latency_ms: Some(0.0), ..Answer::default() }),
             Target::Unknown(why) => Err(why.clone()),
         }
@@ -209,8 +221,8 @@ impl Target {
 }
 
 /// Columns with what is recorded about an answer beside it.
-pub(crate) const RECORDED: [&str; 8] =
-    ["latency_ms", "duration_ns", "finish_reason", "trace_id", "input_tokens", "output_tokens", "cost_usd", "cost_nanousd"];
+pub(crate) const RECORDED: [&str; 9] =
+    ["latency_ms", "duration_ns", "finish_reason", "trace_id", "span_id", "input_tokens", "output_tokens", "cost_usd", "cost_nanousd"];
 
 /// An answer that stands in the dataset, with what else is recorded about it under the names that production spans use.
 fn recorded(value: &Value, vars: &Vars) -> Answer {

@@ -1,7 +1,7 @@
 //! `validate`, `compare`, `aa`, and the forms of a report.
 
 use evaluator::suite::Compare;
-use evaluator::{Control, EvalFormat, Options, aa, compare, read_report, validate};
+use evaluator::{Archive, Control, EvalFormat, Options, aa, compare, read_report, validate};
 
 use crate::workspace::{NOW, Workspace};
 
@@ -46,7 +46,7 @@ async fn recorded_answers_raise_no_false_alarm() {
         env: &|_| None,
         compare: Compare::Nothing,
         git: evaluator::git::Git::default(),
-        store: None,
+        archive: Archive::Nowhere,
         control: Control::default(),
     };
     let report = aa::aa(&workspace.path("suites/rag.yaml"), 3, &options, NOW).await.unwrap();

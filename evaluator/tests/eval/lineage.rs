@@ -1,24 +1,14 @@
 //! A run in the tables.
 
-use std::sync::Arc;
-
 use evaluator::git::Git;
 use evaluator::suite::{Compare, load};
-use evaluator::{Control, EvaluatorConfig, Options, run_suite};
+use evaluator::{Archive, Control, EvaluatorConfig, Options, run_suite};
 use schema::Tenant;
 use serde::Deserialize;
-use store::{Decode, DecodeError, Record, Rows, Store, StoreConfig};
 
 use crate::endpoint::{Endpoint, Reply};
+use crate::tables;
 use crate::workspace::{NOW, Workspace};
-
-struct NoBytes;
-
-impl Decode for NoBytes {
-    fn decode(&self, record: &Record<'_>) -> Result<Rows, DecodeError> {
-        Err(format!("nothing was sent, and yet record {} came", record.seq).into())
-    }
-}
 
 #[derive(Debug, PartialEq, Deserialize)]
 struct Kept {
@@ -34,8 +24,7 @@ struct Kept {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_kept_with_everything_in_it() {
     let dir = tempfile::tempdir().unwrap();
-    let config = StoreConfig { data: dir.path().to_owned(), ..StoreConfig::default() };
-    let store = Store::open(config, Arc::new(NoBytes), Arc::new(|| NOW)).await.unwrap();
+    let store = tables::open(dir.path()).await;
     let endpoint = Endpoint::start(|_, _| Reply::Content("{\"verdict\": \"relevant\", \"reason\": \"x\"}".to_owned())).await;
     let workspace = Workspace::of_rag();
     let (env, tenant) = (|name: &str| (name == "OPENAI_BASE_URL").then(|| endpoint.url.clone()), Tenant::default());
@@ -45,12 +34,15 @@ async fn a_run_is_kept_with_everything_in_it() {
         env: &env,
         compare: Compare::Suite,
         git,
-        store: Some((&store, &tenant)),
+        archive: Archive::Tables(&store, &tenant),
         control: Control::default(),
     };
     let suite = load(&workspace.path("suites/rag-judge.yaml"), &Compare::Suite, &options.config, &env).unwrap();
-    let report = run_suite(&suite, &options, NOW).await.unwrap();
-    assert_eq!(report.verdict.exit_code, 0, "{:?}", report.verdict);
+    let record = run_suite(&suite, &options, NOW).await.unwrap();
+    assert_eq!(record.report.verdict.exit_code, 0, "{:?}", record.report.verdict);
+    // A later answer to the same question changes nothing: a run is kept once.
+    assert!(options.archive.keep(&record, NOW).await.unwrap().kept);
+    assert!(!options.archive.keep(&record, NOW).await.unwrap().kept);
     let sql = "select r.outcome, r.git_branch,
         (select count(*) from results where run_id = r.id) as n_results,
         (select count(*) from scores where run_id = r.id) as n_scores,

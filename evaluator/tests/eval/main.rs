@@ -20,5 +20,8 @@ mod llmbar;
 mod mistakes;
 mod models;
 mod recipes;
+mod select;
 mod shipped;
+mod sql;
+mod tables;
 mod workspace;

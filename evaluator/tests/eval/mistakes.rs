@@ -46,7 +46,7 @@ fn what_cannot_be_is_refused() {
     check("f1: {}", "f1: {critical: true}", "is critical, but its checks neither pass nor fail");
     check("schema: suites/schemas/answer.json", "schema: suites/schemas/question.json", "there is no file");
     check("schema: suites/schemas/answer.json", "schema: {type: nonsense}", "not a JSON schema");
-    check("baseline: {file: baselines/rag.json}", "baseline: {branch: main, last: 3}", "baseline: runs and branches are read from the tables");
+    check("baseline: {file: baselines/rag.json}", "baseline: {branch: main, last: 3}", "baseline: a run or a branch is read from the tables");
     check("baseline: {file: baselines/rag.json}", "baseline: {file: baselines/rug.json}", "--update-baseline");
     check("providers: [\"dataset:answer\"]", "providers: []", "providers is empty");
     check("providers: [\"dataset:answer\"]", "providers: [echo]", "needs `prompts`");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use evaluator::suite::Compare;
-use evaluator::{BatchFiles, CallsConfig, Control, EvalArgs, EvalFormat, EvalOutcome, EvaluatorConfig, Report, cli_eval};
+use evaluator::{Archive, BatchFiles, CallsConfig, Control, Env, EvalArgs, EvalFormat, EvalOutcome, EvaluatorConfig, Report, cli_eval};
 use schema::Micros;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -87,18 +87,7 @@ impl Workspace {
     /// Runs a suite and returns what was written in this form, as standard output and into a file.
     pub async fn eval_as(&self, suite: &str, compare: Compare, format: EvalFormat) -> String {
         let path = self.path("report.out");
-        let args = |output| EvalArgs {
-            suite: self.path(suite),
-            compare: compare.clone(),
-            update_baseline: false,
-            format,
-            output,
-            config: self.config.clone(),
-            env: &|_| None,
-            store: None,
-            control: self.control,
-            batch: self.batch.clone(),
-        };
+        let args = |output| EvalArgs { compare: compare.clone(), format, output, ..self.args(suite, &|_| None) };
         let shown = cli_eval(&args(None), NOW).await.text;
         cli_eval(&args(Some(path)), NOW).await;
         // Only the time that the run took may differ.
@@ -113,20 +102,33 @@ impl Workspace {
     }
 
     pub async fn eval_with(&self, suite: &str, compare: Compare, update_baseline: bool) -> EvalOutcome {
-        let env = |name: &str| self.env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-        let args = EvalArgs {
+        let env = |name: &str| self.env_of(name);
+        cli_eval(&EvalArgs { compare, update_baseline, ..self.args(suite, &env) }, NOW).await
+    }
+
+    /// Runs a suite whose runs are kept, and whose SELECTs are asked, here.
+    pub async fn eval_over(&self, suite: &str, archive: Archive<'_>, now: Micros) -> EvalOutcome {
+        let env = |name: &str| self.env_of(name);
+        cli_eval(&EvalArgs { archive, ..self.args(suite, &env) }, now).await
+    }
+
+    fn env_of(&self, name: &str) -> Option<String> {
+        self.env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+    }
+
+    fn args<'a>(&self, suite: &str, env: Env<'a>) -> EvalArgs<'a> {
+        EvalArgs {
             suite: self.path(suite),
-            compare,
-            update_baseline,
+            compare: Compare::Suite,
+            update_baseline: false,
             format: EvalFormat::Text,
             output: None,
             config: self.config.clone(),
-            env: &env,
-            store: None,
+            env,
+            archive: Archive::Nowhere,
             control: self.control,
             batch: self.batch.clone(),
-        };
-        cli_eval(&args, NOW).await
+        }
     }
 
     /// Runs a suite that must end with this exit code, and returns its report.

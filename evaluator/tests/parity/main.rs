@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use evaluator::suite::Compare;
-use evaluator::{Control, EvaluatorConfig, Options, Report, run};
+use evaluator::{Archive, Control, EvaluatorConfig, Options, Report, run};
 use schema::Micros;
 use serde_json::Value;
 
@@ -49,8 +49,14 @@ async fn judge(suite: &str, url: &str) -> Report {
         _ => None,
     };
     let config = EvaluatorConfig { concurrency: 4, attempts_max: 1, ..EvaluatorConfig::default() };
-    let options =
-        Options { config, env: &env, compare: Compare::Nothing, git: evaluator::git::Git::default(), store: None, control: Control::default() };
+    let options = Options {
+        config,
+        env: &env,
+        compare: Compare::Nothing,
+        git: evaluator::git::Git::default(),
+        archive: Archive::Nowhere,
+        control: Control::default(),
+    };
     run(&folder().join("suites").join(suite), &options, Micros(1_795_000_000_000_000)).await.unwrap_or_else(|error| panic!("{suite}: {error}"))
 }
 
