@@ -11,7 +11,7 @@ use self::examples::{examples, moved};
 use self::slices::{Slices, slices_of};
 use crate::baseline::Sample;
 use crate::config::Limits;
-use crate::detectors::{Blind, Evidence, Reading};
+use crate::detectors::{Blind, Detector, Evidence, Reading};
 use crate::rule::{Direction, Rule, Scale};
 use crate::series::Series;
 use crate::state::State;
@@ -114,6 +114,8 @@ fn measured(rule: &Rule, series: &Series, whole: &Sample, limits: &Limits) -> Ve
         match result {
             Ok(reading) => readings.push((slice.as_str(), reading, part)),
             Err(blind @ Blind::TooFew { .. }) if !part.past.is_empty() => silent.push(unseen(rule, slice, part, &blind)),
+            // At an hour at which it rests, what is silent is not known to be back.
+            Err(blind @ Blind::Quiet { .. }) if rule.watch == Detector::Silence => silent.push(unseen(rule, slice, part, &blind)),
             // A slice that is always rare, or new, is no news.
             Err(_) => {}
         }

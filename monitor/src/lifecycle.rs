@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 
 use schema::{AlertTransition, Micros, MonitorState};
 
+use crate::detectors::Detector;
 use crate::findings::Finding;
 use crate::rule::Rule;
 use crate::state::State;
@@ -49,6 +50,8 @@ pub(crate) struct Evaluation {
     verdict: State,
     /// The slices in ALERT.
     alerting: Vec<String>,
+    /// The slices in NO_DATA.
+    unseen: Vec<String>,
     /// Nothing was seen where something was to be expected.
     blind: bool,
     /// Observations in the window, of the whole.
@@ -71,13 +74,16 @@ impl Evaluation {
     }
 
     fn sum_up<'a>(time: i64, rows: impl Iterator<Item = (&'a str, State, bool)>) -> Self {
-        let mut found = Self { time, verdict: State::NoData, alerting: Vec::new(), blind: false, n: 0 };
+        let mut found = Self { time, verdict: State::NoData, alerting: Vec::new(), unseen: Vec::new(), blind: false, n: 0 };
         let mut worst_slice = State::Ok;
         for (slice, state, has_baseline) in rows {
             match state {
                 State::Alert => found.alerting.push(slice.to_owned()),
                 State::Error => found.blind = true,
-                State::NoData => found.blind |= has_baseline,
+                State::NoData => {
+                    found.blind |= has_baseline;
+                    found.unseen.push(slice.to_owned());
+                }
                 State::Ok | State::Warn => {}
             }
             if slice.is_empty() {
@@ -149,10 +155,13 @@ impl History {
         held
     }
 
-    /// Evaluations that were OK since the last ALERT or WARN; those that saw nothing do not count.
-    fn quiet(&self) -> u32 {
+    /// Evaluations that were OK since the last ALERT or WARN; those that saw nothing do not count, nor those at whose hour it cannot be told whether the
+    /// slice that is silent still is.
+    fn quiet(&self, rule: &Rule, slice: &str) -> u32 {
         let recent = self.0.iter().rev().take_while(|evaluation| !matches!(evaluation.verdict, State::Alert | State::Warn));
-        u32::try_from(recent.filter(|evaluation| evaluation.verdict == State::Ok).count()).unwrap_or(u32::MAX)
+        let is_dark = |evaluation: &Evaluation| rule.watch == Detector::Silence && evaluation.unseen.iter().any(|unseen| unseen == slice);
+        let seen = recent.filter(|evaluation| evaluation.verdict == State::Ok && !is_dark(evaluation));
+        u32::try_from(seen.count()).unwrap_or(u32::MAX)
     }
 
     /// Evaluations in a row, up to the last, that were blind.
@@ -262,7 +271,10 @@ impl Track {
                 State::Ok | State::Warn => Some(Step::Lapsed),
                 _ => (shade == Shade::Open && history.held(rule) >= rule.hold).then_some(Step::Firing),
             },
-            (Kind::Quality, Phase::Firing) => (history.quiet() >= self.quiet_needed(rule)).then_some(Step::Resolved),
+            (Kind::Quality, Phase::Firing) => {
+                let slice = self.standing.as_ref().map_or("", |standing| standing.slice.as_str());
+                (history.quiet(rule, slice) >= self.quiet_needed(rule)).then_some(Step::Resolved)
+            }
             (Kind::Data, Phase::Over | Phase::Pending) => {
                 let step = if again { Step::FiringAgain } else { Step::Firing };
                 (history.blind() >= rule.no_data.hold).then_some(step)

@@ -76,7 +76,7 @@ fn picked(series: &Series, rows: &[(i64, usize, i64)]) -> Series {
         groups: codes(&series.groups),
         clusters: clusters(&series.clusters, rows),
         traces: rows.iter().filter_map(|(_, row, _)| series.traces.get(*row).copied()).collect(),
-        missing: Keys::default(),
+        missing: Keys { slices: vec![Vec::new(); series.slices.len()], ..Keys::default() },
         rate: series.rate,
     }
 }

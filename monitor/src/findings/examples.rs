@@ -8,11 +8,12 @@ use crate::baseline::Sample;
 use crate::config::Limits;
 use crate::series::{Codes, Series, Values};
 
-/// The name of the category whose share changed most, up or down.
+/// The name of the category whose share changed most, up or down; up, where two changed as much.
 pub(super) fn moved(series: &Series, sample: &Sample) -> Option<String> {
     let Values::Categories(categories) = &series.values else { return None };
     let changes = changes(categories, sample);
-    let (code, _) = changes.iter().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?;
+    let size = |change: &f64| (change.abs() * 1e9).round();
+    let (code, _) = changes.iter().max_by(|a, b| size(a.1).total_cmp(&size(b.1)).then_with(|| a.1.total_cmp(b.1)))?;
     Some(categories.names[*code as usize].clone())
 }
 

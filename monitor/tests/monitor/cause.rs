@@ -100,7 +100,7 @@ async fn a_slice_has_a_cause_of_its_own() {
     let alert = fired(
         &store,
         "case when service_name = 'shop' then duration_ns / 1e9 else 1.0 end",
-        "watch: anomaly, slices: [service_name], effect_floor: 1.5",
+        "watch: anomaly, slices: [service_name], effect_floor: 1.5, for: 1",
     )
     .await;
     assert_eq!(alert.slice, "service_name=shop", "{alert:#?}");

@@ -134,7 +134,7 @@ fn a_budget_without_data_is_not_kept() {
 #[test]
 fn examples_lie_in_the_direction_of_the_change() {
     let mut n = noise(9);
-    for (by, worst) in [(-4.0, f64::min as fn(f64, f64) -> f64), (4.0, f64::max)] {
+    for (by, worst) in [(-4.0, f64::min as fn(f64, f64) -> f64), (4.0, f64::max as fn(f64, f64) -> f64)] {
         let values: Vec<f64> = (0..N_ROWS).map(|row| 10.0 + n() + if is_current(row) { by } else { 0.0 }).collect();
         let extreme = (N_ROWS - 36..N_ROWS).reduce(|a, b| if worst(values[a], values[b]) == values[a] { a } else { b }).unwrap();
         let held = Monitor { rule: Rule { hold: 1, ..monitor("watch: anomaly, effect_floor: 1").rule }, ..monitor("watch: anomaly") };

@@ -54,7 +54,7 @@ fn shipped_over(name: &str, value: impl Fn(usize) -> ArrayRef) -> Vec<AlertTrans
 #[test]
 fn the_shipped_monitors_of_drift_can_fire() {
     let mix = |changes: bool| {
-        move |n| texts(n, move |row| Some(if changes && is_late(row) { "german" } else { ["english", "french"][row / 4 % 2] }.to_owned()))
+        move |n: usize| texts(n, move |row| Some(if changes && is_late(row) { "german" } else { ["english", "french"][row / 4 % 2] }.to_owned()))
     };
     for name in ["languages", "topics"] {
         let fired = shipped_over(name, mix(true));
@@ -64,7 +64,7 @@ fn the_shipped_monitors_of_drift_can_fire() {
         assert_eq!(shipped_over(name, mix(false)), []);
     }
     let scores = |late: f64| {
-        move |n| {
+        move |n: usize| {
             let mut draw = Draw::new("scores", 1);
             Arc::new(Float64Array::from_iter_values((0..n).map(|row| draw.unit() * if is_late(row) { late } else { 1.0 }))) as ArrayRef
         }

@@ -156,7 +156,8 @@ async fn each_finds_what_is_planted_and_nothing_in_a_quiet_month() {
     assert_eq!(monitors.len(), 14);
     for monitor in &monitors {
         let name = &monitor.rule.name;
-        assert_eq!(alerts(&store, &quiet, monitor).await, [], "{name} alerts where nothing changed");
+        let false_alarms = alerts(&store, &quiet, monitor).await;
+        assert!(false_alarms.is_empty(), "{name} alerts where nothing changed: {false_alarms:#?}");
         let found = alerts(&store, &changed, monitor).await;
         let days = if name == "fairness" { 3 } else { 2 };
         assert_eq!(found.len(), 1, "{name}: {found:#?}");

@@ -23,7 +23,8 @@ fn series(rule: &Rule, rows: &[Observed], slice: &str) -> Series {
     let time = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|(time, ..)| *time)).with_timezone("UTC");
     let value: Float64Array = rows.iter().map(|(_, value, _)| *value).collect();
     let app: StringArray = rows.iter().map(|(.., app)| Some(app.as_str())).collect();
-    let columns = [("time", Arc::new(time) as ArrayRef, true), ("value", Arc::new(value) as ArrayRef, true), (slice, Arc::new(app) as ArrayRef, true)];
+    let columns =
+        [("time", Arc::new(time) as ArrayRef, true), ("value", Arc::new(value) as ArrayRef, true), (slice, Arc::new(app) as ArrayRef, true)];
     Series::of(rule, &[RecordBatch::try_from_iter_with_nullable(columns).unwrap()]).unwrap()
 }
 
@@ -84,7 +85,7 @@ fn every_slice_says_what_it_is_seen_by() {
     let rows = rows(|time, app| {
         Some((!(is_now(time) && app == "a" && time / HOUR % 4 == 0)).then_some(if is_now(time) && app == "a" { 99.0 } else { 1.0 }))
     });
-    let found = look(&monitor("watch: anomaly, effect_floor: 1, min_n: 5"), &rows);
+    let found = look(&monitor("watch: anomaly, effect_floor: 1"), &rows);
     let moved = slice(&found, "app=a");
     assert!(moved.state == "ALERT" && moved.coverage.is_some_and(|share| (0.6..0.9).contains(&share)), "{moved:?}");
 }
