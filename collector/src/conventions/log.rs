@@ -63,10 +63,13 @@ fn event_name(gathered: &Gathered<'_>, record: &LogRecord) -> Option<String> {
     named.or_else(|| by_key("event.name")).or_else(|| by_key("event_name"))
 }
 
-/// Whether the attributes hold whole messages as the conventions write them now: then nothing else of the record is one. `karat export`
-/// writes the events of earlier conventions so.
+/// Attributes that hold whole messages as the conventions write them now.
+const WRITTEN_OUT: [&str; 3] = ["gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages"];
+
+/// Whether the attributes hold whole messages: then nothing else of the record is one. `karat export` writes the events of earlier
+/// conventions so.
 fn is_written_out(gathered: &Gathered<'_>) -> bool {
-    ["gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages"].iter().any(|key| gathered.exact(key).is_some())
+    WRITTEN_OUT.iter().any(|key| gathered.exact(key).is_some())
 }
 
 /// The fields of a message event: the body's where it has any, the attributes' beside them.
@@ -116,19 +119,21 @@ fn read<'a>(gathered: &Gathered<'a>, told: Told, used: &mut Vec<Source<'a>>) -> 
     draft.usage.cache_read = gathered.int(Slot::CacheRead);
     draft.usage.cache_write = gathered.int(Slot::CacheWrite);
     if draft.input.is_empty() && draft.output.is_empty() {
-        for source in gathered.of(Slot::System) {
+        let whole = is_written_out(gathered);
+        let speaks = |source: &Source<'_>| !whole || WRITTEN_OUT.contains(&gathered.key(source.at));
+        for source in gathered.of(Slot::System).filter(speaks) {
             if let Some(found) = gathered.json(source) {
                 payload::system_parts(&found, &mut draft.system);
                 used.push(source);
             }
         }
-        for source in gathered.of(Slot::Input).filter(|source| gathered.key(source.at) != "events") {
+        for source in gathered.of(Slot::Input).filter(speaks).filter(|source| gathered.key(source.at) != "events") {
             if let Some(found) = gathered.json(source).filter(|_| draft.input.is_empty()) {
                 payload::request(&found, &mut draft);
                 used.push(source);
             }
         }
-        for source in gathered.of(Slot::Output).chain(gathered.of(Slot::OutputText)) {
+        for source in gathered.of(Slot::Output).chain(gathered.of(Slot::OutputText)).filter(speaks) {
             if let Some(found) = gathered.json(source).filter(|_| draft.output.is_empty()) {
                 payload::response(&found, &mut draft);
                 used.push(source);

@@ -168,7 +168,7 @@ fn finish_reason(gathered: &Gathered<'_>) -> Option<String> {
 /// Time to the first token: milliseconds where the key says so or the number is whole, else seconds.
 fn first_token(gathered: &Gathered<'_>, row: &schema::Span) -> Option<i64> {
     #[allow(clippy::cast_possible_truncation, reason = "saturates; a first token takes no centuries")]
-    let nanos = |seconds: f64| (seconds >= 0.0).then_some((seconds * 1e9) as i64);
+    let nanos = |seconds: f64| (seconds >= 0.0).then_some((seconds * 1e9).round() as i64);
     if let Some(ms) = gathered.float(Slot::TtftMs) {
         return nanos(ms / 1e3);
     }

@@ -18,6 +18,10 @@ const RIVALS: usize = 24;
 /// Names that they race for; a store that checks first and writes then lets two win sooner or later.
 const RACES: usize = 4;
 
+/// The store behind `memory:///...`, one for all tests.
+#[cfg(test)]
+static IN_MEMORY: std::sync::LazyLock<Arc<object_store::memory::InMemory>> = std::sync::LazyLock::new(Arc::default);
+
 /// Connects to the store that a URL names. Keys and endpoints come from the environment, under the names that the store's own tools use.
 pub(super) fn connect(root: &str, runtime: Handle) -> Result<Objects, Error> {
     let refused = |reason: String| Error::Root { root: root.to_owned(), reason };
@@ -32,7 +36,7 @@ fn store_of(url: &Url, root: &str) -> Result<Arc<dyn ObjectStore>, Error> {
         "s3" | "s3a" => AmazonS3Builder::from_env().with_url(root).build().map(|store| Arc::new(store) as _),
         "gs" => GoogleCloudStorageBuilder::from_env().with_url(root).build().map(|store| Arc::new(store) as _),
         #[cfg(test)]
-        "file" => Ok(Arc::new(object_store::local::LocalFileSystem::new()) as _),
+        "memory" => Ok((*IN_MEMORY).clone() as _),
         "az" | "azure" | "abfs" | "abfss" => MicrosoftAzureBuilder::from_env().with_url(root).build().map(|store| Arc::new(store) as _),
         scheme => {
             return Err(refused(format!("the scheme {scheme:?} is unknown; take s3://bucket/prefix, gs://bucket/prefix or az://container/prefix")));

@@ -25,11 +25,8 @@ async fn seen(config: StoreConfig) -> i64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_in_an_object_store_are_backed_up() {
     let dir = tempfile::tempdir().unwrap();
-    let kept_in = |name: &str, data: &str| {
-        let objects = dir.path().join(name);
-        std::fs::create_dir(&objects).unwrap();
-        StoreConfig { root: format!("file://{}", objects.display()), ..config(&dir.path().join(data)) }
-    };
+    let unique = dir.path().file_name().unwrap().display();
+    let kept_in = |name: &str, data: &str| StoreConfig { root: format!("memory:///{unique}/{name}"), ..config(&dir.path().join(data)) };
     let (from, to) = (kept_in("bucket", "data"), kept_in("another", "back"));
     let copy = dir.path().join("copy");
     let store = backed_up(&from, &copy).await;
