@@ -35,11 +35,14 @@ async fn the_terminal_shows_what_a_pass_is_worth() {
     assert!(text.contains("or more would have been caught (80 %)") && text.contains("PASS  no regression found in 7 metrics"), "{text}");
 }
 
+async fn junit(workspace: &Workspace) -> String {
+    workspace.eval_as("suites/rag.yaml", Compare::Suite, EvalFormat::Junit).await
+}
+
 /// A CI system that reads the file alone sees what the exit code said: of a run that could not be judged, of one that a slice alone failed, of one
 /// that could not tell, and of one that ran out of money.
 #[tokio::test]
 async fn junit_fails_whenever_the_exit_code_does() {
-    let junit = |workspace: &Workspace| workspace.eval_as("suites/rag.yaml", Compare::Suite, EvalFormat::Junit);
     let verdict = |xml: &str| xml.lines().find(|line| line.contains("classname=\"run\"")).unwrap().to_owned();
 
     let workspace = Workspace::of_rag();
