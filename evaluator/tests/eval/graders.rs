@@ -54,7 +54,7 @@ async fn texts_are_compared_as_promptfoo_compares_them() {
         "type: similar:euclidean, value: Refund refund., threshold: 2",
         "type: similar, value: 7",
     ];
-    let report = Workspace::expect(suite(&endpoint.url, GRADERS, &asserts).eval("suite.yaml").await, 3);
+    let report = Workspace::expect(suite(&endpoint.url, GRADERS, &asserts).eval("suite.yaml").await, 100);
     let found: Vec<_> = report.cases.iter().map(told).collect();
     assert_eq!(found[..4], [(Some(true), Some(1.0)), (Some(false), Some(0.0)), (Some(true), Some(1.0)), (Some(true), Some(1.0))]);
     assert!(found[4].0 == Some(true) && (found[4].1.unwrap() - 0.5_f64.sqrt()).abs() < 1e-6, "{:?}", found[4]);
