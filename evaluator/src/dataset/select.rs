@@ -43,7 +43,7 @@ fn cases(answer: &Answer, config: &EvaluatorConfig) -> Result<Dataset, Error> {
         let line = serde_json::to_string(row)?;
         bytes += line.len() as u64;
         hash.update(line);
-        if !row.get("id").is_some_and(|id| !id.is_null()) {
+        if row.get("id").is_none_or(Value::is_null) {
             row.insert("id".to_owned(), name_of(row));
         }
     }
