@@ -28,10 +28,14 @@ async fn send(server: &Server) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let start = now - Duration::from_secs(2 * 3_600);
     let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let tokens = |key: &str, n: u64| json!({"key": key, "value": {"intValue": n.to_string()}});
     let span = json!({
         "traceId": "0123456789abcdef0123456789abcdef", "spanId": "0123456789abcdef", "name": "chat gpt-5", "kind": 3,
         "startTimeUnixNano": start.as_nanos().to_string(), "endTimeUnixNano": (start + Duration::from_secs(2)).as_nanos().to_string(),
-        "attributes": [attribute("gen_ai.operation.name", "chat"), attribute("gen_ai.provider.name", "openai"), attribute("gen_ai.request.model", "gpt-5")],
+        "attributes": [
+            attribute("gen_ai.operation.name", "chat"), attribute("gen_ai.provider.name", "openai"), attribute("gen_ai.request.model", "gpt-5"),
+            attribute("gen_ai.response.model", "gpt-5"), tokens("gen_ai.usage.input_tokens", 90_000), tokens("gen_ai.usage.output_tokens", 9_000),
+        ],
     });
     let resource = json!({"attributes": [attribute("service.name", "shop")]});
     let body = json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}).to_string();

@@ -152,8 +152,10 @@ async fn each_finds_what_is_planted_and_nothing_in_a_quiet_month() {
     let (quiet, changed) = (Tenant::new("quiet").unwrap(), Tenant::new("changed").unwrap());
     fill(&store, &quiet, false).await;
     fill(&store, &changed, true).await;
-    let monitors = extended();
+    let mut monitors = extended();
     assert_eq!(monitors.len(), 14);
+    // A busy machine is no fault of a monitor.
+    monitors.iter_mut().for_each(|monitor| monitor.limits.query_seconds = 600);
     for monitor in &monitors {
         let name = &monitor.rule.name;
         let false_alarms = alerts(&store, &quiet, monitor).await;
