@@ -61,8 +61,8 @@ pub struct StoreConfig {
     pub compact_files: usize,
     /// Files below this many bytes count as small; more, where a day has so many that 64 of this size do not hold it. Default 16 MiB.
     pub compact_small_bytes: u64,
-    /// Memory of one compaction, in bytes, about; it is a part of `ingest_bytes_max`. With less, fewer files are joined at once. Files in fewer
-    /// steps against memory for requests and rows. Default 64 MiB.
+    /// Memory that one compaction reads and writes rows in, in bytes, about; twice of it is a part of `ingest_bytes_max`, for compressors take as
+    /// much. With less, fewer files are joined at once. Files in fewer steps against memory for requests and rows. Default 32 MiB.
     pub compact_bytes: u64,
     /// Bytes of files that compaction takes in a second at most, 0 for no bound: fewer files sooner against disk and CPU that ingest and queries
     /// want. Default 64 MiB.
@@ -124,7 +124,7 @@ impl Default for StoreConfig {
             root: String::new(),
             compact_files: 16,
             compact_small_bytes: 16 * 1024 * 1024,
-            compact_bytes: 64 * 1024 * 1024,
+            compact_bytes: 32 * 1024 * 1024,
             compact_bytes_per_second: 64 * 1024 * 1024,
             compact_zstd_level: 3,
             retention: Vec::new(),
@@ -140,6 +140,8 @@ impl Default for StoreConfig {
 
 /// What the process takes without a load: code, threads, price tables, buffers of sockets, and memory that the allocator has not given back.
 const PROCESS_BYTES: usize = 160_000_000;
+/// Bytes that joining files takes at its height, a byte of `compact_bytes`: each column has a compressor and a decompressor of its own.
+const JOINING_BYTES: u64 = 2;
 /// Smaller row groups than this are never made: each costs its pages.
 const GROUP_BYTES_MIN: usize = 64 * 1024;
 /// Bytes that writing a file takes at its height, a byte of rows: slices in order, and pages until their row group is whole.
@@ -172,7 +174,7 @@ impl StoreConfig {
 
     /// Returns the memory that is not for requests and rows: the process itself, the writing of files, and their joining.
     pub fn overhead_bytes(&self) -> usize {
-        let joining = usize::try_from(self.compact_bytes).unwrap_or(usize::MAX);
+        let joining = usize::try_from(self.compact_bytes.saturating_mul(JOINING_BYTES)).unwrap_or(usize::MAX);
         PROCESS_BYTES.saturating_add(self.flush_bytes.saturating_mul(WRITING_BYTES)).saturating_add(joining)
     }
 

@@ -34,7 +34,6 @@ async fn ride_out(node: &Server, fresh: impl FnOnce() -> Server, begin: impl FnO
     wait_for_rows(node, REQUESTS * SPANS).await;
     begin();
     send_all(node.otlp_http.clone(), 1).await;
-    wait_for_rows(node, 2 * REQUESTS * SPANS).await;
     node.wait_until_ready_says("commits that hang are told", |is_ready, said| !is_ready && is_stuck(said)).await;
     assert_eq!(node.status("/health").await, 200, "the process lives");
     let doctor = karat().args(["doctor", "--url", &format!("http://{}", node.http)]).output().unwrap();
@@ -73,14 +72,14 @@ async fn an_object_store_that_answers_503_is_ridden_out() {
 async fn senders_who_want_a_commit_are_told_to_come_back() {
     let Some(s3) = S3::start("versitygw") else { return };
     let dir = tempfile::tempdir().unwrap();
-    let node = start(s3.command(&dir.path().join("a")).env("KARAT_STORE_COMMIT_WAIT_MS", "500"));
+    let node = start(s3.command(&dir.path().join("a")).env("KARAT_STORE_COMMIT_WAIT_MS", "5000"));
     send_all(node.otlp_http.clone(), 0).await;
     s3.signal("STOP");
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let body = faults::body(1_000_000);
     let send =
         || client.post(format!("http://{}/v1/traces", node.otlp_http)).header("content-type", "application/x-protobuf").body(body.clone()).send();
-    for _ in 0..3 {
+    for _ in 0..2 {
         let refused = send().await.unwrap();
         assert_eq!(refused.status().as_u16(), 503);
         assert!(refused.headers().contains_key("retry-after"));
@@ -181,9 +180,16 @@ async fn tables_that_cannot_be_written_are_told_to_senders() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
     assert!(n_acked > 2 && asked >= 5, "{n_acked} acked, then {asked} s");
-    let request = ExportTraceServiceRequest::decode(faults::body(n_acked).as_slice()).unwrap();
     let mut grpc = TraceServiceClient::connect(format!("http://{}", server.otlp_grpc)).await.unwrap();
-    let refused = grpc.export(request).await.unwrap_err();
+    // There may be room for a few more.
+    let refused = loop {
+        let request = ExportTraceServiceRequest::decode(faults::body(n_acked).as_slice()).unwrap();
+        match grpc.export(request).await {
+            Ok(_) => n_acked += 1,
+            Err(refused) => break refused,
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{n_acked} acked");
+    };
     assert_eq!(refused.code(), tonic::Code::Unavailable);
     assert_eq!(refused.get_details_retry_info().unwrap().retry_delay.unwrap().as_secs(), asked);
     server.wait_until_ready_says("tables that cannot be written are told", |is_ready, _| !is_ready).await;

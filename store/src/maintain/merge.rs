@@ -1,7 +1,7 @@
 //! Files that are sorted by time, read as one that is: a batch of each in memory at a time, whatever their sizes.
 //!
-//! What is read is bounded: batches and the rows in order share a number of bytes, and no more files are opened at once than have room for the
-//! pages that they are read by.
+//! What is read is bounded: batches and the rows in order share a number of bytes, and no more files are opened at once than there is room for. A
+//! small file is read as a whole, because the decompressors of its columns would take more than its rows.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,8 +10,9 @@ use std::fs::File;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::file::metadata::RowGroupMetaData;
+use arrow::error::ArrowError;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::ColumnChunkMetaData;
 use schema::Table;
 
 use crate::conform::conform;
@@ -25,8 +26,12 @@ const SLICE: u64 = 1024;
 const BATCH: u64 = 8_192;
 /// Bytes of a cell beside its text: a view.
 const CELL_BYTES: u64 = 16;
-/// Bytes of a page, of which one a column is in memory while a file is read.
+/// Bytes of a page, of which one a column is in memory while a file is read piece by piece.
 const PAGE_BYTES: u64 = 1024 * 1024;
+/// Bytes of a decompressor, of which each column has one meanwhile.
+const DECOMPRESSOR_BYTES: u64 = 160 * 1024;
+/// Bytes that rows take in memory, a byte of their encoded and uncompressed pages.
+const DECODED_BYTES: u64 = 2;
 
 /// The rows of several files in the order of their times.
 pub(super) struct Merge {
@@ -41,7 +46,7 @@ pub(super) struct Merge {
 
 /// One file that is being read.
 struct Input {
-    rows: ParquetRecordBatchReader,
+    rows: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
     _file: Fetched,
     batch: Option<RecordBatch>,
     row: usize,
@@ -51,19 +56,19 @@ impl Merge {
     /// Opens as many of the files, from the first on, as can be read with about `bytes_max` in memory; two at least.
     pub(super) fn open(table: Table, fetched: impl Iterator<Item = Result<Fetched, Error>>, bytes_max: u64) -> Result<Merge, Error> {
         let mut files = Vec::new();
-        let mut pages = 0;
+        let mut open_bytes = 0;
         for file in fetched {
             let file = Unread::open(file?)?;
-            pages += file.page_bytes();
-            if files.len() >= 2 && pages > bytes_max / 3 {
+            open_bytes += file.whole_bytes().min(file.streamed_bytes());
+            if files.len() >= 2 && open_bytes > bytes_max / 2 {
                 break;
             }
             files.push(file);
         }
-        let share = bytes_max / 3 / files.len().max(1) as u64;
+        let share = bytes_max / 4 / files.len().max(1) as u64;
         let row_bytes = files.iter().map(Unread::row_bytes).max().unwrap_or(1);
         let inputs = files.into_iter().map(|file| file.begin(share)).collect::<Result<Vec<_>, Error>>()?;
-        let slice = rows_in(bytes_max / 3, row_bytes, SLICE);
+        let slice = rows_in(bytes_max / 4, row_bytes, SLICE);
         let mut merge = Merge { table, schema: file_schema(table), inputs, slice, next: BinaryHeap::new() };
         for number in 0..merge.inputs.len() {
             merge.load(number)?;
@@ -151,24 +156,41 @@ impl Unread {
         Ok(Unread { rows: ParquetRecordBatchReaderBuilder::try_new(opened)?, file })
     }
 
-    /// Returns what the pages take that are in memory at once: one a column.
-    fn page_bytes(&self) -> u64 {
-        let columns = |group: &RowGroupMetaData| group.columns().iter().map(|column| count(column.uncompressed_size()).min(PAGE_BYTES)).sum();
-        self.rows.metadata().row_groups().iter().map(columns).max().unwrap_or_default()
+    /// Returns what all rows take in memory.
+    fn whole_bytes(&self) -> u64 {
+        let of_group = |group: &RowGroupMetaData| count(group.total_byte_size()) * DECODED_BYTES + count(group.num_rows()) * self.cells_bytes();
+        self.rows.metadata().row_groups().iter().map(of_group).sum()
     }
 
-    /// Returns the bytes of a row in memory, on average: what the file holds of it, and a place a column, however well the column is encoded.
+    /// Returns what a row takes beside its text, however well its columns are encoded.
+    fn cells_bytes(&self) -> u64 {
+        self.rows.schema().fields().len() as u64 * CELL_BYTES
+    }
+
+    /// Returns what is in memory while the file is read piece by piece: a page and a decompressor a column.
+    fn streamed_bytes(&self) -> u64 {
+        let of_column = |column: &ColumnChunkMetaData| count(column.uncompressed_size()).min(PAGE_BYTES) + DECOMPRESSOR_BYTES;
+        let groups = self.rows.metadata().row_groups().iter();
+        groups.map(|group| group.columns().iter().map(of_column).sum()).max().unwrap_or_default()
+    }
+
+    /// Returns the bytes of a row in memory, on average.
     fn row_bytes(&self) -> u64 {
         let groups = self.rows.metadata().row_groups();
         let bytes: u64 = groups.iter().map(|group| count(group.total_byte_size())).sum();
         let rows: u64 = groups.iter().map(|group| count(group.num_rows())).sum();
-        bytes / rows.max(1) + self.rows.schema().fields().len() as u64 * CELL_BYTES
+        bytes / rows.max(1) + self.cells_bytes()
     }
 
-    /// Begins to read, in batches of about `bytes_max`.
+    /// Begins to read, in batches of about `bytes_max`, or reads all where that takes less.
     fn begin(self, bytes_max: u64) -> Result<Input, Error> {
-        let batch = rows_in(bytes_max, self.row_bytes(), BATCH);
-        Ok(Input { rows: self.rows.with_batch_size(batch).build()?, _file: self.file, batch: None, row: 0 })
+        let (batch, is_small) = (rows_in(bytes_max, self.row_bytes(), BATCH), self.whole_bytes() <= self.streamed_bytes());
+        let rows = self.rows.with_batch_size(batch).build()?;
+        let rows: Box<dyn Iterator<Item = _>> = match is_small {
+            true => Box::new(rows.collect::<Result<Vec<_>, _>>()?.into_iter().map(Ok)),
+            false => Box::new(rows),
+        };
+        Ok(Input { rows, _file: self.file, batch: None, row: 0 })
     }
 }
 

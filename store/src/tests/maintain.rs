@@ -45,7 +45,7 @@ fn data_files(dir: &Path) -> Vec<String> {
 #[tokio::test]
 async fn joined_files_are_sorted_and_whole() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open(StoreConfig { compact_files: 6, compact_bytes: 8_000_000, ..config(dir.path()) }).await;
+    let store = open(StoreConfig { compact_files: 6, compact_bytes: 16_000_000, ..config(dir.path()) }).await;
     fill_six_files(&store).await;
     let before = count(&store);
     tidy(&store).await;
