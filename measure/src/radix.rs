@@ -45,7 +45,6 @@ fn deal(keys: &[u64], to: &mut [u64], shift: u32) {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "eleven bits are left")]
 fn digit(key: u64, shift: u32) -> usize {
     (key >> shift & ((1 << DIGIT) - 1)) as usize
 }

@@ -25,7 +25,7 @@ pub fn shares<A: Sample + ?Sized, B: Sample + ?Sized>(reference: &A, current: &B
         return shares_of_categories(&pairs(&reference, &current));
     }
     let (r, c) = (reference.values(), current.values());
-    let edges = sturges(r[0].min(c[0]), r[r.len() - 1].max(c[c.len() - 1]), r.len() + c.len());
+    let edges = sturges(r[0].min(c[0]), r[r.len() - 1].max(c[c.len() - 1]), r.len() + c.len())?;
     Ok(histogram(r, &edges).into_iter().zip(histogram(c, &edges)).collect())
 }
 
@@ -66,7 +66,7 @@ pub fn hellinger<A: Sample + ?Sized, B: Sample + ?Sized>(reference: &A, current:
     let (reference, current) = two_sides("evidently", reference, current)?;
     let (mut low, mut high, mut n_distinct) = (f64::INFINITY, f64::NEG_INFINITY, 0);
     merged(reference.values(), current.values(), |x, _, _| (low, high, n_distinct) = (low.min(x), high.max(x), n_distinct + 1));
-    let edges = sturges(low, high, n_distinct);
+    let edges = sturges(low, high, n_distinct)?;
     let (r, c) = (histogram(reference.values(), &edges), histogram(current.values(), &edges));
     Ok(hellinger_of(&r.into_iter().zip(c).collect()))
 }
@@ -132,8 +132,11 @@ fn totals(pairs: &[(u64, u64)]) -> Result<(u64, u64), Error> {
     Ok((n, m))
 }
 
-/// numpy's `histogram_bin_edges(bins="sturges")`.
-fn sturges(low: f64, high: f64, n: usize) -> Vec<f64> {
+/// numpy's `histogram_bin_edges(bins="sturges")`, which refuses an infinite range.
+fn sturges(low: f64, high: f64, n: usize) -> Result<Vec<f64>, Error> {
+    if let Some(value) = [low, high].into_iter().find(|end| end.is_infinite()) {
+        return Err(Error::Range { measure: "evidently", parameter: "value", wants: "finite numbers in a histogram", value });
+    }
     let (low, high, n_bins) = if low == high {
         (low - 0.5, high + 0.5, 1.0)
     } else {
@@ -148,7 +151,7 @@ fn sturges(low: f64, high: f64, n: usize) -> Vec<f64> {
         k += 1.0;
     }
     edges.push(high);
-    edges
+    Ok(edges)
 }
 
 /// Shares of ascending numbers between edges, the last bin closed on both sides.

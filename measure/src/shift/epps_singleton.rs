@@ -111,10 +111,8 @@ fn rotate(matrix: &mut Matrix, vector: &mut Parts, i: usize, j: usize) {
     for row in matrix.iter_mut() {
         (row[i], row[j]) = (cos * row[i] + sin * row[j], cos * row[j] - sin * row[i]);
     }
-    for k in 0..N_PARTS {
-        let (at_i, at_j) = (matrix[i][k], matrix[j][k]);
-        (matrix[i][k], matrix[j][k]) = (cos * at_i + sin * at_j, cos * at_j - sin * at_i);
-    }
+    let (upper, lower) = matrix.split_at_mut(j);
+    upper[i].iter_mut().zip(&mut lower[0]).for_each(|(x, y)| (*x, *y) = (cos * *x + sin * *y, cos * *y - sin * *x));
     (vector[i], vector[j]) = (cos * vector[i] + sin * vector[j], cos * vector[j] - sin * vector[i]);
 }
 

@@ -1,12 +1,14 @@
 //! `ddsketch_quantile(value, q [, alpha])`.
 
+use std::fmt;
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, UInt8Array};
 use arrow::datatypes::{DataType, Float64Type, UInt8Type, UInt64Type};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_err};
 use datafusion::logical_expr::{Accumulator, AggregateUDF};
 use measure::{Error, radix};
 use sketches_ddsketch::{Config, DDSketch};
-use std::sync::Arc;
 
 use super::aggregate::{Kind, aggregate, integers, items, list, numbers};
 use super::cell::{Cell, record, scalar};
@@ -28,7 +30,7 @@ pub(super) const FUNCTION: Function = Function {
     defaults: "alpha, the relative error that is allowed above 100,000 values: 0.01.",
     nulls: "Null and NaN are left out, infinite values count as the outermost; null without a value.",
     error: "Exact (linear between ranks, numpy's default) up to 100,000 values a group; above, exact is false and the value is off from the one at that rank by at most alpha times \
-            itself, for magnitudes from 1e-9 and up to e^(4096 alpha) times the least one. States merge in any order to the same bins.",
+            itself, for magnitudes from 1e-9 and from the greatest one over e^(4096 alpha), 6e17 by default. States merge in any order to the same bins.",
     make: Make::Aggregate(make),
 };
 
@@ -61,7 +63,6 @@ impl Kind for Quantile {
 }
 
 /// Every finite value up to a number of them, a sketch of them above.
-#[derive(Debug)]
 struct State {
     /// The quantile's level, and the sketch's error.
     parameters: Parameters<2>,
@@ -70,6 +71,13 @@ struct State {
     values: Vec<f64>,
     sketch: Option<DDSketch>,
     returns: DataType,
+}
+
+/// The crate's sketch has no form of its own to print.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("n_finite", &self.n_finite()).field("infinite", &self.infinite).finish_non_exhaustive()
+    }
 }
 
 impl State {

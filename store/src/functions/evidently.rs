@@ -98,7 +98,8 @@ const PARITY: Function = Function {
     section: Section::Parity,
     doc: "",
     defaults: "",
-    nulls: "Null and NaN are left out, as Evidently does; null where a side has no values.",
+    nulls: "Null and NaN are left out, as Evidently does; null where a side has no values. An infinite value in a histogram (for Hellinger always, else where the \
+            reference has more than 20 different numbers) is an error, as it is there.",
     error: "Exact up to 1,000,000 values a side; above, rounded values stand for all of them (see Exactness). Above 100,000 categories it is an error.",
     make: Make::Aggregate(|| make("", Accepts::Numbers, |_| Ok(Cell::Number(f64::NAN)))),
 };

@@ -15,7 +15,7 @@ pub fn reference() -> String {
          neither side: `select drift(duration_ns, start_time > now() - interval '1 day') from llm_calls`. A record's parts are read as \
          `drift(...)['p_value']`. A **window** function measures each row against the rows before it: \
          `select time, robust_z(n) over (partition by service order by time) from hours`. Every aggregate can be taken over a window too, \
-         `psi(x, is_current) over (order by time rows between 99 preceding and current row)`, of at most 100,000 rows where the frame moves: it is \
+         `psi(x, is_current) over (order by time rows between 99 preceding and current row)`, of at most 10,000 rows where the frame moves: it is \
          computed anew for each row.\n\n\
          **Infinite values.** To an aggregate they are values: the outermost in every order, rank and bin, and where a sum or a mean is needed there is no number \
          (null), or an infinite distance. To a window function they are no measurement, and read as null: a sum would never get rid of one.\n\n\

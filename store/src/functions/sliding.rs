@@ -12,7 +12,7 @@ use datafusion::logical_expr::Accumulator;
 use super::aggregate::Kind;
 
 /// Rows that a moving frame holds at most.
-const ROWS_MAX: usize = 100_000;
+const ROWS_MAX: usize = 10_000;
 /// Batches that are kept before they are joined: frames move a row at a time.
 const BATCHES_MAX: usize = 64;
 
