@@ -73,10 +73,9 @@ impl StoreTable {
         (self.of_files(&untouched), Arc::new(StoreTable::new(rest, self.store.clone(), self.directory.clone())))
     }
 
-    /// Counts the rows in the files that a scan with these filters would read.
-    pub(crate) fn rows_to_read(&self, filters: &[Expr], state: &dyn Session) -> Result<u64> {
-        let filters: Vec<_> = filters.iter().cloned().map(unnormalize_col).collect();
-        Ok(files_to_read(&self.snapshot, &filters, state)?.iter().map(|file| file.rows).sum())
+    /// Lists the files that a scan with this filter would read.
+    pub(crate) fn files_to_read(&self, filter: Option<&Expr>, state: &dyn Session) -> Result<Vec<Arc<DataFile>>> {
+        files_to_read(&self.snapshot, filter.cloned().map(unnormalize_col).as_slice(), state)
     }
 
     /// Plans the reading of files: a plain Parquet scan, with all that is known of each file attached.

@@ -95,6 +95,9 @@ impl Index {
 
     /// Notes that all files of a snapshot are known, and no others matter.
     pub(super) fn reach(&mut self, snapshot: &TableSnapshot) {
+        if self.generation == snapshot.generation && self.files.len() == snapshot.files.len() {
+            return;
+        }
         self.generation = snapshot.generation;
         self.files = snapshot.files.iter().map(|file| file.path.clone()).collect();
     }

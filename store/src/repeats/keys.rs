@@ -9,7 +9,9 @@ use datafusion::catalog::Session;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::{TableProvider, provider_as_source};
 use datafusion::execution::memory_pool::MemoryConsumer;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, col};
+use datafusion::logical_expr::expr::BinaryExpr;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, Operator, col};
 use datafusion::physical_plan::execute_stream_partitioned;
 use futures::TryStreamExt;
 use tokio::task::JoinSet;
@@ -17,6 +19,7 @@ use tokio::task::JoinSet;
 use super::hashes::{SpanHash, repeated};
 use super::repeated::{Identity, Repeated, Sendings, hash_of};
 use crate::provider::StoreTable;
+use crate::snapshot::{Bloom, DataFile};
 
 /// The columns that tell whether two rows are one span, and which of them was sent last.
 pub(crate) const KEY: [&str; 3] = ["trace_id", "span_id", "ingested_at"];
@@ -25,6 +28,9 @@ pub(crate) const TABLE: &str = "spans";
 
 /// Hashes of spans that may have been sent more than once.
 pub(super) type Suspects = HashSet<SpanHash, Identity>;
+
+/// Of a file whose filter over trace ids is not in memory, one row in so many is read for a trace, about.
+const FILTERED: u64 = 64;
 
 /// What tells two rows apart, or not.
 #[derive(Debug)]
@@ -42,9 +48,11 @@ pub(crate) struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    /// Returns how many rows lie in files that must be read, about.
+    /// Returns how many rows must be read, about. A file opens few of its rows to who names traces, by the filters inside it.
     pub(super) fn rows_to_read(&self) -> Result<u64> {
-        self.table.rows_to_read(self.filter.as_slice(), self.state)
+        let names_traces = self.filter.iter().flat_map(split_conjunction).any(names_traces);
+        let rows_of = |file: &Arc<DataFile>| if names_traces && file.ids.is_none() { file.rows.div_ceil(FILTERED) } else { file.rows };
+        Ok(self.table.files_to_read(self.filter.as_ref(), self.state)?.iter().map(rows_of).sum())
     }
 
     /// Finds what was sent more than once among these rows, in two passes, of which the second is only needed where the first finds
@@ -53,6 +61,7 @@ impl Keys<'_> {
         let memory = MemoryConsumer::new("latest_spans").register(&self.state.runtime_env().memory_pool);
         memory.try_grow(usize::try_from(self.rows_to_read()?).unwrap_or(usize::MAX).saturating_mul(size_of::<SpanHash>()))?;
         let mut hashes = self.hashes().await?;
+        memory.try_resize(hashes.capacity() * size_of::<SpanHash>())?;
         hashes.sort_unstable();
         let suspects: Suspects = repeated(&hashes).into_iter().collect();
         drop((hashes, memory));
@@ -109,6 +118,16 @@ impl Keys<'_> {
             all.append(&mut part.map_err(|error| DataFusionError::External(Box::new(error)))??);
         }
         Ok(all)
+    }
+}
+
+/// Tells whether a condition is that the trace is one of some.
+fn names_traces(filter: &Expr) -> bool {
+    let is_id = |expr: &Expr| matches!(expr, Expr::Column(column) if column.name == Bloom::COLUMN);
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => is_id(left) || is_id(right),
+        Expr::InList(list) => !list.negated && is_id(&list.expr),
+        _ => false,
     }
 }
 

@@ -37,12 +37,14 @@ impl Lineage {
     /// Takes in a change of the table's files that leads to `generation`; `files` are those before it.
     pub(super) fn note(&mut self, generation: u64, change: &Change, files: &[Arc<DataFile>]) {
         for swap in &change.swaps {
-            let find = |path: &String| files.iter().chain(&change.passed).find(|file| file.path == *path).map(without_filters);
-            let from: Option<Vec<_>> = swap.removed.iter().map(find).collect();
             if swap.rows != Kept::All {
                 self.lost_at = generation;
             }
-            match from {
+            if swap.added.is_empty() {
+                continue;
+            }
+            let find = |path: &String| files.iter().chain(&change.passed).find(|file| file.path == *path).map(without_filters);
+            match swap.removed.iter().map(find).collect() {
                 Some(from) if self.is_watched && swap.rows != Kept::Unknown && self.moves.len() < MOVES_MAX => {
                     self.moves.push(Move { generation, from, to: swap.added.clone() });
                 }

@@ -153,7 +153,6 @@ async fn readers_know_as_much_as_the_writer() {
     add(&store, &[sent(1, 11, 0, 1)]).await;
     store.settle().await.unwrap();
     assert_eq!(all(&store).await[0], (1, 11));
-    store.inner.tasks.close();
     drop((follower, store));
     let path = dir.path().to_owned();
     let free = tokio::task::spawn_blocking(move || crate::lock::DirLock::exclusive(&path, std::time::Duration::from_secs(5)).map(drop));
