@@ -92,3 +92,61 @@ impl Lineage {
 fn without_filters(file: &Arc<DataFile>) -> Arc<DataFile> {
     Arc::new(DataFile { ids: None, ..file.as_ref().clone() })
 }
+
+#[cfg(test)]
+mod tests {
+    use schema::Day;
+
+    use super::*;
+    use crate::change::Swap;
+    use crate::snapshot::Bounds;
+
+    fn file(path: &str) -> Arc<DataFile> {
+        let path = path.to_owned();
+        Arc::new(DataFile { path, bytes: 1, rows: 1, date: Day(0), time: Bounds::default(), ingested: Bounds::default(), ids: None })
+    }
+
+    fn change(removed: &[&str], added: &[&str], rows: Kept) -> Change {
+        let paths = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>();
+        let swap = Swap { removed: paths(removed), added: paths(added), rows };
+        Change { added: added.iter().map(|path| file(path)).collect(), removed: paths(removed), swaps: vec![swap], ..Change::default() }
+    }
+
+    #[track_caller]
+    fn check(lineage: &Lineage, known: &[&str], files: &[&str], unknown: &[&str]) {
+        let files: Vec<_> = files.iter().map(|path| file(path)).collect();
+        let mut found: Vec<_> =
+            lineage.unknown(&known.iter().map(|path| (*path).to_owned()).collect(), &files).iter().map(|file| file.path.clone()).collect();
+        found.sort();
+        assert_eq!(found, unknown);
+    }
+
+    #[test]
+    fn a_file_made_of_others_is_traced_back_to_those_that_are_not_known() {
+        let mut lineage = Lineage::default();
+        lineage.watch();
+        lineage.note(1, &change(&["a", "b"], &["ab"], Kept::All), &[file("a"), file("b")]);
+        let mut later = change(&["ab", "c"], &["abc"], Kept::All);
+        later.passed.push(file("c"));
+        lineage.note(2, &later, &[file("ab")]);
+        check(&lineage, &["a"], &["abc", "d"], &["b", "c", "d"]);
+        check(&lineage, &["ab", "c"], &["abc"], &[]);
+        assert!(lineage.is_clear_since(0) && !lineage.has_lost_since(0));
+        lineage.forget(2);
+        check(&lineage, &["a"], &["abc"], &["abc"]);
+    }
+
+    #[test]
+    fn what_cannot_be_traced_is_no_guess() {
+        let mut lineage = Lineage::default();
+        lineage.note(1, &change(&["a"], &["b"], Kept::All), &[file("a")]);
+        assert!(!lineage.is_clear_since(0) && lineage.is_clear_since(1), "nobody had looked yet");
+        lineage.watch();
+        lineage.note(2, &change(&["b"], &[], Kept::Some), &[file("b")]);
+        assert!(lineage.is_clear_since(1) && lineage.has_lost_since(1), "rows that go leave nothing to trace");
+        lineage.note(3, &change(&["c"], &["d"], Kept::Unknown), &[file("c")]);
+        assert!(!lineage.is_clear_since(2) && lineage.is_clear_since(3));
+        lineage.note(4, &change(&["nowhere"], &["e"], Kept::All), &[]);
+        assert!(!lineage.is_clear_since(3));
+    }
+}

@@ -137,19 +137,24 @@ async fn a_row_that_is_gone_hides_nothing() {
 async fn readers_know_as_much_as_the_writer() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(joining(dir.path())).await;
-    add_file(&store, &[sent(1, 10, 0, 0), sent(2, 20, 0, 0)]).await;
+    add_file(&store, &[sent(1, 10, 0, 0), sent(2, 20, 0, 0), sent(8, 80, 0, 0)]).await;
     let follower = Store::open_follower(joining(dir.path()), clock()).await.unwrap();
-    assert_eq!(all(&follower).await, [(1, 10), (2, 20)]);
+    assert_eq!(all(&follower).await, [(1, 10), (2, 20), (8, 80)]);
     // Files come, are joined, and joined again before the follower looks: what it knows of is part of what it finds.
     for n in 3..7 {
         add_file(&store, &[sent(n, 1, 0, 0)]).await;
         tidy(&store).await;
     }
-    add_file(&store, &[sent(2, 21, 0, 3)]).await;
+    add_file(&store, &[sent(2, 21, 0, 3), sent(8, 81, 0, 3)]).await;
     follow::once(&follower.inner).await.unwrap();
-    let expected = [(1, 10), (2, 21), (3, 1), (4, 1), (5, 1), (6, 1)];
+    let mut expected = vec![(1, 10), (2, 21), (3, 1), (4, 1), (5, 1), (6, 1), (8, 81)];
     assert_eq!(all(&follower).await, expected);
-    assert_eq!(remembered(&follower).await, Some((6, 1)), "nothing was taken for repeated that was only moved");
+    assert_eq!(remembered(&follower).await, Some((7, 2)), "nothing was taken for repeated that was only moved");
+    store.forget(&Tenant::default(), Subject::User(PERSON.to_owned()), NOW).await.unwrap();
+    follow::once(&follower.inner).await.unwrap();
+    expected.pop();
+    assert_eq!(all(&follower).await, expected);
+    assert_eq!(remembered(&follower).await, Some((7, 2)), "files without a person's rows hold no new ones");
     add(&store, &[sent(1, 11, 0, 1)]).await;
     store.settle().await.unwrap();
     assert_eq!(all(&store).await[0], (1, 11));
