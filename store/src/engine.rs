@@ -175,7 +175,7 @@ mod tests {
         let source: Source = Arc::new(move |table: Table| {
             let is_gone = counter.fetch_add(1, Ordering::Relaxed) < vanished;
             let files = if is_gone { vec![Arc::new(file.clone())] } else { Vec::new() };
-            TableSnapshot { table, root: root.clone(), files: files.into(), held: Arc::from([held.clone()]) }
+            TableSnapshot { files: files.into(), held: Arc::from([held.clone()]), ..TableSnapshot::empty(table, root.clone()) }
         });
         (source, looks)
     }

@@ -44,7 +44,7 @@ impl Views {
 
 /// Plans the views one after the other; each can name those before it.
 fn plan_all() -> Result<Views> {
-    let no_rows = |table| TableSnapshot { table, root: table.name().into(), files: Arc::from([]), held: Arc::from([]) };
+    let no_rows = |table| TableSnapshot::empty(table, table.name().into());
     let tables = QueryTables::new(Arc::new(no_rows), ObjectStoreUrl::local_filesystem(), "".into(), Micros(0));
     let mut views = Views { names: Arc::default(), plans: HashMap::new() };
     for view in views::ALL {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use futures::StreamExt;
 
 use crate::blocking::blocking;
+use crate::change::Change;
 use crate::delta::{DeltaLog, Reached};
 use crate::error::Error;
 use crate::store::Inner;
-use crate::table_state::{Change, TableState};
+use crate::table_state::TableState;
 use crate::writer;
 
 /// Tables that are looked at at the same time.

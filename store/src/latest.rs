@@ -1,50 +1,53 @@
 //! `latest_spans`: every span once, as it was sent last. The views are made of it; queries see only the views.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray};
-use arrow::datatypes::{DataType, Field, SchemaRef, TimestampMicrosecondType};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::{Constraint, Constraints, Result};
-use datafusion::datasource::{TableProvider, TableType, provider_as_source};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::logical_expr::{
-    ColumnarValue, Expr, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TableProviderFilterPushDown, Volatility,
-};
+use datafusion::datasource::{TableProvider, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_expr::expressions::Column as PhysicalColumn;
-use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use futures::StreamExt;
-use parking_lot::Mutex;
+use datafusion::physical_plan::union::UnionExec;
 use schema::Micros;
-use twox_hash::XxHash3_128;
 
+use crate::is_latest::IsLatest;
 use crate::provider::StoreTable;
 use crate::range::Range;
+use crate::repeats::{KEY, Keys, Repeated, TABLE};
 
-/// The columns that tell whether two rows are one span, and which of them was sent last.
-const KEY: [&str; 3] = ["trace_id", "span_id", "ingested_at"];
-/// What the table of spans is called in the look for repeated ones.
-const TABLE: &str = "spans";
+/// Repeated spans up to which the files are told apart that can hold rows of them.
+const FEW: usize = 100;
 
 /// The spans of one tenant at one moment, each once.
 ///
-/// Spans that were sent again are rare, so a scan first looks for them in three narrow columns. Where there are none, which is
-/// nearly always, the rows are read as they are; else those that a later row replaces are filtered out.
+/// Spans that were sent again are rare, and which ones they are is known between queries (see `repeats`). Where there are none,
+/// which is nearly always, the rows are read as they are; else those that a later row replaces are filtered out.
+///
+/// A row that replaces another hides it wherever in time it lies. Only a query that looks by itself, because that is quicker for
+/// it, looks no further than the reach around what it asks for.
 #[derive(Debug)]
 pub(crate) struct LatestSpans {
     spans: Arc<StoreTable>,
     /// Trace and span id together are in one row at most; a plan can leave out a join that only looks for it.
     unique: Constraints,
-    /// How far apart in time two rows of one span may lie.
+    /// How far apart in time two rows of one span may lie where a query looks for them by itself.
     reach: Micros,
-    /// What was found, by the filter that it was looked for with.
-    found: tokio::sync::Mutex<HashMap<String, Arc<Repeated>>>,
+    found: tokio::sync::Mutex<Found>,
+}
+
+/// What this query has found.
+#[derive(Debug, Default)]
+struct Found {
+    /// In the whole table.
+    whole: Option<Arc<Repeated>>,
+    /// By the filter that it was looked for with.
+    parts: HashMap<String, Arc<Repeated>>,
 }
 
 impl LatestSpans {
@@ -56,18 +59,49 @@ impl LatestSpans {
         Self { spans, unique, reach, found: tokio::sync::Mutex::default() }
     }
 
-    /// Finds the spans that were sent more than once among those that `filters` may concern.
+    /// Finds the spans that were sent more than once among those that `filters` may concern, and maybe others.
     async fn repeated(&self, state: &dyn Session, filters: &[Expr]) -> Result<Arc<Repeated>> {
         let filter = Range::of(filters).widened(self.reach).on(self.spans.table(), &TABLE.into());
         let name = filter.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut found = self.found.lock().await;
-        if let Some(known) = found.get(&name) {
+        if let Some(known) = found.whole.as_ref().or_else(|| found.parts.get(&name)) {
             return Ok(Arc::clone(known));
         }
-        let keys = Keys { spans: &self.spans, filter, state };
-        let repeated = Arc::new(keys.repeated().await?);
-        found.insert(name, Arc::clone(&repeated));
-        Ok(repeated)
+        let look = Keys { table: Arc::clone(&self.spans), filter, state };
+        if let Some(whole) = self.spans.snapshot().repeats.of(&look).await? {
+            return Ok(Arc::clone(found.whole.insert(Arc::new(whole))));
+        }
+        let part = Arc::new(look.repeated().await?);
+        found.parts.insert(name, Arc::clone(&part));
+        Ok(part)
+    }
+
+    /// Plans the reading of `wanted` columns of a table without the rows that a later one replaces.
+    async fn scan_latest(
+        &self,
+        spans: &StoreTable,
+        repeated: Arc<Repeated>,
+        wanted: &[usize],
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let schema = self.schema();
+        let mut read = wanted.to_vec();
+        for column in KEY {
+            let index = schema.index_of(column)?;
+            if !read.contains(&index) {
+                read.push(index);
+            }
+        }
+        let rows = spans.scan(state, Some(&read), filters, None).await?;
+        let is_latest = IsLatest::new(repeated).over(&rows.schema(), state)?;
+        let rows = Arc::new(FilterExec::try_new(is_latest, rows)?);
+        let columns = (0..wanted.len()).map(|index| {
+            let name = rows.schema().field(index).name().clone();
+            ProjectionExpr { expr: Arc::new(PhysicalColumn::new(&name, index)), alias: name }
+        });
+        let columns = columns.collect::<Vec<_>>();
+        Ok(Arc::new(ProjectionExec::try_new(columns, rows)?))
     }
 }
 
@@ -97,208 +131,20 @@ impl TableProvider for LatestSpans {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let repeated = self.repeated(state, filters).await?;
-        if repeated.latest.is_empty() {
+        if repeated.is_empty() {
             return self.spans.scan(state, projection, filters, limit).await;
         }
-        let schema = self.schema();
-        let wanted = projection.cloned().unwrap_or_else(|| (0..schema.fields().len()).collect());
-        let mut read = wanted.clone();
-        for column in KEY {
-            let index = schema.index_of(column)?;
-            if !read.contains(&index) {
-                read.push(index);
-            }
+        let all = || (0..self.schema().fields().len()).collect();
+        let wanted = projection.cloned().unwrap_or_else(all);
+        let (untouched, touched) = match repeated.traces(FEW) {
+            Some(traces) => self.spans.apart_by_traces(&traces),
+            None => return self.scan_latest(&self.spans, repeated, &wanted, state, filters).await,
+        };
+        let latest = self.scan_latest(&touched, repeated, &wanted, state, filters).await?;
+        if untouched.snapshot().files.is_empty() {
+            return Ok(latest);
         }
-        let rows = self.spans.scan(state, Some(&read), filters, None).await?;
-        let is_latest = IsLatest::new(repeated).over(&rows.schema(), state)?;
-        let rows = Arc::new(FilterExec::try_new(is_latest, rows)?);
-        let columns = (0..wanted.len()).map(|index| {
-            let name = rows.schema().field(index).name().clone();
-            ProjectionExpr { expr: Arc::new(PhysicalColumn::new(&name, index)), alias: name }
-        });
-        let columns = columns.collect::<Vec<_>>();
-        Ok(Arc::new(ProjectionExec::try_new(columns, rows)?))
-    }
-}
-
-/// The spans that were sent more than once: when each was sent last, and how many rows were sent at that same moment.
-#[derive(Debug, Default)]
-struct Repeated {
-    latest: HashMap<(Box<str>, Box<str>), Last>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Last {
-    ingested_at: i64,
-    /// Rows with that time; above one, the first that is read stands for all.
-    ties: usize,
-}
-
-/// The narrow look at the spans of a range.
-struct Keys<'a> {
-    spans: &'a Arc<StoreTable>,
-    filter: Option<Expr>,
-    state: &'a dyn Session,
-}
-
-impl Keys<'_> {
-    /// Finds repeated spans in two passes, of which the second is only needed where the first finds something.
-    async fn repeated(&self) -> Result<Repeated> {
-        let suspects = self.suspects().await?;
-        let mut repeated = Repeated::default();
-        if suspects.is_empty() {
-            return Ok(repeated);
-        }
-        let mut rows: HashMap<(Box<str>, Box<str>), (Last, usize)> = HashMap::new();
-        self.each(|trace_id, span_id, ingested_at| {
-            if suspects.contains(&hash_of(trace_id, span_id)) {
-                let (last, n) = rows.entry((trace_id.into(), span_id.into())).or_insert((Last { ingested_at, ties: 0 }, 0));
-                *n += 1;
-                match ingested_at.cmp(&last.ingested_at) {
-                    std::cmp::Ordering::Greater => *last = Last { ingested_at, ties: 1 },
-                    std::cmp::Ordering::Equal => last.ties += 1,
-                    std::cmp::Ordering::Less => {}
-                }
-            }
-            Ok(())
-        })
-        .await?;
-        repeated.latest = rows.into_iter().filter(|(_, (_, n))| *n > 1).map(|(key, (last, _))| (key, last)).collect();
-        Ok(repeated)
-    }
-
-    /// Returns the hashes that more than one row has.
-    async fn suspects(&self) -> Result<HashSet<u64, Identity>> {
-        let (mut seen, mut twice) = (HashSet::with_hasher(Identity::default()), HashSet::with_hasher(Identity::default()));
-        let reservation = MemoryConsumer::new("latest_spans").register(&self.state.runtime_env().memory_pool);
-        self.each(|trace_id, span_id, _| {
-            let hash = hash_of(trace_id, span_id);
-            if !seen.insert(hash) {
-                twice.insert(hash);
-            }
-            reserve(&reservation, seen.capacity())
-        })
-        .await?;
-        Ok(twice)
-    }
-
-    /// Calls `visit` for every row of the range.
-    async fn each(&self, mut visit: impl FnMut(&str, &str, i64) -> Result<()> + Send) -> Result<()> {
-        let table = Arc::clone(self.spans) as Arc<dyn TableProvider>;
-        let mut builder = LogicalPlanBuilder::scan(TABLE, provider_as_source(table), None)?;
-        if let Some(filter) = &self.filter {
-            builder = builder.filter(filter.clone())?;
-        }
-        let plan = builder.project(KEY.map(datafusion::logical_expr::col))?.build()?;
-        let mut rows = execute_stream(self.state.create_physical_plan(&plan).await?, self.state.task_ctx())?;
-        while let Some(batch) = rows.next().await {
-            let batch = batch?;
-            let (trace_ids, span_ids) = (batch.column(0).as_string_view(), batch.column(1).as_string_view());
-            let times = batch.column(2).as_primitive::<TimestampMicrosecondType>();
-            for row in 0..batch.num_rows() {
-                visit(trace_ids.value(row), span_ids.value(row), times.value(row))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn reserve(reservation: &MemoryReservation, entries: usize) -> Result<()> {
-    let bytes = entries * (size_of::<u64>() + 1);
-    if bytes > reservation.size() { reservation.try_resize(bytes) } else { Ok(()) }
-}
-
-/// Hashes a span's ids; equal hashes of different spans only cost a second look.
-fn hash_of(trace_id: &str, span_id: &str) -> u64 {
-    let halves = [trace_id, span_id].map(|id| XxHash3_128::oneshot(id.as_bytes()).to_le_bytes());
-    let half = |bytes: [u8; 16]| u64::from_le_bytes(std::array::from_fn(|index| bytes[index]));
-    half(halves[0]).rotate_left(1) ^ half(halves[1])
-}
-
-/// Takes a hash as it is.
-#[derive(Debug, Default, Clone)]
-struct IdentityHasher(u64);
-
-type Identity = BuildHasherDefault<IdentityHasher>;
-
-impl Hasher for IdentityHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// The condition that no later row replaces a row; it sees every row once.
-#[derive(Debug)]
-struct IsLatest {
-    repeated: Arc<Repeated>,
-    /// Spans whose last rows were sent at the same moment, and of which one was read.
-    read: Mutex<HashSet<(Box<str>, Box<str>)>>,
-    signature: Signature,
-}
-
-impl IsLatest {
-    fn new(repeated: Arc<Repeated>) -> Self {
-        Self { repeated, read: Mutex::default(), signature: Signature::any(KEY.len(), Volatility::Volatile) }
-    }
-
-    fn over(self, schema: &SchemaRef, state: &dyn Session) -> Result<Arc<dyn PhysicalExpr>> {
-        let columns = KEY.map(|column| Ok(Arc::new(PhysicalColumn::new_with_schema(column, schema)?) as Arc<dyn PhysicalExpr>));
-        let columns = columns.into_iter().collect::<Result<Vec<_>>>()?;
-        let field = Arc::new(Field::new("is_latest", DataType::Boolean, false));
-        let options = Arc::new(state.config_options().clone());
-        Ok(Arc::new(ScalarFunctionExpr::new("is_latest", Arc::new(ScalarUDF::from(self)), columns, field, options)))
-    }
-
-    fn holds(&self, trace_id: &str, span_id: &str, ingested_at: i64) -> bool {
-        let key = (Box::from(trace_id), Box::from(span_id));
-        match self.repeated.latest.get(&key) {
-            None => true,
-            Some(last) if last.ingested_at != ingested_at => false,
-            Some(last) => last.ties == 1 || self.read.lock().insert(key),
-        }
-    }
-}
-
-impl PartialEq for IsLatest {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.repeated, &other.repeated)
-    }
-}
-
-impl Eq for IsLatest {}
-
-impl Hash for IsLatest {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.repeated).hash(state);
-    }
-}
-
-impl ScalarUDFImpl for IsLatest {
-    fn name(&self) -> &str {
-        "is_latest"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Boolean)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let columns = ColumnarValue::values_to_arrays(&args.args)?;
-        let (trace_ids, span_ids) = (columns[0].as_string_view(), columns[1].as_string_view());
-        let times = columns[2].as_primitive::<TimestampMicrosecondType>();
-        let holds = (0..trace_ids.len()).map(|row| Some(self.holds(trace_ids.value(row), span_ids.value(row), times.value(row))));
-        Ok(ColumnarValue::Array(Arc::new(holds.collect::<BooleanArray>())))
+        let others = untouched.scan(state, Some(&wanted), filters, limit).await?;
+        UnionExec::try_new(vec![others, latest])
     }
 }

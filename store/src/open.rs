@@ -160,7 +160,7 @@ fn inner(config: StoreConfig, root: Root, clock: Clock, id: Option<LogId>, appli
     // A reader commits nothing: it holds whatever the log has, however much that is.
     let held_in = if writes == Writes::Allowed { Arc::clone(&memory) } else { Budget::new(usize::MAX) };
     Inner {
-        tables: Arc::new(Tables::new(root, app_id, prefix, fail.clone(), held_in)),
+        tables: Arc::new(Tables::new(root, app_id, prefix, fail.clone(), held_in, Budget::new(config.query.repeats_bytes))),
         progress: Arc::new(Progress::new(applied)),
         quarantine: Arc::new(Quarantine::open(&config.data.join("_wal"), config.quarantine_bytes_max, writes)),
         sources: Mutex::default(),

@@ -16,6 +16,7 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::datasource::{TableProvider, TableType};
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::expr_rewriter::unnormalize_col;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -51,6 +52,30 @@ impl StoreTable {
     /// Returns which table this is.
     pub(crate) fn table(&self) -> Table {
         self.snapshot.table
+    }
+
+    /// Returns what the table holds.
+    pub(crate) fn snapshot(&self) -> &TableSnapshot {
+        &self.snapshot
+    }
+
+    /// Returns the table as it would be with these files and no other rows; they stand where its own files stand.
+    pub(crate) fn of_files(&self, files: &[Arc<DataFile>]) -> Arc<StoreTable> {
+        let snapshot = TableSnapshot { files: files.into(), held: Arc::from([]), ..self.snapshot.clone() };
+        Arc::new(StoreTable::new(snapshot, self.store.clone(), self.directory.clone()))
+    }
+
+    /// Divides the table into files that hold no row of these traces, for sure, and everything else.
+    pub(crate) fn apart_by_traces(&self, traces: &[&str]) -> (Arc<StoreTable>, Arc<StoreTable>) {
+        let may_hold = |file: &Arc<DataFile>| file.ids.as_ref().is_none_or(|ids| traces.iter().any(|trace_id| ids.may_contain(trace_id)));
+        let (touched, untouched): (Vec<_>, Vec<_>) = self.snapshot.files.iter().cloned().partition(may_hold);
+        let rest = TableSnapshot { files: touched.into(), ..self.snapshot.clone() };
+        (self.of_files(&untouched), Arc::new(StoreTable::new(rest, self.store.clone(), self.directory.clone())))
+    }
+
+    /// Lists the files that a scan with this filter would read.
+    pub(crate) fn files_to_read(&self, filter: Option<&Expr>, state: &dyn Session) -> Result<Vec<Arc<DataFile>>> {
+        files_to_read(&self.snapshot, filter.cloned().map(unnormalize_col).as_slice(), state)
     }
 
     /// Plans the reading of files: a plain Parquet scan, with all that is known of each file attached.

@@ -31,6 +31,10 @@ pub struct QueryConfig {
     pub spill_bytes: u64,
     /// Memory for what is known about Parquet files, in bytes: too little means footers are read again and again. Default 256 MiB.
     pub metadata_cache_bytes: usize,
+    /// Memory for knowing which spans were sent more than once, in bytes, beside `memory_bytes`: some 8 bytes a span over all tenants.
+    /// A table that does not fit is looked through by every query that reads a view, which takes seconds where there are millions of spans.
+    /// Default 256 MiB.
+    pub repeats_bytes: usize,
     /// Longest text of a query, in bytes. Default 1 MiB.
     pub text_bytes_max: usize,
     /// How far apart the spans of one trace may lie, in hours: a view that is asked for a time range looks this much further on both
@@ -51,6 +55,7 @@ impl Default for QueryConfig {
             spill: None,
             spill_bytes: 10 * 1024 * 1024 * 1024,
             metadata_cache_bytes: 256 * MIB,
+            repeats_bytes: 256 * MIB,
             text_bytes_max: MIB,
             reach_hours: 24,
         }

@@ -12,6 +12,7 @@ use schema::{Day, Table};
 
 use crate::budget::{Budget, Permit};
 use crate::error::Error;
+use crate::repeats::Repeats;
 
 /// What one table held at one moment; each acked row is in exactly one of `files` and `held`.
 #[derive(Debug, Clone)]
@@ -24,6 +25,22 @@ pub(crate) struct TableSnapshot {
     pub files: Arc<[Arc<DataFile>]>,
     /// Rows that no file holds yet, each batch with the whole schema of the table.
     pub held: Arc<[RecordBatch]>,
+    /// How often the files were changed before.
+    pub generation: u64,
+    /// What is known of rows that were sent again.
+    pub repeats: Arc<Repeats>,
+}
+
+impl TableSnapshot {
+    /// Makes the snapshot of a table that has nothing.
+    pub(crate) fn empty(table: Table, root: PathBuf) -> TableSnapshot {
+        TableSnapshot { table, root, files: Arc::from([]), held: Arc::from([]), generation: 0, repeats: Arc::default() }
+    }
+
+    /// Returns the number of rows in files.
+    pub(crate) fn file_rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
 }
 
 /// One committed Parquet file.

@@ -319,7 +319,7 @@ impl Inner {
     pub(crate) fn snapshot(&self, tenant: &Tenant, table: Table) -> TableSnapshot {
         match self.tables.find(tenant, table) {
             Some(state) => state.snapshot(),
-            None => TableSnapshot { table, root: self.tables.root_of(tenant, table), files: Arc::from([]), held: Arc::from([]) },
+            None => TableSnapshot::empty(table, self.tables.root_of(tenant, table)),
         }
     }
 

@@ -9,12 +9,13 @@ use arrow::array::RecordBatch;
 use parking_lot::Mutex;
 use schema::{Day, Micros, Table, Tenant};
 
-use crate::datafile::Written;
+use crate::change::Change;
 use crate::delta::{DeltaLog, LogFigures, Reached};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::held::{Chunk, Held, merge};
 use crate::place::Place;
+use crate::repeats::Repeats;
 use crate::snapshot::{DataFile, TableSnapshot};
 use crate::source::Source;
 use crate::status::TableStatus;
@@ -37,6 +38,8 @@ pub(crate) struct TableState {
     /// Bytes held over all tables.
     all_held: Arc<HeldBytes>,
     retry: Mutex<Retry>,
+    /// What is known of rows that were sent again.
+    repeats: Arc<Repeats>,
     /// Files are joined by one at a time.
     pub tidying: tokio::sync::Mutex<()>,
 }
@@ -60,6 +63,8 @@ struct Contents {
     /// Rows that came by streams, by their names.
     feeds: BTreeMap<Arc<str>, Feed>,
     files: Arc<[Arc<DataFile>]>,
+    /// How often `files` was changed.
+    generation: u64,
     /// The held rows as a query sees them; made when the first one asks.
     view: Option<Arc<[RecordBatch]>>,
     last_commit: Option<Micros>,
@@ -67,37 +72,6 @@ struct Contents {
     made_rows: u64,
     /// Rows of those that are in files.
     committed_rows: u64,
-}
-
-/// Files that come and files that go, in one step.
-#[derive(Debug, Default)]
-pub(crate) struct Change {
-    pub added: Vec<Arc<DataFile>>,
-    pub removed: Vec<String>,
-    /// The positions that the table has reached with this change.
-    pub reached: Reached,
-}
-
-impl Change {
-    /// Tells whether nothing changes.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty() && self.reached.is_empty()
-    }
-
-    /// Takes in what came later.
-    pub(crate) fn then(&mut self, later: Change) {
-        self.added.retain(|file| !later.removed.contains(&file.path));
-        self.added.extend(later.added);
-        self.removed.extend(later.removed);
-        self.reached.then(later.reached);
-    }
-}
-
-impl Change {
-    /// Tells whether these files are among those that come: then the change is the very commit that they were written for.
-    pub(crate) fn holds_all(&self, files: &[Written]) -> bool {
-        !files.is_empty() && files.iter().all(|written| self.added.iter().any(|file| file.path == written.file.path))
-    }
 }
 
 /// Rows that are being written to files, and the positions up to which the table is complete with them.
@@ -134,7 +108,7 @@ impl Contents {
 
 impl TableState {
     /// Makes a table that has nothing.
-    pub(crate) fn new(tenant: &Tenant, table: Table, log: DeltaLog, all_held: Arc<HeldBytes>) -> TableState {
+    pub(crate) fn new(tenant: &Tenant, table: Table, log: DeltaLog, all_held: Arc<HeldBytes>, repeats: Arc<Repeats>) -> TableState {
         TableState {
             tenant: tenant.clone(),
             table,
@@ -145,6 +119,7 @@ impl TableState {
             log_figures: Mutex::default(),
             joining: Mutex::default(),
             all_held,
+            repeats,
             retry: Mutex::default(),
             tidying: tokio::sync::Mutex::default(),
         }
@@ -285,6 +260,8 @@ impl TableState {
     /// Swaps files and held rows, in one step for every reader.
     pub(crate) fn apply(&self, change: &Change, now: Micros) {
         let mut contents = self.contents.lock();
+        contents.generation += 1;
+        self.repeats.note(contents.generation, change, &contents.files);
         let stays = |file: &&Arc<DataFile>| !change.removed.contains(&file.path) && !change.added.iter().any(|added| added.path == file.path);
         let files: Vec<_> = contents.files.iter().filter(stays).cloned().chain(change.added.iter().cloned()).collect();
         contents.files = files.into();
@@ -309,6 +286,7 @@ impl TableState {
     /// Puts in what was found on disk.
     pub(crate) fn load(&self, files: Vec<Arc<DataFile>>, through: u64) {
         let mut contents = self.contents.lock();
+        contents.generation += 1;
         contents.files = files.into();
         contents.through = through;
     }
@@ -353,8 +331,14 @@ impl TableState {
             None => contents.all_held().flat_map(Held::batches).cloned().collect(),
         };
         contents.view = Some(Arc::clone(&held));
-        let files = &contents.files;
-        TableSnapshot { table: self.table, root: self.root.clone(), files: Arc::clone(files), held }
+        TableSnapshot {
+            table: self.table,
+            root: self.root.clone(),
+            files: Arc::clone(&contents.files),
+            held,
+            generation: contents.generation,
+            repeats: Arc::clone(&self.repeats),
+        }
     }
 
     /// Returns figures of the table's log; of the last time that somebody asked, where it is busy with a commit now.

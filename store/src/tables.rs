@@ -12,6 +12,7 @@ use crate::budget::Budget;
 use crate::delta::DeltaLog;
 use crate::fail::Fail;
 use crate::place::Root;
+use crate::repeats::Repeats;
 use crate::table_state::TableState;
 
 /// Every tenant's tables; a tenant has all of them from its first record on.
@@ -22,6 +23,8 @@ pub(crate) struct Tables {
     fail: Fail,
     tenants: RwLock<BTreeMap<Tenant, Arc<[Arc<TableState>]>>>,
     held: Arc<HeldBytes>,
+    /// Memory for what is known of rows that were sent again.
+    repeats: Arc<Budget>,
 }
 
 /// Bytes of held rows over all tables; they count as memory of ingest.
@@ -43,9 +46,9 @@ impl HeldBytes {
 
 impl Tables {
     /// Makes an empty list; commits bear `app_id`, and file names `file_prefix`.
-    pub(crate) fn new(root: Root, app_id: String, file_prefix: String, fail: Fail, memory: Arc<Budget>) -> Tables {
+    pub(crate) fn new(root: Root, app_id: String, file_prefix: String, fail: Fail, memory: Arc<Budget>, repeats: Arc<Budget>) -> Tables {
         let held = Arc::new(HeldBytes { bytes: AtomicUsize::new(0), memory });
-        Tables { root, app_id, file_prefix, fail, tenants: RwLock::default(), held }
+        Tables { root, app_id, file_prefix, fail, tenants: RwLock::default(), held, repeats }
     }
 
     /// Returns where the tables are.
@@ -60,7 +63,7 @@ impl Tables {
         }
         let make = |table: &Table| {
             let log = DeltaLog::new(self.root.place_of(tenant, *table), *table, self.app_id.clone(), self.file_prefix.clone(), self.fail.clone());
-            Arc::new(TableState::new(tenant, *table, log, Arc::clone(&self.held)))
+            Arc::new(TableState::new(tenant, *table, log, Arc::clone(&self.held), Arc::new(Repeats::new(&self.repeats))))
         };
         Arc::clone(self.tenants.write().entry(tenant.clone()).or_insert_with(|| Table::ALL.iter().map(make).collect()))
     }

@@ -8,13 +8,14 @@ use futures::StreamExt;
 use schema::Micros;
 use tokio::sync::OwnedMutexGuard;
 
+use crate::change::Change;
 use crate::datafile::FileWriter;
 use crate::delta::{Commit, DeltaLog, Operation, Reached, Rows, add};
 use crate::error::Error;
 use crate::fail::FailPoint;
 use crate::source::Source;
 use crate::store::Inner;
-use crate::table_state::{Change, Sealed, TableState};
+use crate::table_state::{Sealed, TableState};
 use crate::wal;
 
 /// Tables that are committed at the same time: one sorts and compresses while the other waits for the disk.
@@ -178,7 +179,7 @@ fn commit(inner: &Inner, state: &TableState, log: &mut DeltaLog, sealed: &Sealed
     inner.fail.reach(FailPoint::Committed)?;
     let n_rows: u64 = written.iter().map(|written| written.file.rows).sum();
     let added = written.into_iter().map(|written| Arc::new(written.file)).collect();
-    state.apply(&Change { added, removed: Vec::new(), reached }, now);
+    state.apply(&Change { added, reached, ..Change::default() }, now);
     tracing::debug!(
         tenant = state.tenant.as_str(),
         table = state.table.name(),

@@ -65,4 +65,3 @@ mod tests {
         assert_eq!(progress.since(&tenant, Micros(5), later), Micros(start.0 - GRACE));
     }
 }
-

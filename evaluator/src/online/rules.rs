@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::online::check::OnlineCheck;
 
 /// Model calls whose answer is a text: not embeddings, not reranking.
-const ANSWERS: &str =
-    "select trace_id, span_id from llm_calls where ingested_at between $since and $until and coalesce(operation, 'chat') not in ('embeddings', 'rerank')";
+const ANSWERS: &str = "select trace_id, span_id from llm_calls where ingested_at between $since and $until and coalesce(operation, 'chat') not in ('embeddings', 'rerank')";
 
 /// The checks on landing spans, and their bounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -12,12 +12,12 @@ use schema::{Day, Kind, Micros, Table};
 use serde_json::{Map, Value, json};
 
 use super::create::statistics_columns;
-use super::{bad, streams};
+use super::{DeltaLog, bad, streams};
+use crate::change::{Change, Kept, Swap};
 use crate::error::Error;
 use crate::layout::INGESTED;
 use crate::place::Place;
 use crate::snapshot::{Bounds, DataFile};
-use crate::table_state::Change;
 
 /// Whether a commit changes what the table holds, or only how it is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +132,7 @@ pub(super) struct Found {
 /// Reads a commit, of whatever program.
 pub(super) fn read_commit(place: &Place, table: Table, text: &str, app_id: &str) -> Result<Found, Error> {
     let mut found = Found::default();
+    let mut brings_rows = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         match serde_json::from_str::<Action>(line).map_err(|error| bad(place.dir(), &format!("a commit cannot be read: {error}")))? {
             Action::Add(add) => {
@@ -139,6 +140,7 @@ pub(super) fn read_commit(place: &Place, table: Table, text: &str, app_id: &str)
                     return Err(bad(place.dir(), "it has deletion vectors, which karat does not read"));
                 }
                 let date = add.partition_values.get("date").and_then(Option::as_deref);
+                brings_rows.extend(add.data_change.then(|| add.path.clone()));
                 found.change.added.push(Arc::new(data_file(place, table, add.path, add.size, date, add.stats.as_deref())?));
             }
             Action::Remove(remove) => {
@@ -158,7 +160,19 @@ pub(super) fn read_commit(place: &Place, table: Table, text: &str, app_id: &str)
             Action::Cdc(_) | Action::DomainMetadata(_) => {}
         }
     }
+    found.change.swaps.extend(swap_of(&found.change, &brings_rows));
     Ok(found)
+}
+
+/// Tells what became of the rows of files that a commit takes away; it says itself which of the new files are not just the same rows.
+fn swap_of(change: &Change, brings_rows: &[String]) -> Option<Swap> {
+    let rows = match change.added.is_empty() {
+        false if brings_rows.is_empty() => Kept::All,
+        _ if brings_rows.iter().all(|path| DeltaLog::is_joined(path)) => Kept::Some,
+        _ => Kept::Unknown,
+    };
+    let added = change.added.iter().map(|file| file.path.clone()).collect();
+    (!change.removed.is_empty()).then(|| Swap { removed: change.removed.clone(), added, rows })
 }
 
 /// Describes a data file by its entry in the log; what the entry does not tell is read from the file.

@@ -19,11 +19,11 @@ use serde_json::{Value, json};
 pub(crate) use action::{Rows, add, int_bounds, remove};
 pub(crate) use load::checkpoint;
 
+use crate::change::Change;
 use crate::config::StoreConfig;
 use crate::error::Error;
 use crate::fail::Fail;
 use crate::place::Place;
-use crate::table_state::Change;
 
 /// What a commit of ours is called in the table's history.
 #[derive(Debug, Clone, Copy)]
@@ -147,6 +147,11 @@ impl DeltaLog {
     pub(crate) fn is_ours(path: &str) -> bool {
         let name = path.rsplit('/').next().unwrap_or(path);
         ["wal-", "stream-", "merged-"].iter().any(|ours| name.starts_with(ours)) && name.ends_with(".parquet")
+    }
+
+    /// Tells whether a file holds rows of earlier files and no others, by its name.
+    pub(crate) fn is_joined(path: &str) -> bool {
+        Self::is_ours(path) && path.rsplit('/').next().unwrap_or(path).starts_with("merged-")
     }
 
     /// Tells whether a file that no commit names is left over from this writer, or from one that was here before it.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::change::{Change, Kept, Swap};
 use crate::datafile::Written;
 use crate::delta::{Commit, Operation, Reached, Rows, add, remove};
 use crate::error::Error;
 use crate::snapshot::DataFile;
 use crate::store::Inner;
-use crate::table_state::{Change, TableState};
+use crate::table_state::TableState;
 use crate::writer::{meet, take_in};
 
 /// What a commit of maintenance changes.
@@ -51,7 +52,9 @@ pub(super) fn replace(inner: &Inner, state: &TableState, replacement: Replacemen
     }
     let removed: Vec<String> = removed.iter().map(|file| file.path.clone()).collect();
     log.replaced.extend(removed.iter().map(|path| (path.clone(), now.0 / 1_000)));
-    let added = added.into_iter().map(|written| Arc::new(written.file)).collect();
-    state.apply(&Change { added, removed, reached: Reached::default() }, now);
+    let added: Vec<_> = added.into_iter().map(|written| Arc::new(written.file)).collect();
+    let kept = if rows == Rows::Stay { Kept::All } else { Kept::Some };
+    let swap = Swap { removed: removed.clone(), added: added.iter().map(|file| file.path.clone()).collect(), rows: kept };
+    state.apply(&Change { added, removed, swaps: vec![swap], ..Change::default() }, now);
     Ok(true)
 }

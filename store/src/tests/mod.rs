@@ -9,6 +9,7 @@ mod kill;
 mod maintain;
 mod outage;
 mod read_only;
+mod repeats;
 mod streams;
 mod wal;
 
