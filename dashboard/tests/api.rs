@@ -1,7 +1,6 @@
 //! The HTTP API: SQL in every format, its bounds and errors, and the document that describes it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use arrow::ipc::reader::StreamReader;
 use serde_json::{Value, json};
@@ -184,7 +183,8 @@ async fn the_document_describes_the_routes() {
     let dashboard = Dashboard::open().await;
     let document = dashboard.get("/api/v1/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
-    let sources = ["src/router.rs", "../src/ready.rs", "../src/runs.rs"].map(|file| std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap());
+    let sources = ["src/router.rs", "../src/ready.rs", "../src/runs.rs"]
+        .map(|file| std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap());
     let routes: BTreeSet<(String, String)> = sources
         .iter()
         .flat_map(|source| source.split(".route(\"").skip(1))

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use schema::{Micros, NanoUsd, Tenant};
-use store::Store;
+use schema::Micros;
 
 use crate::archive::{Archive, RunRecord};
 use crate::baseline::Baseline;
@@ -26,7 +25,7 @@ use crate::promptfoo::derived::named_sums;
 use crate::report::{BaselineInfo, CaseOutcome, CaseReport, Hashes, Report, RunInfo, RunOutcome, SCHEMA};
 use crate::runner::{Done, Job, Runner};
 use crate::spec::OnInconclusive;
-use crate::suite::{Compare, Suite, load, load_from};
+use crate::suite::{Compare, Suite, load_from};
 use crate::template::Env;
 
 /// What a run is given beside its suite.

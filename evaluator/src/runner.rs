@@ -24,8 +24,8 @@ use crate::promptfoo::{Test, render_prompt, tree};
 use crate::providers::Provider;
 use crate::report::CaseReport;
 use crate::run::Options;
-use crate::suite::{Prompt, Provider, Suite};
-use crate::target::{Answer, Ask, Limits, RECORDED};
+use crate::suite::{Prompt, Suite};
+use crate::target::{Answer, Ask, Limits};
 use crate::trace::{Span, load};
 
 /// One answer to be had.

@@ -22,7 +22,6 @@ use crate::judge::Batch;
 use crate::keys::explain;
 use crate::metrics::{Metric, check_attempts, metrics};
 use crate::price::Prices;
-use crate::promptfoo::transform::Transform;
 use crate::promptfoo::{read_default, read_prompts};
 use crate::providers::{Provider, overrides, providers};
 use crate::report::Report;

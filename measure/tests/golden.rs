@@ -8,7 +8,9 @@ use measure::homogeneity::{chi2, g_test};
 use measure::interval::{bonett_price, clopper_pearson, jeffreys, wilson};
 use measure::judge::{Calibration, ppi_mean, rogan_gladen, spearman};
 use measure::test::{Plan, bh, by, cluster_sign_flip, clustered_error, holm, mcnemar, mcnemar_chi2, mde, paired_t, wilcoxon};
-use measure::text::{Stemming, bleu, chrf, hamming_similarity, jaro, jaro_winkler, levenshtein_similarity, rouge_l, rouge_n, sentence_bleu, stem, ter};
+use measure::text::{
+    Stemming, bleu, chrf, hamming_similarity, jaro, jaro_winkler, levenshtein_similarity, rouge_l, rouge_n, sentence_bleu, stem, ter,
+};
 use measure::{Moments, Seed, shift};
 use serde_json::Value;
 

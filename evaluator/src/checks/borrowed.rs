@@ -79,7 +79,7 @@ pub(crate) fn borrowed(name: &str, spec: &CheckSpec, id: String, context: &Conte
     for column in spec.when.keys() {
         context.dataset.expect_column(&context.place, column)?;
     }
-    Ok(assertion(&CheckSpec { kind: Some(name.to_owned()), check: None, ..spec.clone() }, id, context.files, context.env))
+    Ok(assertion(&CheckSpec { kind: Some(name.to_owned()), check: None, ..spec.clone() }, id, context))
 }
 
 /// Refuses templates that name a column which no case has.

@@ -45,6 +45,7 @@ impl Model {
             log_probs: completion.tokens.map(|tokens| tokens.iter().map(|token| token.log_prob).collect()),
             tools: self.tools.clone(),
             trace_id: ask.trace_id(),
+            ..Answer::default()
         })
     }
 }

@@ -107,8 +107,17 @@ const ELSEWHERE: [&str; 11] =
 const OF_OPENAI_ELSEWHERE: [&str; 10] =
     ["responses", "completion", "embedding", "embeddings", "realtime", "assistant", "image", "moderation", "transcription", "tts"];
 
-const KINDS: [&str; 9] =
-    ["dataset:<column>", "sql:<select>", "openai:chat:<model>", "bedrock:<model>", "http(s)://<address>", "http", "exec:<command>", "command:<command>", "echo"];
+const KINDS: [&str; 9] = [
+    "dataset:<column>",
+    "sql:<select>",
+    "openai:chat:<model>",
+    "bedrock:<model>",
+    "http(s)://<address>",
+    "http",
+    "exec:<command>",
+    "command:<command>",
+    "echo",
+];
 
 impl Target {
     /// Reads a provider's id and its settings.
@@ -231,7 +240,7 @@ fn recorded(value: &Value, vars: &Vars) -> Answer {
     let count = |key: &str| vars.get(key).and_then(|count| count.as_i64().or_else(|| count.as_str()?.trim().parse().ok()));
     Answer {
         output: value.clone(),
-        usage: Usage { input_tokens: count("input_tokens"), output_tokens: count("output_tokens"), cost: None },
+        usage: Usage { input_tokens: count("input_tokens"), output_tokens: count("output_tokens"), ..Usage::default() },
         recorded_cost_usd: number("cost_usd").or_else(|| count("cost_nanousd").map(|cost| cost as f64 / 1e9)),
         latency_ms: number("latency_ms").or_else(|| number("duration_ns").map(|ns| ns / 1e6)),
         finish_reason: text("finish_reason"),

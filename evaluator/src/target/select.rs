@@ -1,6 +1,7 @@
 //! A SELECT over the tables, asked once a case with the case's columns as parameters.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use arrow::datatypes::DataType;
 use serde::Deserialize;
@@ -18,6 +19,9 @@ use crate::template::show;
 const BESIDE: [&str; 4] = ["id", "trace_id", "span_id", "finish_reason"];
 /// The column with the answer.
 const OUTPUT: &str = "output";
+/// How often tables that are busy are asked, and how long is waited after the first time.
+const ATTEMPTS_MAX: u32 = 3;
+const BACKOFF: Duration = Duration::from_millis(250);
 
 /// Settings of a provider `sql`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -62,8 +66,8 @@ impl Select {
         loop {
             match ask.archive.query("an answer by a SELECT", &self.sql, params.clone(), 1).await {
                 Ok(rows) => return answer_in(&rows, limits.bytes_max),
-                Err(error) if error.kind() == ErrorKind::Retry && attempt + 1 < limits.attempts_max => {
-                    tokio::time::sleep((limits.backoff * 2_u32.saturating_pow(attempt.min(10))).min(limits.timeout)).await;
+                Err(error) if error.kind() == ErrorKind::Retry && attempt + 1 < ATTEMPTS_MAX => {
+                    tokio::time::sleep((BACKOFF * 2_u32.pow(attempt)).min(limits.timeout)).await;
                     attempt += 1;
                 }
                 Err(error) => return Err(error.to_string()),
