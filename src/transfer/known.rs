@@ -57,7 +57,7 @@ trait Nameless: Row + Debug {
     fn nanos(&self) -> i64;
 
     /// Returns the row without what differs from one arrival to the next, or by the way that it came.
-    fn as_sent(self) -> Self;
+    fn without_arrival(self) -> Self;
 }
 
 impl Nameless for LogRecord {
@@ -67,7 +67,7 @@ impl Nameless for LogRecord {
         self.time_unix_nano
     }
 
-    fn as_sent(self) -> Self {
+    fn without_arrival(self) -> Self {
         Self { ingested_at: Micros::default(), date: Day::default(), dialect: None, ..self }
     }
 }
@@ -79,7 +79,7 @@ impl Nameless for MetricPoint {
         self.time_unix_nano
     }
 
-    fn as_sent(self) -> Self {
+    fn without_arrival(self) -> Self {
         Self { ingested_at: Micros::default(), date: Day::default(), ..self }
     }
 }
@@ -210,7 +210,7 @@ fn without_any(request: &mut Value, signal: Signal) -> Sifted {
 
 /// Names a row by what it holds.
 fn fingerprint<R: Nameless>(row: R) -> u64 {
-    hash_of(&format!("{:?}", row.as_sent()))
+    hash_of(&format!("{:?}", row.without_arrival()))
 }
 
 fn hash_of(text: &str) -> u64 {

@@ -191,15 +191,15 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(config: Value) -> Result<ChatSpec, String> {
-        ChatSpec::read("p", Some(&config)).map_err(|error| error.to_string())
+    fn read(config: &Value) -> Result<ChatSpec, String> {
+        ChatSpec::read("p", Some(config)).map_err(|error| error.to_string())
     }
 
     #[test]
     fn what_is_for_the_endpoint_stays_as_it_is() {
         let config = json!({"temperature": 0.2, "max_tokens": 5, "tools": [{"type": "function"}], "stop": ["x"], "top_k": 3, "vendor_flag": true,
             "apiKeyEnvar": "KEY", "organization": "o", "maxRetries": 1, "cost": 0.000_001, "passthrough": {"seed": 7, "model": "other"}});
-        let spec = read(config).unwrap();
+        let spec = read(&config).unwrap();
         assert_eq!((spec.model.temperature, spec.model.max_tokens, spec.model.seed), (Some(0.2), Some(5), Some(7)));
         assert_eq!((spec.model.api_key.as_deref(), spec.name.as_deref(), spec.attempts_max), (Some("{{env.KEY}}"), Some("other"), Some(2)));
         assert_eq!(spec.body.keys().collect::<Vec<_>>(), ["stop", "tools", "top_k", "vendor_flag"]);
@@ -209,10 +209,10 @@ mod tests {
 
     #[test]
     fn what_is_misspelled_is_named() {
-        assert_eq!(read(json!({"apiBaseURL": "x"})).unwrap_err(), "p: config: unknown key \"apiBaseURL\"; did you mean \"apiBaseUrl\"?");
-        let doubts = read(json!({"temperture": 1})).unwrap().doubts;
+        assert_eq!(read(&json!({"apiBaseURL": "x"})).unwrap_err(), "p: config: unknown key \"apiBaseURL\"; did you mean \"apiBaseUrl\"?");
+        let doubts = read(&json!({"temperture": 1})).unwrap().doubts;
         assert_eq!(doubts, ["key \"temperture\" in the config of p is sent to the endpoint as it is; did you mean \"temperature\"?"]);
-        assert!(read(json!({"price": {"in": 1}})).unwrap_err().contains("unknown key \"in\""));
-        assert_eq!(read(json!({"mcp": {}})).unwrap().code(), Some("mcp"));
+        assert!(read(&json!({"price": {"in": 1}})).unwrap_err().contains("unknown key \"in\""));
+        assert_eq!(read(&json!({"mcp": {}})).unwrap().code(), Some("mcp"));
     }
 }

@@ -256,22 +256,22 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_output(message: Value, config: Value, expect: Value) {
-        assert_eq!(output_of(&message, &ChatSpec::read("p", Some(&config)).unwrap()), expect);
+    fn check_output(message: &Value, config: &Value, expect: &Value) {
+        assert_eq!(output_of(message, &ChatSpec::read("p", Some(config)).unwrap()), *expect);
     }
 
     #[test]
     fn answers_have_promptfoos_form() {
         let calls = json!([{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]);
-        check_output(json!({"content": "hi"}), json!({}), json!("hi"));
-        check_output(json!({"content": null, "tool_calls": calls}), json!({}), calls.clone());
-        check_output(json!({"content": "", "tool_calls": calls}), json!({}), calls.clone());
-        check_output(json!({"content": "hi", "tool_calls": []}), json!({}), json!("hi"));
-        check_output(json!({"content": "hi", "tool_calls": calls}), json!({}), json!({"content": "hi", "tool_calls": calls}));
-        check_output(json!({"content": null, "refusal": "no"}), json!({}), json!("no"));
-        check_output(json!({"content": "{\"a\": 1}"}), json!({"response_format": {"type": "json_schema"}}), json!({"a": 1}));
-        check_output(json!({"content": "4", "reasoning_content": "2+2"}), json!({}), json!("4"));
-        check_output(json!({"content": "4", "reasoning_content": "2+2"}), json!({"showThinking": true}), json!("Thinking: 2+2\n\n4"));
+        check_output(&json!({"content": "hi"}), &json!({}), &json!("hi"));
+        check_output(&json!({"content": null, "tool_calls": calls}), &json!({}), &calls);
+        check_output(&json!({"content": "", "tool_calls": calls}), &json!({}), &calls);
+        check_output(&json!({"content": "hi", "tool_calls": []}), &json!({}), &json!("hi"));
+        check_output(&json!({"content": "hi", "tool_calls": calls}), &json!({}), &json!({"content": "hi", "tool_calls": calls}));
+        check_output(&json!({"content": null, "refusal": "no"}), &json!({}), &json!("no"));
+        check_output(&json!({"content": "{\"a\": 1}"}), &json!({"response_format": {"type": "json_schema"}}), &json!({"a": 1}));
+        check_output(&json!({"content": "4", "reasoning_content": "2+2"}), &json!({}), &json!("4"));
+        check_output(&json!({"content": "4", "reasoning_content": "2+2"}), &json!({"showThinking": true}), &json!("Thinking: 2+2\n\n4"));
         assert_eq!((finish_reason("MAX_TOKENS"), finish_reason("odd")), ("length".to_owned(), "odd".to_owned()));
     }
 }

@@ -175,13 +175,13 @@ impl<'a> Reader<'a> {
                 ids: self.cluster_names.names.iter().map(|name| hash(name)).collect(),
             },
             traces: traces.map(|traces| permuted(&traces, &order)).unwrap_or_default(),
-            missing: sorted(missing),
+            missing: sorted(&missing),
             rate: 1.0,
         }
     }
 }
 
-fn sorted(missing: Keys) -> Keys {
+fn sorted(missing: &Keys) -> Keys {
     let mut order: Vec<usize> = (0..missing.times.len()).collect();
     order.sort_by_key(|row| missing.times[*row]);
     Keys {

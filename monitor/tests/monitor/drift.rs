@@ -98,7 +98,7 @@ fn near(found: Option<f64>, expected: f64) {
 fn it_says_what_the_function_says() {
     let n = 40 * DAYS as usize;
     let (before, now) = sides(n);
-    let word = |row: usize| if row % 7 == 0 || (row >= n - 40 && row % 3 == 0) { "yes" } else { "no" };
+    let word = |row: usize| if row.is_multiple_of(7) || (row >= n - 40 && row.is_multiple_of(3)) { "yes" } else { "no" };
     let counts = bin_categories(before.clone().map(|row| Some(word(row))), now.clone().map(|row| Some(word(row)))).unwrap();
     let expected = drift_categories(&counts);
     assert_eq!(expected.test, "fisher", "two by two");

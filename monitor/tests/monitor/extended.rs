@@ -69,7 +69,7 @@ impl Maker {
             input_tokens: Some(input as i64),
             output_tokens: Some((length * 1.3) as i64),
             cache_read_tokens: Some((input * cached) as i64),
-            cost_nanousd: (number % 20 != 0).then_some(NanoUsd((0.5 * more(8.0) * 1e9) as i64)),
+            cost_nanousd: (!number.is_multiple_of(20)).then_some(NanoUsd((0.5 * more(8.0) * 1e9) as i64)),
             cost_source: Some("priced".to_owned()),
             prompt_name: Some(prompt.to_owned()),
             prompt_version: Some("1".to_owned()),

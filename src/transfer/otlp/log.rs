@@ -49,7 +49,7 @@ impl Exported for LogRecord {
 /// Reads a body: text, or the structure that was sent, which the column holds without spaces and with sorted keys.
 fn body_of(text: &str) -> Value {
     let structure = serde_json::from_str::<Value>(text).ok().filter(|value| value.is_object() || value.is_array());
-    structure.filter(|value| value.to_string() == text).unwrap_or_else(|| Value::String(text.to_owned()))
+    structure.filter(|value| serde_json::to_string(value).is_ok_and(|written| written == text)).unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 #[cfg(test)]

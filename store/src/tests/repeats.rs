@@ -22,7 +22,7 @@ fn sent(n: u64, version: u32, days_ago: i64, ingested_at: i64) -> Span {
         ingested_at: Micros(NOW.0 + ingested_at),
         operation: Some("execute_tool".to_owned()),
         tool_result: Some(version.to_string()),
-        user_id: (n % 8 == 0).then(|| PERSON.to_owned()),
+        user_id: n.is_multiple_of(8).then(|| PERSON.to_owned()),
         ..span(n, days_ago, NOW)
     }
 }
