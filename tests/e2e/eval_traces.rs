@@ -62,7 +62,7 @@ async fn a_kept_trace_is_judged() {
     std::fs::write(dir.path().join("data.jsonl"), rows).unwrap();
     std::fs::write(dir.path().join("suite.yaml"), SUITE).unwrap();
     let output = karat().current_dir(dir.path()).args(["eval", "suite.yaml", "--format", "json", "--data"]).arg(&data).output().unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(100), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let scores = |case: usize| report["cases"][case]["scores"].as_array().unwrap().clone();
     for score in scores(0) {

@@ -114,7 +114,8 @@ async fn a_person_is_forgotten_where_it_was_said() {
     said(&run(&["import", &first.display().to_string()], &resting));
     let forget =
         |data: &Path| karat().args(["forget", "--user", "user-1", "--data"]).arg(data).env("KARAT_LISTEN_HTTP", &server.http).output().unwrap();
-    assert!(said(&forget(&resting)).contains("removed 5 rows of 1 traces"));
+    let told = said(&forget(&resting));
+    assert!(told.contains("removed 5 rows of 1 traces"), "{told}");
     assert_eq!(count(&resting), json!({"n": 5, "ids": 5}));
     assert_eq!(server.sql(None, "select count(*) as n from spans").await[0]["n"], 5);
     let nowhere = forget(&dir.path().join("c"));

@@ -149,7 +149,7 @@ fn command_output(command: &mut Command) -> std::process::Output {
 }
 
 /// Little memory, and commits ten times a second.
-const TIGHT: &str = "[store]\nflush_interval_ms = 100\nflush_bytes = 1000000\ncompact_bytes = 500000\ningest_bytes_max = 168000000\nbody_bytes_max = 4000000\n\
+const TIGHT: &str = "[store]\nflush_interval_ms = 100\nflush_bytes = 1000000\ncompact_bytes = 500000\ningest_bytes_max = 208000000\nbody_bytes_max = 4000000\n\
                      [log]\nfilter = \"error\"\n[stages]\nscore_every_s = 0\ninspect_every_s = 0\n";
 
 /// Memory that is used up because the tables cannot be written is no matter of a second: senders hear 503 or UNAVAILABLE, and wait longer.

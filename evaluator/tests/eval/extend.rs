@@ -96,7 +96,7 @@ async fn attempts_that_there_are_not_are_refused() {
         assert!(outcome.exit_code == 2 && outcome.text.contains(expect), "{}", outcome.text);
     };
     refused("  metrics: {reliable: {pass_k: {of: right, k: 3}}}\n", "repeat: 2\n", "looks at 3 attempts at a case, and there are 2").await;
-    refused("  metrics: {reliable: {pass_k: {of: rigth, k: 1}}}\n", "", "unknown metric \"rigth\"; did you mean \"right\"?").await;
+    refused("  metrics: {reliable: {pass_k: {of: rigth, k: 1}}}\n", "", "unknown metric \"rigth\"; there is right").await;
     refused("  metrics: {right: {pass_k: {of: right, k: 1}}}\n", "", "a name of their own").await;
     refused("  on_inconclusive: extend\n  extend_max: 1\n", "", "gate.extend_max is above repeat = 1").await;
 }

@@ -105,7 +105,7 @@ async fn every_form_for_people_says_as_much() {
     });
     for format in [EvalFormat::Text, EvalFormat::Markdown, EvalFormat::Html] {
         let text = workspace.eval_as("suites/rag.yaml", Compare::Suite, format).await.replace('\\', "");
-        for wanted in ["where language is de: correct -", "brand-new", "billing-05", "billing-06", "old)", "against rag.json", "explored"] {
+        for wanted in ["where language is de: f1 -", "brand-new", "billing-05", "billing-06", "old)", "against rag.json", "explored"] {
             assert!(text.contains(wanted), "{format:?} lacks {wanted:?}: {text}");
         }
     }

@@ -197,6 +197,7 @@ async fn without_a_baseline_assertions_decide() {
     let report = Workspace::expect(workspace.eval_with("suites/rag.yaml", Compare::Nothing, false).await, 100);
     assert_eq!(report.verdict.outcome, RunOutcome::Fail);
     workspace.edit_rows(ROWS, |_, row| ["accounts", "billing"].contains(&row["topic"].as_str().unwrap()).then_some(row));
+    workspace.edit("suites/rag.yaml", "recall_at_3: {min: 0.85}", "recall_at_3: {min: 0.5}");
     let report = Workspace::expect(workspace.eval_with("suites/rag.yaml", Compare::Nothing, false).await, 0);
     assert!(report.metrics.iter().all(|metric| metric.candidate_interval.is_some() && metric.p.is_none()));
 }

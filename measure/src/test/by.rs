@@ -2,7 +2,7 @@
 
 use super::bh;
 
-/// Benjamini-Yekutieli adjusted p-values, in the order of the input: [`bh`] times `Σ 1/k` over the tests, at most 1.
+/// Benjamini-Yekutieli adjusted p-values, in the order of the input: [`bh()`] times `Σ 1/k` over the tests, at most 1.
 ///
 /// Keeps the false discovery rate whatever the dependence between the tests, where BH wants it positive. NaN stays NaN and does not count
 /// as a test. Source: Benjamini and Yekutieli, "The control of the false discovery rate in multiple testing under dependency" (2001); equal

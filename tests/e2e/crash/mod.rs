@@ -170,7 +170,7 @@ async fn every_acked_row_is_there_after_crashes_over_an_object_store() {
 }
 
 /// Commits, compactions and checkpoints at every opportunity, and little memory, so that some requests are refused.
-const HASTY: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second = 200\ncompact_files = 3\ncheckpoint_commits = 5\nwal_segment_bytes = 1000000\nflush_bytes = 1000000\ncompact_bytes = 500000\ningest_bytes_max = 168000000\nbody_bytes_max = 4000000\n";
+const HASTY: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second = 200\ncompact_files = 3\ncheckpoint_commits = 5\nwal_segment_bytes = 1000000\nflush_bytes = 1000000\ncompact_bytes = 500000\ningest_bytes_max = 208000000\nbody_bytes_max = 4000000\n";
 
 /// One life of the server; returns how it ended.
 async fn cycle(place: &Place, clients: &Clients, death: Death, random: &mut ChaCha8Rng) -> Death {

@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use crate::server::{Server, karat, service, spawn};
 
 /// Commits at every opportunity, and looks for topics often. The table of properties is last, so that more can be added.
-pub const SETTINGS: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second = 200\ncompact_files = 3\ncheckpoint_commits = 5\nflush_bytes = 1000000\ncompact_bytes = 1000000\ningest_bytes_max = 240000000\n[kafka]\nmessage_bytes_max = 2000000\nprefetch_bytes_max = 4000000\nsession_timeout_ms = 6000\n[kafka.properties]\n\"topic.metadata.refresh.interval.ms\" = \"500\"\n";
+pub const SETTINGS: &str = "[store]\nflush_interval_ms = 20\ncommits_per_second = 200\ncompact_files = 3\ncheckpoint_commits = 5\nflush_bytes = 1000000\ncompact_bytes = 1000000\ningest_bytes_max = 280000000\n[kafka]\nmessage_bytes_max = 2000000\nprefetch_bytes_max = 4000000\nsession_timeout_ms = 6000\n[kafka.properties]\n\"topic.metadata.refresh.interval.ms\" = \"500\"\n";
 
 /// A broker of tests/services/kafka.sh; ended, and its data deleted, when this is dropped.
 pub struct Broker {
