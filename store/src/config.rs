@@ -139,7 +139,7 @@ impl Default for StoreConfig {
 }
 
 /// What the process takes without a load: code, threads, price tables, buffers of sockets, and memory that the allocator has not given back.
-const PROCESS_BYTES: usize = 180_000_000;
+const PROCESS_BYTES: usize = 200_000_000;
 /// Bytes that joining files takes at its height, a byte of `compact_bytes`: each column has a compressor and a decompressor of its own.
 const JOINING_BYTES: u64 = 2;
 /// Smaller row groups than this are never made: each costs its pages.
