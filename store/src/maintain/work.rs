@@ -43,6 +43,8 @@ pub struct MaintenanceStatus {
 pub(crate) struct Work {
     status: Mutex<MaintenanceStatus>,
     busy_at: Mutex<Option<Instant>>,
+    /// Held from the look at a request to forget until it is done: who asked waits for it and tells the count, maintenance takes up what is left.
+    pub(super) forgetting: tokio::sync::Mutex<()>,
 }
 
 impl Work {

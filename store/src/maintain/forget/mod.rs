@@ -56,6 +56,7 @@ impl Store {
         Box::pin(async move {
             self.inner.check_open()?;
             let request = Request::new(tenant, subject, now);
+            let _forgetting = self.inner.work.forgetting.lock().await;
             request.save(&self.inner.config.data)?;
             carry_out(&self.inner, &request).await
         })
@@ -69,6 +70,7 @@ impl Store {
 
 /// Carries out the requests that wait.
 pub(super) async fn requested(inner: &Arc<Inner>) -> Result<(), Error> {
+    let _forgetting = inner.work.forgetting.lock().await;
     for request in pending(&inner.config.data)? {
         carry_out(inner, &request).await?;
     }
