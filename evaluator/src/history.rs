@@ -5,7 +5,7 @@ use store::Param;
 
 use crate::archive::Archive;
 use crate::error::Error;
-use crate::report::{CaseOutcome, CaseReport, Report, RunInfo, RunOutcome, SCHEMA, Verdict};
+use crate::report::{CaseOutcome, CaseReport, Report, RunInfo};
 use crate::spec::BaselineSpec;
 
 /// Runs of a branch that are averaged at most.
@@ -76,19 +76,7 @@ pub(crate) async fn read(archive: Archive<'_>, spec: &BaselineSpec, suite: &str)
         let first = u32::try_from(index).unwrap_or(0) * 1_000;
         cases.extend(results(archive, &run.id, first).await?);
     }
-    let verdict = Verdict { outcome: RunOutcome::Pass, exit_code: 0, summary: String::new() };
-    Ok(Report {
-        schema: SCHEMA.to_owned(),
-        run: info,
-        verdict,
-        metrics: Vec::new(),
-        slices: Vec::new(),
-        fairness: Vec::new(),
-        cases,
-        changes: crate::report::Changes::default(),
-        sums: Vec::new(),
-        judges: Vec::new(),
-    })
+    Ok(Report::of_cases(info, cases))
 }
 
 async fn results(archive: Archive<'_>, run: &str, first_repeat: u32) -> Result<Vec<CaseReport>, Error> {

@@ -13,7 +13,7 @@ use crate::compare::bare;
 use crate::dataset::Dataset;
 use crate::gate::{Ended, decide};
 use crate::metrics::Metric;
-use crate::report::{CaseOutcome, CaseReport, Report, RunInfo, RunOutcome, SCHEMA, ScoreReport, Verdict};
+use crate::report::{CaseOutcome, CaseReport, Report, RunInfo, RunOutcome, ScoreReport};
 use crate::spec::{Better, GateSpec, Margin, MetricSpec, OnInconclusive};
 use crate::suite::Suite;
 
@@ -207,7 +207,7 @@ fn simulate(setting: &Setting, runs: usize) -> Tally {
         let seed = Seed::of(["simulation", setting.name, &number.to_string()]).unit().to_bits();
         let baseline = setting.run(&suite, seed, 0, 0.0);
         let candidate = setting.run(&suite, seed, 1, setting.fall);
-        suite.compare_with(std::path::Path::new("baseline.json"), report_of(baseline));
+        suite.compare_with(std::path::Path::new("baseline.json"), Report::of_cases(RunInfo::default(), baseline));
         let decision = decide(&suite, &candidate, Ended::Whole).unwrap();
         let first = &decision.metrics[0];
         let sighted = decision.metrics.iter().all(|metric| metric.mde.is_some_and(|mde| mde <= suite.gate.max_mde));
@@ -220,22 +220,6 @@ fn simulate(setting: &Setting, runs: usize) -> Tally {
         tally.mde += first.mde.unwrap_or(1.0) / runs as f64;
     }
     tally
-}
-
-/// A report that knows nothing but its cases.
-fn report_of(cases: Vec<CaseReport>) -> Report {
-    Report {
-        schema: SCHEMA.to_owned(),
-        run: RunInfo::default(),
-        verdict: Verdict { outcome: RunOutcome::Pass, exit_code: 0, summary: String::new() },
-        metrics: Vec::new(),
-        slices: Vec::new(),
-        fairness: Vec::new(),
-        cases,
-        changes: crate::report::Changes::default(),
-        sums: Vec::new(),
-        judges: Vec::new(),
-    }
 }
 
 /// What became of runs that were looked at after every repeat.
@@ -255,7 +239,7 @@ fn simulate_looks(setting: &Setting, runs: usize, looks: u32, gate: &GateSpec) -
     for number in 0..runs {
         let seed = Seed::of(["looks", setting.name, &number.to_string()]).unit().to_bits();
         let first = |cases: Vec<CaseReport>, repeats: u32| cases.into_iter().filter(|case| case.repeat < repeats).collect::<Vec<_>>();
-        suite.compare_with(std::path::Path::new("baseline.json"), report_of(first(setting.run(&suite, seed, 0, 0.0), 1)));
+        suite.compare_with(std::path::Path::new("baseline.json"), Report::of_cases(RunInfo::default(), first(setting.run(&suite, seed, 0, 0.0), 1)));
         let candidate = setting.run(&suite, seed, 1, setting.fall);
         for repeats in 1..=looks {
             looked.repeats += 1;

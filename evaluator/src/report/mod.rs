@@ -55,6 +55,24 @@ pub struct Report {
     pub judges: Vec<JudgeReport>,
 }
 
+impl Report {
+    /// A report that knows nothing but its run and its cases: something to compare with.
+    pub(crate) fn of_cases(run: RunInfo, cases: Vec<CaseReport>) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            run,
+            verdict: Verdict { outcome: RunOutcome::Pass, exit_code: 0, summary: String::new() },
+            metrics: Vec::new(),
+            slices: Vec::new(),
+            fairness: Vec::new(),
+            cases,
+            changes: Changes::default(),
+            sums: Vec::new(),
+            judges: Vec::new(),
+        }
+    }
+}
+
 /// Sums of the named metrics over the answers of one prompt and provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NamedSums {
