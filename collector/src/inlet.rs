@@ -1,7 +1,7 @@
 //! Receives bodies: memory is asked for before it is used, and a sender may hold little more than it has sent.
 
 use axum::body::HttpBody;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::time::{Duration, Instant, timeout_at};
 
@@ -29,6 +29,8 @@ pub struct Inlet<B> {
     body: B,
     bounds: Bounds,
     deadline: Instant,
+    /// How long it is to be, as far as the sender has told.
+    expected: Option<usize>,
     received: Received,
     hold: Hold,
 }
@@ -36,7 +38,7 @@ pub struct Inlet<B> {
 /// What has been received: a single chunk is not copied.
 enum Received {
     One(Bytes),
-    Many(BytesMut),
+    Many(Vec<u8>),
 }
 
 impl<B: HttpBody<Data = Bytes, Error: std::fmt::Display> + Unpin> Inlet<B> {
@@ -49,12 +51,22 @@ impl<B: HttpBody<Data = Bytes, Error: std::fmt::Display> + Unpin> Inlet<B> {
         let may_send = door.may_send(client, len.unwrap_or(FIRST_BYTES), now);
         match may_send.then(|| door.admit(len.unwrap_or(FIRST_BYTES).min(FIRST_BYTES))).flatten() {
             None => Err((Refusal::Busy, body)),
-            Some(hold) => Ok(Self { body, bounds, deadline: now + bounds.timeout, received: Received::One(Bytes::new()), hold }),
+            Some(hold) => Ok(Self { body, bounds, deadline: now + bounds.timeout, expected: len, received: Received::One(Bytes::new()), hold }),
         }
     }
 
     /// Receives until there are `len` bytes or the body ends.
     pub async fn receive(&mut self, len: usize) -> Result<(), Refusal> {
+        self.expected = Some(len);
+        self.receive_until(len).await
+    }
+
+    /// Receives the whole body.
+    pub async fn receive_all(&mut self) -> Result<(), Refusal> {
+        self.receive_until(usize::MAX).await
+    }
+
+    async fn receive_until(&mut self, len: usize) -> Result<(), Refusal> {
         while self.received.len() < len {
             let Ok(frame) = timeout_at(self.deadline, self.body.frame()).await else {
                 return Err(Refusal::Slow { seconds: self.bounds.timeout.as_secs_f64() });
@@ -66,11 +78,6 @@ impl<B: HttpBody<Data = Bytes, Error: std::fmt::Display> + Unpin> Inlet<B> {
             }
         }
         Ok(())
-    }
-
-    /// Receives the whole body.
-    pub async fn receive_all(&mut self) -> Result<(), Refusal> {
-        self.receive(usize::MAX).await
     }
 
     /// The bytes received so far.
@@ -86,7 +93,7 @@ impl<B: HttpBody<Data = Bytes, Error: std::fmt::Display> + Unpin> Inlet<B> {
         let bytes = match self.received {
             Received::One(chunk) => chunk,
             Received::Many(chunks) if chunks.capacity() > chunks.len() + chunks.len() / 4 => Bytes::copy_from_slice(&chunks),
-            Received::Many(chunks) => chunks.freeze(),
+            Received::Many(chunks) => Bytes::from(chunks),
         };
         (bytes, self.hold)
     }
@@ -105,15 +112,21 @@ impl<B: HttpBody<Data = Bytes, Error: std::fmt::Display> + Unpin> Inlet<B> {
         if len > self.hold.bytes() && !self.hold.lend(2 * len - self.hold.bytes()) {
             return Err(Refusal::Busy);
         }
+        let room = self.expected.map_or(2 * len, |expected| expected.clamp(len, 2 * len));
         match &mut self.received {
             Received::One(first) if first.is_empty() => self.received = Received::One(chunk),
             Received::One(first) => {
-                let mut chunks = BytesMut::with_capacity(2 * len);
+                let mut chunks = Vec::with_capacity(room);
                 chunks.extend_from_slice(first);
                 chunks.extend_from_slice(&chunk);
                 self.received = Received::Many(chunks);
             }
-            Received::Many(chunks) => chunks.extend_from_slice(&chunk),
+            Received::Many(chunks) => {
+                if chunks.capacity() < len {
+                    chunks.reserve_exact(room - chunks.len());
+                }
+                chunks.extend_from_slice(&chunk);
+            }
         }
         Ok(())
     }

@@ -17,6 +17,12 @@ pub(crate) const DATE: &str = "date";
 /// The column that tells when a row arrived, in the tables that have it.
 pub(crate) const INGESTED: &str = "ingested_at";
 
+/// Pages of files for rows that just came, in bytes before they are compressed: what such a page takes fits what the allocator keeps at hand, while
+/// a larger one is memory fresh from the system each time, which it clears first.
+const INGEST_PAGE_BYTES: usize = 128 * 1024;
+/// Pages of files that stay, in bytes before they are compressed.
+const KEEP_PAGE_BYTES: usize = 1024 * 1024;
+
 /// What a file is written for, which decides what is spent on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effort {
@@ -34,9 +40,9 @@ pub(crate) fn file_schema(table: Table) -> SchemaRef {
 
 /// Returns how a file of so many rows is written.
 pub(crate) fn properties(table: Table, rows: u64, effort: Effort, config: &StoreConfig) -> Result<WriterProperties, Error> {
-    let (level, misses, group_bytes) = match effort {
-        Effort::Ingest => (1, 0.01, config.row_group_bytes),
-        Effort::Keep => (config.compact_zstd_level, 0.000_1, config.joined_group_bytes()),
+    let (level, misses, group_bytes, page_bytes) = match effort {
+        Effort::Ingest => (1, 0.01, config.row_group_bytes, INGEST_PAGE_BYTES),
+        Effort::Keep => (config.compact_zstd_level, 0.000_1, config.joined_group_bytes(), KEEP_PAGE_BYTES),
     };
     let schema = file_schema(table);
     let sorted_by = schema.index_of(table.time_column()).ok().and_then(|index| i32::try_from(index).ok());
@@ -44,6 +50,7 @@ pub(crate) fn properties(table: Table, rows: u64, effort: Effort, config: &Store
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(level)?))
         .set_created_by(concat!("karat version ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_max_row_group_bytes(Some(group_bytes))
+        .set_data_page_size_limit(page_bytes)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_sorting_columns(sorted_by.map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]));
     for column in table.columns() {

@@ -123,6 +123,10 @@ pub(super) fn without_route(model: &str) -> &str {
 
 /// The family of a provider as sent; nothing if the name is a framework's.
 pub(super) fn family(name: &str) -> Option<String> {
+    // Most senders name the family itself.
+    if FAMILIES.iter().any(|(_, family)| *family == name) {
+        return Some(name.to_owned());
+    }
     let lower = name.trim().to_ascii_lowercase().replace(['-', ' '], "_");
     if lower.is_empty() || FRAMEWORKS.iter().any(|framework| lower.contains(framework)) {
         return None;
@@ -156,7 +160,15 @@ pub(super) fn of_model(model: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{family, of_model};
+    use super::{FAMILIES, family, of_model};
+
+    #[test]
+    fn a_family_is_its_own() {
+        for (part, name) in FAMILIES {
+            assert_eq!(family(name).as_deref(), Some(*name));
+            assert_eq!(family(&format!("{name}-x")).as_deref(), Some(*name), "{part}");
+        }
+    }
 
     #[test]
     fn names_fold_to_families() {

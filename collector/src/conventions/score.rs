@@ -85,7 +85,7 @@ fn annotations(attributes: &[KeyValue], target: &Target<'_>, row: &Span, out: &m
         ("session.evaluations", "evaluation"),
         ("session.annotations", "annotation"),
     ];
-    if !attributes.iter().any(|attribute| attribute.key.contains("evaluations.") || attribute.key.contains("annotations.")) {
+    if !attributes.iter().any(|attribute| LISTS.iter().any(|(list, _)| attribute.key.starts_with(list))) {
         return;
     }
     let attributes: Vec<&KeyValue> = attributes.iter().collect();

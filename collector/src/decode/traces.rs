@@ -9,7 +9,7 @@ use schema::{Micros, RowsError};
 use store::Rows;
 
 use crate::conventions::{self, SpanInput};
-use crate::price::{PriceTable, Usage};
+use crate::price::{Call, PriceTable, Pricer, Usage};
 
 use super::batches::{self, Batches};
 use super::calendar::Calendar;
@@ -19,9 +19,10 @@ use super::resource::{Service, attributes_of, filled, scope_of};
 
 /// Makes the rows of every span of a request that is not rejected.
 pub fn rows(request: &ExportTraceServiceRequest, calendar: &Calendar, prices: &PriceTable) -> Result<Rows, RowsError> {
+    let mut pricer = Pricer::new(prices);
     let mut spans = Batches::new(n_spans(request), |spans: &mut [schema::Span]| {
         conventions::settle(spans, &mut []);
-        spans.iter_mut().for_each(|span| cost(span, prices));
+        spans.iter_mut().for_each(|span| cost(span, &mut pricer));
     });
     let mut scores = batches::scores(calendar);
     for resource in &request.resource_spans {
@@ -46,14 +47,14 @@ fn n_spans(request: &ExportTraceServiceRequest) -> usize {
 }
 
 /// Prices a model call, unless its sender did; after the request is settled, for until then a call may lack what another span knows of it.
-fn cost(span: &mut schema::Span, prices: &PriceTable) {
+fn cost(span: &mut schema::Span, pricer: &mut Pricer<'_>) {
     if !span.is_llm_call || span.cost_nanousd.is_some() {
         return;
     }
     let model = span.response_model.as_deref().or(span.request_model.as_deref());
     let price = Usage::of(span).zip(model).and_then(|(usage, model)| {
-        let (raw, family, tier) = (span.provider_raw.as_deref(), span.provider.as_deref(), span.service_tier.as_deref());
-        prices.price(&usage, raw, family, model, tier, span.start_time)
+        let (provider_raw, provider, service_tier) = (span.provider_raw.as_deref(), span.provider.as_deref(), span.service_tier.as_deref());
+        pricer.price(&Call { usage, provider_raw, provider, model, service_tier, region: None, at: span.start_time })
     });
     span.cost_nanousd = price;
     span.cost_source = Some(if price.is_some() { "priced" } else { "unpriced" }.to_owned());

@@ -12,6 +12,7 @@
 mod card;
 mod lookup;
 mod off_peak;
+mod pricer;
 mod rate;
 mod rules;
 mod table;
@@ -21,6 +22,7 @@ mod usage;
 #[cfg(test)]
 mod golden;
 
+pub use pricer::Pricer;
 pub use rate::Amount;
 pub use rules::Cost;
 pub use table::{Call, PriceError, PriceTable};

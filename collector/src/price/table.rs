@@ -145,9 +145,20 @@ impl PriceTable {
 
     /// Prices a call, input and output apart.
     pub fn cost(&self, call: &Call<'_>) -> Option<Cost> {
+        call.cost(self.card(call)?)
+    }
+
+    /// Finds what the model of a call costs on the day of the call.
+    pub(super) fn card(&self, call: &Call<'_>) -> Option<&Card> {
         let keys = candidates(call.provider_raw, call.provider, call.model);
-        let card = self.lists.iter().find_map(|list| keys.iter().find_map(|key| list.card(key, call.at)))?;
-        rules::cost(card, &call.usage, ServiceTier::of_span(call.service_tier), call.region, call.at)
+        self.lists.iter().find_map(|list| keys.iter().find_map(|key| list.card(key, call.at)))
+    }
+}
+
+impl Call<'_> {
+    /// Prices the call by what its model costs.
+    pub(super) fn cost(&self, card: &Card) -> Option<Cost> {
+        rules::cost(card, &self.usage, ServiceTier::of_span(self.service_tier), self.region, self.at)
     }
 }
 
