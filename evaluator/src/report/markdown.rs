@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::fairness::FairnessReport;
 use crate::gate::number;
-use crate::report::shared::{against, changed_slices};
+use crate::report::shared::{self, against, changed_slices};
 use crate::report::{CaseOutcome, CaseReport, MetricReport, Report, RunOutcome};
 
 /// Cases that a list shows at most.
@@ -44,7 +44,7 @@ fn sign(outcome: RunOutcome) -> &'static str {
 
 fn about(report: &Report) -> String {
     let run = &report.run;
-    let mut text = format!("{}: {} cases", run.suite, run.n_cases);
+    let mut text = format!("{}: {}", run.suite, shared::cases(run));
     if run.n_repeats > 1 {
         let _ = write!(text, " × {}", run.n_repeats);
     }

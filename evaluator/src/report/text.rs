@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::fairness::FairnessReport;
 use crate::gate::number;
-use crate::report::shared::{against, changed_slices, signed};
+use crate::report::shared::{self, against, changed_slices, signed};
 use crate::report::{CaseOutcome, MetricReport, Mode, Report};
 
 /// Cases that are shown one by one at most.
@@ -33,7 +33,7 @@ pub fn text(report: &Report) -> String {
 
 fn head(report: &Report) -> String {
     let run = &report.run;
-    let mut out = format!("{}: {} cases", run.suite, run.n_cases);
+    let mut out = format!("{}: {}", run.suite, one_line(&shared::cases(run)));
     if run.n_repeats > 1 {
         let _ = write!(out, " x {}", run.n_repeats);
     }
