@@ -210,8 +210,12 @@ pub async fn run(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
         Err(error) => error,
     };
     let is_mistake = error.downcast_ref::<evaluator::Error>().is_some_and(|error| error.kind() == ErrorKind::Input);
-    if is_mistake || error.is::<Usage>() {
-        return Err(Usage(format!("{error:#}")).into());
+    if is_mistake {
+        // It names its cause itself.
+        return Err(Usage(error.to_string()).into());
+    }
+    if error.is::<Usage>() {
+        return Err(error);
     }
     writeln!(std::io::stderr().lock(), "error: {error:#}")?;
     Ok(FAILED)

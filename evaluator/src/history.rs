@@ -193,6 +193,7 @@ async fn results(archive: Archive<'_>, run: &str, first_repeat: u32) -> Result<V
             let outcome = serde_json::from_value::<CaseOutcome>(serde_json::Value::String(row.outcome))?;
             Ok::<_, Error>(CaseReport {
                 id: row.case_id,
+                description: None,
                 repeat: first_repeat + u32::try_from(row.repeat).unwrap_or(0),
                 prompt: row.prompt,
                 provider: row.provider.unwrap_or_default(),

@@ -124,7 +124,7 @@ fn case_of(report: &Report, baseline: Option<&Report>, case: &CaseReport) -> Str
         "<details{}><summary><span class=\"{1}\">{1}</span> {2}{3} · {4}</summary>\n",
         if is_new { " open" } else { "" },
         case.outcome.name(),
-        escape(&case.id),
+        escape(&case.name()),
         if is_new { " <strong>newly failing</strong>" } else { "" },
         escape(&case.provider)
     );

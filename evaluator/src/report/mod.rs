@@ -317,6 +317,9 @@ pub struct SliceReport {
 pub struct CaseReport {
     /// The case's id.
     pub id: String,
+    /// What its test is about, where the suite says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Number of the repeat, from 0.
     pub repeat: u32,
     /// The prompt's label.

@@ -64,6 +64,11 @@ impl Changes {
 }
 
 impl CaseReport {
+    /// The case's id, with what its test is about.
+    pub(super) fn name(&self) -> String {
+        self.description.as_ref().map_or_else(|| self.id.clone(), |description| format!("{} ({description})", self.id))
+    }
+
     /// Why the case failed or could not be judged: its error, else the first check that says so, before others one that could not judge.
     pub(super) fn fault(&self) -> Option<String> {
         self.error.clone().or_else(|| {

@@ -142,7 +142,7 @@ fn cases(report: &Report) -> String {
     let wanted = |outcome: CaseOutcome| matches!(outcome, CaseOutcome::Fail | CaseOutcome::Error);
     let interesting = |id: &String| changes.newly_failing.contains(id) || changes.errored.contains(id) || report.run.baseline.is_none();
     for case in report.cases.iter().filter(|case| wanted(case.outcome) && interesting(&case.id)).take(CASES_MAX) {
-        let _ = writeln!(out, "  {} {}: {}", case.outcome.name(), case.id, printable(&case.fault().unwrap_or_default()));
+        let _ = writeln!(out, "  {} {}: {}", case.outcome.name(), one_line(&case.name()), printable(&case.fault().unwrap_or_default()));
     }
     if out.is_empty() { out } else { format!("\ncases\n{out}") }
 }

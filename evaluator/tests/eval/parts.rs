@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use evaluator::{Archive, EvalOutcome, Part, Report};
+use evaluator::suite::Compare;
+use evaluator::{Archive, EvalFormat, EvalOutcome, Part, Report};
 use schema::Tenant;
 
 use crate::tables::{open, rows};
@@ -45,6 +46,25 @@ async fn tests_are_chosen_by_place_description_and_metadata() {
     assert_eq!(words(metadata("kind", "plain")).await, ["hello", "hi", "nothing"]);
     assert_eq!(words(metadata("word", "bye")).await, ["bye"]);
     assert_eq!(words(Part { repeat: Some(2), range: Some(2..3), ..Part::default() }).await, ["nothing", "nothing"]);
+}
+
+/// A case of promptfoo's has a hash for an id, which says nothing to a person: reports show what its test is about, and why it could not be judged.
+#[tokio::test]
+async fn cases_are_shown_with_what_they_are_about() {
+    let workspace = Workspace::new();
+    let assert = "assert: [{type: equals, value: x}, {type: contians, value: say}]";
+    workspace.write("suite.yaml", &TESTS.replace("vars: {word: bye}", &format!("vars: {{word: bye}}, {assert}")));
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 3);
+    let id = report.cases.iter().find(|case| case.description.as_deref() == Some("leaves")).unwrap().id.clone();
+    for (format, shown) in [
+        (EvalFormat::Text, format!("error {id} (leaves): contians: unknown assertion type")),
+        (EvalFormat::Junit, format!("name=\"{id} (leaves) #0\"")),
+        (EvalFormat::Markdown, format!("- `{id} (leaves)` contians: unknown assertion type")),
+        (EvalFormat::Html, format!("{id} (leaves)")),
+    ] {
+        let text = workspace.eval_as("suite.yaml", Compare::Suite, format).await;
+        assert!(text.contains(&shown), "{format:?}: {text}");
+    }
 }
 
 /// What is left out is neither gone nor new, and the run is no baseline for anybody.
