@@ -55,9 +55,24 @@ pub(crate) fn verdict(facts: &Facts, known: &[Metric], metrics: &[MetricReport],
         let exit_code = if facts.on_inconclusive == OnInconclusive::Warn { 0 } else { 101 };
         return end(RunOutcome::Inconclusive, exit_code, format!("no metric fell, but: {}", inconclusive.join("; ")));
     }
-    let unguarded =
-        if dropped.is_empty() { String::new() } else { format!("; the baseline also has {}, which this run does not measure", dropped.join(", ")) };
-    end(RunOutcome::Pass, 0, if facts.compared { worth(known, metrics) + &unguarded } else { format!("{} passed", counted(facts.n_cases, "answer")) })
+    end(
+        RunOutcome::Pass,
+        0,
+        if facts.compared { worth(known, metrics) + &uncompared(metrics, dropped) } else { format!("{} passed", counted(facts.n_cases, "answer")) },
+    )
+}
+
+/// What a pass says nothing about: metrics that one of the two runs alone has.
+fn uncompared(metrics: &[MetricReport], dropped: &[String]) -> String {
+    let fresh: Vec<&str> = metrics.iter().filter(|metric| metric.outcome.is_none() && metric.n > 0).map(|metric| metric.name.as_str()).collect();
+    let mut told = String::new();
+    if !fresh.is_empty() {
+        told.push_str(&format!("; not in the baseline yet: {}", fresh.join(", ")));
+    }
+    if !dropped.is_empty() {
+        told.push_str(&format!("; in the baseline, and not measured by this run: {}", dropped.join(", ")));
+    }
+    told
 }
 
 /// What a pass is worth: the metric in which the largest fall could hide.

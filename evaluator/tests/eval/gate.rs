@@ -135,14 +135,16 @@ async fn metrics_that_come_and_go_are_told() {
     suite("", "");
     let report = Workspace::expect(workspace.eval("suite.yaml").await, 0);
     assert_eq!(report.changes.dropped_metrics, ["leaks"]);
-    assert!(report.verdict.summary.ends_with("the baseline also has leaks, which this run does not measure"), "{:?}", report.verdict);
+    assert!(report.verdict.summary.ends_with("; in the baseline, and not measured by this run: leaks"), "{:?}", report.verdict);
     let told = ", {check: pii, metric: leaks}, {check: contains, value: \"7\", metric: seven, when: {odd: 1}}";
     suite(told, "seven: {critical: true}");
-    let outcome = workspace.eval("suite.yaml").await;
-    assert!(outcome.text.contains("seven: the baseline does not have it yet, and 24 cases fail newly"), "{}", outcome.text);
-    Workspace::expect(outcome, 100);
+    let ended = workspace.eval("suite.yaml").await;
+    assert!(ended.text.contains("seven: the baseline does not have it yet, and 24 cases fail newly"), "{}", ended.text);
+    Workspace::expect(ended, 100);
     suite(told, "");
-    assert_eq!(outcome_of(&workspace, "seven").await, None, "what only guards has nothing to be held against yet");
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 0);
+    assert_eq!(outcome(&report, "seven"), None, "what only guards has nothing to be held against yet");
+    assert!(report.verdict.summary.ends_with("; not in the baseline yet: seven"), "{:?}", report.verdict);
     // A critical metric that no case has any more tells nothing.
     Workspace::expect(workspace.update_baseline("suite.yaml").await, 0);
     suite(&told.replace("odd: 1", "odd: 5"), "seven: {critical: true}");
