@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::post;
 use evaluator::suite::Compare;
-use evaluator::{Archive, BatchFiles, Control, EvalArgs, EvalFormat, EvaluatorConfig, cli_eval};
+use evaluator::{Archive, BatchFiles, Control, EvalArgs, EvalFormat, EvaluatorConfig, Part, cli_eval};
 use futures::StreamExt;
 use schema::Micros;
 use serde_json::json;
@@ -113,7 +113,8 @@ async fn eval(url: &str, calls: usize) -> Turn {
         compare: Compare::Nothing,
         update_baseline: false,
         format: EvalFormat::Json,
-        output: None,
+        outputs: Vec::new(),
+        part: Part::default(),
         config,
         env: &env,
         archive: Archive::Nowhere,

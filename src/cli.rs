@@ -50,7 +50,7 @@ pub enum Command {
     /// Removes what is kept of one person or one session, for good.
     Forget(crate::forget::ForgetArgs),
     /// Runs regression suites: exit 0 pass, 100 regressed, 101 inconclusive, 3 error, 2 configuration, 4 budget.
-    Eval(crate::eval::EvalArgs),
+    Eval(Box<crate::eval::EvalArgs>),
 }
 
 /// Flags of `karat serve`.

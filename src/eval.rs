@@ -1,19 +1,27 @@
 //! `karat eval`, and with it `validate`, `compare`, `aa` and `push`.
 
+mod part;
 mod place;
 mod suites;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use evaluator::git::Git;
-use evaluator::suite::{Compare, load};
-use evaluator::{Archive, Control, EvalFormat, Options, aa, compare, read_report, validate, write_as};
+use evaluator::suite::{Compare, load_to_compare};
+use evaluator::{Control, ErrorKind, EvalFormat, Options, aa, compare, find_run, validate, write_outputs};
 
+use crate::cli::Usage;
 use crate::clock;
 use crate::config::Config;
 use crate::prices::priced;
+
+use part::PartArgs;
+use place::Place;
+
+/// Exit code where the tables, a server or the disk failed.
+const FAILED: u8 = 3;
 
 /// Flags of `karat eval`.
 #[derive(Debug, Args)]
@@ -28,9 +36,10 @@ pub struct EvalArgs {
     /// How to report.
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub format: ReportFormat,
-    /// File for the report; without it, it goes to standard output. Of one suite only.
-    #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    /// File for the report, once or more often, in the form of its ending (.json, .xml for JUnit, .md, .html), else in that of --format; without one it
+    /// goes to standard output. `{suite}` in it stands for the name of the suite's file.
+    #[arg(short, long = "output", value_name = "FILE")]
+    pub outputs: Vec<PathBuf>,
     /// Report to compare with, instead of the suite's own `baseline`.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["no_baseline", "update_baseline"])]
     pub baseline: Option<PathBuf>,
@@ -50,6 +59,12 @@ pub struct EvalArgs {
     /// Tenant whose tables are meant, with --data.
     #[arg(long, default_value = "default")]
     pub tenant: String,
+    /// How often each case is answered, and which cases are run.
+    #[command(flatten)]
+    pub part: PartArgs,
+    /// Cases that are under way at once, instead of `evaluator.concurrency`.
+    #[arg(short = 'j', long = "max-concurrency", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub max_concurrency: Option<u32>,
     /// Go on with the last run of the suite: what it scored is taken over.
     #[arg(long)]
     pub resume: bool,
@@ -82,18 +97,24 @@ pub enum EvalCommand {
         #[arg(required = true, value_name = "SUITE")]
         suites: Vec<PathBuf>,
     },
-    /// Holds one run against another, both written with --format json; exit codes are those of a run.
+    /// Holds one run against another; exit codes are those of a run.
     Compare {
-        /// The run before.
-        baseline: PathBuf,
-        /// The run now.
-        candidate: PathBuf,
+        /// The run before: a file with its report in JSON, or its id.
+        baseline: String,
+        /// The run now, likewise.
+        candidate: String,
         /// Suite whose clusters, slices and rules hold; without it cases are independent and every metric is guarded.
         #[arg(long, value_name = "SUITE")]
         suite: Option<PathBuf>,
         /// How to report.
         #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
         format: ReportFormat,
+        /// File for the report, once or more often, in the form of its ending (.json, .xml for JUnit, .md, .html), else in that of --format.
+        #[arg(short, long = "output", value_name = "FILE")]
+        outputs: Vec<PathBuf>,
+        /// Where runs with an id are kept, and the cases of a suite whose dataset is a SELECT.
+        #[command(flatten)]
+        tables: TablesArgs,
     },
     /// Runs a suite against itself and reports how often its gate raises a false alarm, with an interval; exit 100 where that is beyond doubt more
     /// often than the gate promises, for the run or a metric.
@@ -106,6 +127,9 @@ pub enum EvalCommand {
         /// How to report.
         #[arg(long, value_enum, default_value_t = AaFormat::Text)]
         format: AaFormat,
+        /// Where the SELECTs of the suite are asked; nothing is kept there.
+        #[command(flatten)]
+        tables: TablesArgs,
     },
     /// Sends runs to a running karat that were made before: exit 0, or 3 where it does not take them; the token is read from KARAT_TOKEN.
     Push {
@@ -116,6 +140,20 @@ pub enum EvalCommand {
         #[arg(long, value_name = "URL", value_parser = url)]
         to: Option<String>,
     },
+}
+
+/// Where tables are that are only read.
+#[derive(Debug, Args)]
+pub struct TablesArgs {
+    /// Data directory of the tables that are read; no karat may be serving it.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The same of a running karat: its address, without one that of these settings; the token is read from KARAT_TOKEN.
+    #[arg(long, alias = "push", value_name = "URL", num_args = 0..=1, conflicts_with = "data", value_parser = url)]
+    pub url: Option<Option<String>>,
+    /// Tenant whose tables are meant, with --data.
+    #[arg(long, default_value = "default")]
+    pub tenant: String,
 }
 
 /// A word that follows a flag is an address, or it was meant for something else.
@@ -165,49 +203,98 @@ impl From<ReportFormat> for EvalFormat {
     }
 }
 
-/// Does what was asked for, and returns the exit code.
+/// Does what was asked for, and returns the exit code: 2 for a mistake in what was asked for, 3 where the tables, a server or the disk failed.
 pub async fn run(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
+    let error = match obey(config, args).await {
+        Ok(code) => return Ok(code),
+        Err(error) => error,
+    };
+    let is_mistake = error.downcast_ref::<evaluator::Error>().is_some_and(|error| error.kind() == ErrorKind::Input);
+    if is_mistake {
+        // It names its cause itself.
+        return Err(Usage(error.to_string()).into());
+    }
+    if error.is::<Usage>() {
+        return Err(error);
+    }
+    writeln!(std::io::stderr().lock(), "error: {error:#}")?;
+    Ok(FAILED)
+}
+
+async fn obey(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
     let config = &Config { evaluator: priced(config), ..config.clone() };
     match &args.command {
         None => suites::run_suites(config, args).await,
         Some(EvalCommand::Validate { suites }) => validate_suites(config, suites),
-        Some(EvalCommand::Compare { baseline, candidate, suite, format }) => {
-            let env = |name: &str| std::env::var(name).ok();
-            let suite = suite.as_ref().map(|path| load(path, &Compare::Nothing, &config.evaluator, &env)).transpose()?;
-            let before = read_report(baseline)?;
-            let report = compare::compare((baseline.as_path(), before.clone()), read_report(candidate)?, suite, clock::now())?;
-            write!(std::io::stdout().lock(), "{}", write_as((*format).into(), &report, Some(&before))?)?;
-            Ok(u8::try_from(report.verdict.exit_code).unwrap_or(1))
+        Some(EvalCommand::Compare { baseline, candidate, suite, format, outputs, tables }) => {
+            let place = Place::of_tables(config, tables).await?;
+            let runs = [baseline.as_str(), candidate.as_str()];
+            let code = compare_runs(config, &place, runs, suite.as_deref(), ((*format).into(), outputs)).await;
+            place.close().await?;
+            code
         }
-        Some(EvalCommand::Aa { suite, pairs, format }) => {
-            let env = |name: &str| std::env::var(name).ok();
-            let git = Git::of(suite.parent().unwrap_or(suite));
-            let options = Options {
-                config: config.evaluator.clone(),
-                env: &env,
-                compare: Compare::Nothing,
-                git,
-                archive: Archive::Nowhere,
-                control: Control::default(),
-            };
-            let report = aa::aa(suite, *pairs, &options, clock::now()).await?;
-            let text = match format {
-                AaFormat::Text => report.text(),
-                AaFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
-            };
-            write!(std::io::stdout().lock(), "{text}")?;
-            Ok(report.exit_code())
+        Some(EvalCommand::Aa { suite, pairs, format, tables }) => {
+            let place = Place::of_tables(config, tables).await?;
+            let code = run_aa(config, &place, suite, *pairs, *format).await;
+            place.close().await?;
+            code
         }
         Some(EvalCommand::Push { reports, to }) => place::push(config, reports, to.as_deref()).await,
     }
 }
 
+async fn compare_runs(
+    config: &Config,
+    place: &Place,
+    [baseline, candidate]: [&str; 2],
+    suite: Option<&Path>,
+    (format, outputs): (EvalFormat, &[PathBuf]),
+) -> anyhow::Result<u8> {
+    let (archive, config) = (place.open(), &config.evaluator);
+    let suite = match suite {
+        Some(path) => Some(load_to_compare(archive, path, config, &environment).await?),
+        None => None,
+    };
+    let (path, before) = find_run(archive, baseline, config).await?;
+    let (_, now) = find_run(archive, candidate, config).await?;
+    let report = compare::compare((&path, before.clone()), now, suite, clock::now())?;
+    let (text, failed) = write_outputs(format, outputs, &report, Some(&before))?;
+    write!(std::io::stdout().lock(), "{text}")?;
+    for error in &failed {
+        writeln!(std::io::stderr().lock(), "error: {error}")?;
+    }
+    let code = u8::try_from(report.verdict.exit_code).unwrap_or(1);
+    Ok(if failed.is_empty() { code } else { suites::worse(code, FAILED) })
+}
+
+async fn run_aa(config: &Config, place: &Place, suite: &Path, pairs: u32, format: AaFormat) -> anyhow::Result<u8> {
+    let options = Options {
+        config: config.evaluator.clone(),
+        env: &environment,
+        compare: Compare::Nothing,
+        git: Git::of(suite.parent().unwrap_or(suite), &environment),
+        archive: place.open(),
+        control: Control::default(),
+    };
+    let report = aa::aa(suite, pairs, &options, clock::now()).await?;
+    let text = match format {
+        AaFormat::Text => report.text(),
+        AaFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
+    };
+    write!(std::io::stdout().lock(), "{text}")?;
+    Ok(report.exit_code())
+}
+
+/// A variable of the environment, where it is text.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn validate_suites(config: &Config, suites: &[PathBuf]) -> anyhow::Result<u8> {
-    let env = |name: &str| std::env::var(name).ok();
     let mut out = std::io::stdout().lock();
     let mut code = 0;
     for suite in suites {
-        let found = validate::validate(suite, &config.evaluator, &env)?;
+        let found = validate::validate(suite, &config.evaluator, &environment)?;
         for fault in &found {
             writeln!(out, "{fault}")?;
         }

@@ -10,10 +10,11 @@ use crate::archive::{Archive, RunRecord};
 use crate::baseline::Baseline;
 use crate::config::EvaluatorConfig;
 use crate::error::{Error, ErrorKind};
+use crate::filter::Part;
 use crate::git::Git;
 use crate::report::{Report, github, html, junit, markdown, text};
 use crate::run::{Control, Options, read_kept_baseline, run_suite};
-use crate::suite::{Compare, load_from};
+use crate::suite::{Compare, load_part};
 use crate::template::Env;
 
 use batch::{ask_batches, read_batch, write_batch};
@@ -30,8 +31,10 @@ pub struct EvalArgs<'a> {
     pub update_baseline: bool,
     /// The form of the text.
     pub format: EvalFormat,
-    /// File that the text is written to, beside being returned.
-    pub output: Option<PathBuf>,
+    /// Files that the report is written to, each in the form that its name ends in, else in `format`.
+    pub outputs: Vec<PathBuf>,
+    /// Which cases are run, and how often.
+    pub part: Part,
     /// Settings.
     pub config: EvaluatorConfig,
     /// Where `{{env.NAME}}` comes from.
@@ -62,6 +65,34 @@ pub enum EvalFormat {
     Html,
 }
 
+impl EvalFormat {
+    /// The form that the ending of a file's name tells.
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "json" => Some(EvalFormat::Json),
+            "xml" => Some(EvalFormat::Junit),
+            "md" => Some(EvalFormat::Markdown),
+            "html" | "htm" => Some(EvalFormat::Html),
+            _ => None,
+        }
+    }
+}
+
+/// Writes a report into files, and returns the text for the terminal, with the files that could not be written: the run was paid for, and a full disk
+/// does not swallow its verdict. The terminal gets the form that was asked for unless a file has it.
+pub fn write_outputs(format: EvalFormat, outputs: &[PathBuf], report: &Report, baseline: Option<&Report>) -> Result<(String, Vec<Error>), Error> {
+    let mut shown = format;
+    let mut failed = Vec::new();
+    for path in outputs {
+        let form = EvalFormat::of(path).unwrap_or(format);
+        if form == format {
+            shown = EvalFormat::Text;
+        }
+        failed.extend(write(path, &write_as(form, report, baseline)?).err());
+    }
+    Ok((write_as(shown, report, baseline)?, failed))
+}
+
 /// Writes a report in a form; `baseline` is what it was compared with, where that is at hand.
 pub fn write_as(format: EvalFormat, report: &Report, baseline: Option<&Report>) -> Result<String, Error> {
     Ok(match format {
@@ -82,7 +113,7 @@ pub fn read_report(path: &Path) -> Result<Report, Error> {
 /// What `karat eval` prints and returns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvalOutcome {
-    /// The text for standard output; where a file was asked for, the text for the terminal.
+    /// The text for standard output.
     pub text: String,
     /// The report; nothing where the suite could not be run.
     pub report: Option<Report>,
@@ -105,9 +136,12 @@ pub async fn cli_eval(args: &EvalArgs<'_>, now: Micros) -> EvalOutcome {
 
 async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
     let compare = if args.update_baseline { Compare::Nothing } else { args.compare.clone() };
-    let mut suite = load_from(args.archive, &args.suite, &compare, &args.config, args.env).await?;
+    let mut suite = load_part(args.archive, &args.suite, &compare, &args.config, args.env, &args.part).await?;
+    if args.update_baseline && suite.part.is_some() {
+        return Err(Error::config("a part of a suite is no baseline: leave out the filters, or --update-baseline"));
+    }
     read_batch(args, &suite)?;
-    let git = Git::of(args.suite.parent().unwrap_or(&args.suite));
+    let git = Git::of(args.suite.parent().unwrap_or(&args.suite), args.env);
     let options = Options { config: args.config.clone(), env: args.env, compare, git, archive: args.archive, control: args.control };
     read_kept_baseline(&mut suite, &options).await?;
     if let Some(path) = &args.batch.write {
@@ -117,19 +151,20 @@ async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
         ask_batches(place, &suite, &options, now).await?;
     }
     let record = run_suite(&suite, &options, now).await?;
-    let unkept = keep(args, &record, now).await;
+    // A part of a suite would be a baseline that has lost cases.
+    let unkept = if suite.part.is_none() { keep(args, &record, now).await } else { None };
     let report = record.report;
-    let (shown, code) = (text(&report), report.verdict.exit_code);
-    let written = || write_as(args.format, &report, suite.baseline.as_ref().map(|baseline| &baseline.report));
-    let (text, exit_code) = match &args.output {
-        _ if args.update_baseline => update(args, suite.baseline_path(), &report, &shown)?,
-        Some(path) => match write(path, &written()?) {
-            Ok(()) => (shown, code),
-            // The run was paid for: a full disk does not swallow its verdict.
-            Err(error) => (format!("{shown}\nerror: {error}\n"), 3),
-        },
-        None => (written()?, code),
-    };
+    let baseline = suite.baseline.as_ref().map(|baseline| &baseline.report);
+    let (mut text, failed) = write_outputs(args.format, &args.outputs, &report, baseline)?;
+    let mut exit_code = report.verdict.exit_code;
+    if args.update_baseline {
+        (text, exit_code) = update(args, suite.baseline_path(), &report, &crate::report::text(&report))?;
+    }
+    for error in failed {
+        text.push_str(&format!("\nerror: {error}\n"));
+        // What regressed, and what the budget cut short, goes before.
+        exit_code = if [0, 101].contains(&exit_code) { 3 } else { exit_code };
+    }
     Ok(EvalOutcome { text, report: Some(report), exit_code, unkept })
 }
 

@@ -1,6 +1,6 @@
 //! `karat eval compare`: two runs that were made before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,11 +21,28 @@ use crate::suite::Suite;
 /// Holds a run against another; the suite gives clusters, slices and rules, without it every metric is guarded and cases are independent.
 pub fn compare(baseline: (&Path, Report), candidate: Report, suite: Option<Suite>, now: Micros) -> Result<Report, Error> {
     if let Some(suite) = suite.as_ref().filter(|suite| suite.dataset.is_unseen) {
-        let what = "its cases are rows of a SELECT, which is not asked here; leave out --suite";
+        let what = "its cases are rows of a SELECT, which nobody has asked; say where the tables are, or leave out --suite";
         return Err(Error::config(format!("{}: {what}", suite.path.display())));
     }
+    if let Some(suite) = &suite {
+        expect_cases(suite, &candidate)?;
+    }
     let mut suite = suite.unwrap_or_else(|| of_report(&candidate));
-    let (path, report) = baseline;
+    let (path, mut report) = baseline;
+    if candidate.run.part.is_some() {
+        let ids: BTreeSet<&str> = candidate.cases.iter().map(|case| case.id.as_str()).collect();
+        report.cases.retain(|case| ids.contains(case.id.as_str()));
+    }
+    let before = report.judges.clone();
+    let known = |metric: &str| before.iter().find(|judge| judge.metric == metric);
+    let judges = candidate
+        .judges
+        .into_iter()
+        .map(|judge| {
+            let before = known(&judge.metric);
+            judge.against(before)
+        })
+        .collect();
     suite.compare_with(path, report);
     let decision = decide(&suite, &candidate.cases, Ended::Whole)?;
     let fairness = fairness(&suite, &candidate.cases)?;
@@ -38,8 +55,27 @@ pub fn compare(baseline: (&Path, Report), candidate: Report, suite: Option<Suite
         slices: decision.slices,
         fairness,
         changes: decision.changes,
+        judges,
         ..candidate
     })
+}
+
+/// Refuses a run of other cases than the suite's, where it matters which they belong to: a case that is not known would be a cluster of its own.
+fn expect_cases(suite: &Suite, candidate: &Report) -> Result<(), Error> {
+    if suite.cluster.is_none() && suite.slices.is_empty() && suite.fairness.is_none() {
+        return Ok(());
+    }
+    let known: BTreeSet<&str> = suite.dataset.cases.iter().map(|case| case.id.as_str()).collect();
+    let strange: BTreeSet<&str> = candidate.cases.iter().map(|case| case.id.as_str()).filter(|id| !known.contains(id)).collect();
+    match strange.first() {
+        None => Ok(()),
+        Some(first) => Err(Error::config(format!(
+            "{}: {} of the candidate's cases are none of this suite's now, such as {first:?}, so that their clusters, slices and groups are not known; \
+             give the suite and the dataset as they were, or leave out --suite",
+            suite.path.display(),
+            strange.len()
+        ))),
+    }
 }
 
 /// What is known of a suite by a report of it.
@@ -54,9 +90,16 @@ fn of_report(report: &Report) -> Suite {
     ids.dedup();
     let rows = ids.into_iter().map(|id| Map::from_iter([("id".to_owned(), Value::from(id))])).collect();
     let mut dataset = Dataset::of(rows, String::new());
-    // Ids stand there once for every repeat and provider.
-    dataset.duplicates.clear();
+    // Ids stand there once for every repeat, prompt and provider.
+    dataset.duplicates = twice(report);
     bare(PathBuf::from(&report.run.suite), dataset, metrics.collect(), GateSpec::default())
+}
+
+/// Ids of cases that have two answers to one question.
+fn twice(report: &Report) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let again = report.cases.iter().filter(|case| !seen.insert((&case.id, case.repeat, &case.prompt, &case.provider)));
+    again.map(|case| case.id.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// A suite with nothing to ask and to check, but for its gate.
@@ -82,6 +125,8 @@ pub(crate) fn bare(path: PathBuf, dataset: Dataset, metrics: Vec<Metric>, gate: 
         kept_baseline: None,
         baseline_path: None,
         hash: String::new(),
+        part: None,
+        left_out: BTreeSet::new(),
         cache: None,
         batch: Arc::default(),
     }

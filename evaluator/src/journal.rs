@@ -54,7 +54,10 @@ pub(crate) struct Journal {
 impl Journal {
     /// Begins the journal of a run, and returns what is taken over from the one before.
     pub(crate) fn begin(dir: &Path, suite: &Suite, resume: Resume) -> Result<(Self, BTreeMap<usize, Line>), Error> {
-        let name = hex(&Sha256::digest(suite.path.to_string_lossy().as_bytes()))[..16].to_owned();
+        // The same suite by another spelling of its path is the same; a part of it is another.
+        let full = suite.path.canonicalize().unwrap_or_else(|_| suite.path.clone());
+        let named = format!("{}{}", full.to_string_lossy(), suite.part.as_deref().map_or(String::new(), |part| format!("\u{0}{part}")));
+        let name = hex(&Sha256::digest(named.as_bytes()))[..16].to_owned();
         let path = dir.join("runs").join(format!("{name}.jsonl"));
         let head = Head { suite: suite.path.display().to_string(), fingerprint: fingerprint(suite) };
         let kept = match resume {
@@ -115,7 +118,9 @@ fn fingerprint(suite: &Suite) -> String {
     let mut hash = Sha256::new();
     let prompts = suite.prompts.iter().map(|prompt| prompt.hash.clone());
     let judges = suite.judge_hashes().into_values();
-    for part in [suite.hash.clone(), suite.dataset.hash.clone()].into_iter().chain(prompts).chain(judges) {
+    let part = suite.part.iter().flat_map(|part| std::iter::once(part).chain(suite.dataset.cases.iter().map(|case| &case.id))).cloned();
+    let jobs = std::iter::once(suite.repeat.to_string()).chain(part);
+    for part in [suite.hash.clone(), suite.dataset.hash.clone()].into_iter().chain(jobs).chain(prompts).chain(judges) {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }

@@ -71,6 +71,9 @@ fn began(report: &Report) -> Result<Micros, Error> {
     if !plain(&info.suite, SUITE_MAX) {
         return wrong(format!("run.suite is to have 1 to {SUITE_MAX} characters"));
     }
+    if let Some(part) = &info.part {
+        return wrong(format!("it is of a part of its suite ({part}); run the whole suite"));
+    }
     let values = report.cases.iter().flat_map(|case| case.scores.iter().map(|score| score.value).chain([case.latency_ms, case.cost_usd]));
     if values.flatten().chain(info.cost_usd).any(|value| !value.is_finite()) {
         return wrong("a value, a latency or a cost in it is no number".to_owned());

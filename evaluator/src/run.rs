@@ -13,7 +13,7 @@ use crate::config::EvaluatorConfig;
 use crate::error::Error;
 use crate::fairness::fairness;
 use crate::gate::{Ended, decide, repeats_in};
-use crate::git::Git;
+use crate::git::{Git, name_in_repository};
 use crate::history;
 use crate::journal::{Journal, Line, Resume};
 use crate::judge::Call;
@@ -77,8 +77,8 @@ pub async fn run(path: &Path, options: &Options<'_>, now: Micros) -> Result<Repo
 /// Reads the baseline out of the tables, where the suite names a run or a branch.
 pub async fn read_kept_baseline(suite: &mut Suite, options: &Options<'_>) -> Result<(), Error> {
     let Some(spec) = suite.kept_baseline.take() else { return Ok(()) };
-    let shown = suite.path.display().to_string();
-    let report = history::read(options.archive, &spec, &shown).await.map_err(|error| error.within(&shown))?;
+    let (shown, named) = (suite.path.display().to_string(), name_in_repository(&suite.path));
+    let report = history::read(options.archive, &spec, &named).await.map_err(|error| error.within(&shown))?;
     let name = spec.run.clone().or(spec.branch.clone()).unwrap_or_default();
     suite.compare_with(Path::new(&name), report);
     Ok(())
@@ -211,7 +211,7 @@ fn info(suite: &Suite, options: &Options<'_>, cases: &[CaseReport], id: String, 
     let n_repeats = if extends { repeats_in(cases).max(suite.repeat) } else { suite.repeat };
     RunInfo {
         id,
-        suite: suite.path.display().to_string(),
+        suite: name_in_repository(&suite.path),
         started_at: rfc3339(now),
         duration_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
         git_commit: options.git.commit.clone(),
@@ -220,6 +220,7 @@ fn info(suite: &Suite, options: &Options<'_>, cases: &[CaseReport], id: String, 
         cost_usd: (!costs.is_empty()).then(|| costs.iter().sum()),
         n_cases: suite.dataset.cases.len(),
         n_repeats,
+        part: suite.part.clone(),
         baseline: suite.baseline.as_ref().map(|baseline| baseline_info(baseline, now)),
     }
 }

@@ -219,6 +219,7 @@ impl<'a> Runner<'a> {
         let was_refused = reasons.any(|reason| reason.ends_with(SPENT));
         let report = CaseReport {
             id: case.id.clone(),
+            description: plan.test.description.clone(),
             repeat: job.repeat,
             prompt: job.prompt.map(|prompt| prompt.label.clone()),
             provider: job.provider.label.clone(),

@@ -7,7 +7,10 @@ select
   git_commit,
   git_branch,
   n_cases,
-  n_repeats
+  n_repeats,
+  duration_ms,
+  cost_nanousd,
+  metrics
 from runs
 where ($run <> '' and id = $run)
   or ($run = '' and git_branch = $branch and suite = $suite and outcome <> 'ERROR')

@@ -1,6 +1,6 @@
 //! A suite: its file read, its names resolved, its mistakes found before anything runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use crate::dataset::{Dataset, DatasetSpec, Source, hex, select};
 use crate::error::Error;
 use crate::fairness::FairnessSpec;
 use crate::files::Files;
+use crate::filter::Part;
 use crate::judge::Batch;
 use crate::keys::explain;
 use crate::metrics::{Metric, check_attempts, metrics};
@@ -62,6 +63,10 @@ pub struct Suite {
     /// Where the suite's baseline file is, or would be.
     pub(crate) baseline_path: Option<PathBuf>,
     pub(crate) hash: String,
+    /// How many cases were left out, and by what, where the run is of a part of the suite.
+    pub(crate) part: Option<String>,
+    /// Ids of the cases that were left out.
+    pub(crate) left_out: BTreeSet<String>,
     /// Where its judges' answers are kept.
     pub(crate) cache: Option<Cache>,
     /// Where its judges' questions are collected that can wait.
@@ -99,13 +104,44 @@ pub fn load(path: &Path, compare: &Compare, config: &EvaluatorConfig, env: Env<'
 
 /// The same for a suite that is to run: a SELECT is asked for its cases, and where there are no tables, who wants some is refused.
 pub async fn load_from(archive: Archive<'_>, path: &Path, compare: &Compare, config: &EvaluatorConfig, env: Env<'_>) -> Result<Suite, Error> {
-    let (text, spec) = read(path)?;
-    let selected = selected(archive, &spec, config).await.map_err(|error| in_suite(path, error))?;
-    let suite = resolve(path, &text, spec, selected, compare, config, env).map_err(|error| in_suite(path, error))?;
+    load_part(archive, path, compare, config, env, &Part::default()).await
+}
+
+/// The same for a part of its cases.
+pub async fn load_part(
+    archive: Archive<'_>,
+    path: &Path,
+    compare: &Compare,
+    config: &EvaluatorConfig,
+    env: Env<'_>,
+    part: &Part,
+) -> Result<Suite, Error> {
+    let suite = load_seen(archive, path, compare, config, env, part).await?;
     match suite.targets().any(|target| matches!(target, Target::Select(_))) && !archive.is_somewhere() {
         true => Err(in_suite(path, nowhere("providers: a SELECT"))),
         false => Ok(suite),
     }
+}
+
+/// The same for a suite whose runs were made before: its cases are looked at, and its targets are not asked.
+pub async fn load_to_compare(archive: Archive<'_>, path: &Path, config: &EvaluatorConfig, env: Env<'_>) -> Result<Suite, Error> {
+    load_seen(archive, path, &Compare::Nothing, config, env, &Part::default()).await
+}
+
+async fn load_seen(
+    archive: Archive<'_>,
+    path: &Path,
+    compare: &Compare,
+    config: &EvaluatorConfig,
+    env: Env<'_>,
+    part: &Part,
+) -> Result<Suite, Error> {
+    let (text, mut spec) = read(path)?;
+    spec.repeat = part.repeat.or(spec.repeat);
+    let selected = selected(archive, &spec, config).await.map_err(|error| in_suite(path, error))?;
+    let mut suite = resolve(path, &text, spec, selected, compare, config, env).map_err(|error| in_suite(path, error))?;
+    suite.keep_only(part).map_err(|error| in_suite(path, error))?;
+    Ok(suite)
 }
 
 fn read(path: &Path) -> Result<(String, SuiteSpec), Error> {
@@ -191,6 +227,8 @@ fn resolve(
         baseline_path: named.place,
         kept_baseline: named.kept,
         hash: hex(&Sha256::digest(text))[..16].to_owned(),
+        part: None,
+        left_out: BTreeSet::new(),
         cache: connector.opened_cache(),
         batch: connector.batch(),
     })
@@ -321,8 +359,9 @@ impl Suite {
         self.baseline_path.as_deref()
     }
 
-    /// Compares the suite's next run with this one.
-    pub(crate) fn compare_with(&mut self, path: &Path, report: Report) {
+    /// Compares the suite's next run with this one, as far as its cases are not left out.
+    pub(crate) fn compare_with(&mut self, path: &Path, mut report: Report) {
+        report.cases.retain(|case| !self.left_out.contains(&case.id));
         self.baseline = Some(Baseline { path: path.to_owned(), report });
     }
 

@@ -1,7 +1,7 @@
 //! Where the command line has runs kept.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use collector::Decoder;
@@ -9,7 +9,7 @@ use evaluator::{Archive, RunRecord, Server};
 use schema::Tenant;
 use store::Store;
 
-use super::EvalArgs;
+use super::{EvalArgs, TablesArgs};
 use crate::cli::Usage;
 use crate::config::Config;
 use crate::{client, clock};
@@ -27,15 +27,24 @@ pub(super) enum Place {
 impl Place {
     /// Opens what the flags name.
     pub(super) async fn find(config: &Config, args: &EvalArgs) -> anyhow::Result<Self> {
-        if let Some(url) = &args.push {
+        Self::of(config, args.push.as_ref(), args.data.as_deref(), &args.tenant).await
+    }
+
+    /// The same for tables that are only read.
+    pub(super) async fn of_tables(config: &Config, args: &TablesArgs) -> anyhow::Result<Self> {
+        Self::of(config, args.url.as_ref(), args.data.as_deref(), &args.tenant).await
+    }
+
+    async fn of(config: &Config, server_at: Option<&Option<String>>, data: Option<&Path>, tenant: &str) -> anyhow::Result<Self> {
+        if let Some(url) = server_at {
             return Ok(Place::Server(server(config, url.as_deref())?));
         }
-        let Some(data) = &args.data else { return Ok(Place::Nowhere) };
+        let Some(data) = data else { return Ok(Place::Nowhere) };
         let mut config = config.clone();
-        config.store.data.clone_from(data);
+        config.store.data = data.to_owned();
         let decoder = Arc::new(Decoder::new(crate::serve::prices(&config)?, config.collector.decode.clone()));
         let store = Store::open(config.store.clone(), decoder, clock::wall_clock()).await?;
-        Ok(Place::Tables(Box::new(store), Tenant::new(&args.tenant)?))
+        Ok(Place::Tables(Box::new(store), Tenant::new(tenant)?))
     }
 
     /// Hands it to a run.

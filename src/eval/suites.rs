@@ -1,41 +1,41 @@
 //! Runs suites one after the other, and shows how far they are.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write as _};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use evaluator::suite::Compare;
 use evaluator::{BatchFiles, BatchPlace, Control, Journaling, Progress, Resume, cli_eval};
 
-use super::EvalArgs;
 use super::place::Place;
+use super::{EvalArgs, FAILED, environment};
 use crate::clock;
 use crate::config::Config;
 
-/// Exit code where the run could not be kept.
-const NOT_KEPT: u8 = 3;
 /// Exit code of a command that Ctrl-C stopped.
 const INTERRUPTED: u8 = 130;
 
 /// Runs the suites one after the other, and returns the exit code of the worst.
 pub(super) async fn run_suites(config: &Config, args: &EvalArgs) -> anyhow::Result<u8> {
-    anyhow::ensure!(
-        args.output.is_none() || args.suites.len() == 1,
-        crate::cli::Usage("--output takes the report of one suite; run the suites one by one, or leave it out".to_owned())
-    );
-    let env = |name: &str| std::env::var(name).ok();
+    let outputs = outputs(args)?;
     let archive = Place::find(config, args).await?;
     let mut worst = 0;
     let mut settings = config.evaluator.clone();
     if args.no_cache {
         settings.calls.cache_bytes_max = 0;
     }
+    if let Some(n) = args.max_concurrency {
+        settings.concurrency = n as usize;
+    }
+    let part = args.part.read(archive.open(), &settings).await?;
     let resume = match (args.retry_errors, args.resume) {
         (true, _) => Resume::WithoutErrors,
         (false, true) => Resume::Scored,
         (false, false) => Resume::Nothing,
     };
     let place = args.batch_s3.clone().zip(args.batch_role.clone()).map(|(uri, role)| BatchPlace { uri, role });
-    for suite in &args.suites {
+    for (suite, outputs) in args.suites.iter().zip(outputs) {
         let compare = match (&args.baseline, args.no_baseline) {
             (Some(file), _) => Compare::File(file.clone()),
             (None, true) => Compare::Nothing,
@@ -47,9 +47,10 @@ pub(super) async fn run_suites(config: &Config, args: &EvalArgs) -> anyhow::Resu
             compare,
             update_baseline: args.update_baseline,
             format: args.format.into(),
-            output: args.output.clone(),
+            outputs,
+            part: part.clone(),
             config: settings.clone(),
-            env: &env,
+            env: &environment,
             archive: archive.open(),
             control: Control { resume, journal: Journaling::On, progress: Some(&progress) },
             batch: BatchFiles { write: args.batch_write.clone(), read: args.batch_read.clone(), place: place.clone() },
@@ -61,13 +62,35 @@ pub(super) async fn run_suites(config: &Config, args: &EvalArgs) -> anyhow::Resu
         };
         write!(std::io::stdout().lock(), "{}", outcome.text)?;
         worst = worse(worst, u8::try_from(outcome.exit_code).unwrap_or(1));
+        if outcome.report.is_some_and(|report| report.run.part.is_some()) && (args.push.is_some() || args.data.is_some()) {
+            writeln!(std::io::stderr().lock(), "this run is of a part of its suite, and is not kept")?;
+        }
         if let Some(why) = outcome.unkept {
             writeln!(std::io::stderr().lock(), "error: {why}")?;
-            worst = worse(worst, NOT_KEPT);
+            worst = worse(worst, FAILED);
         }
     }
     archive.close().await?;
     Ok(worst)
+}
+
+/// The files that each suite's report goes to.
+fn outputs(args: &EvalArgs) -> anyhow::Result<Vec<Vec<PathBuf>>> {
+    let named = |suite: &PathBuf, output: &PathBuf| {
+        let name = suite.file_stem().unwrap_or_default().to_string_lossy();
+        PathBuf::from(output.to_string_lossy().replace("{suite}", &name))
+    };
+    let of = |suite| args.outputs.iter().map(|output| named(suite, output)).collect();
+    let outputs: Vec<Vec<PathBuf>> = args.suites.iter().map(of).collect();
+    let mut seen = BTreeSet::new();
+    match outputs.iter().flatten().find(|path| !seen.insert(*path)) {
+        None => Ok(outputs),
+        Some(twice) => {
+            let what =
+                format!("--output: two reports would go to {}; write `{{suite}}` where the name of the suite's file is to stand", twice.display());
+            Err(crate::cli::Usage(what).into())
+        }
+    }
 }
 
 /// Waits for a run, and shows on a terminal how far it is; nothing where Ctrl-C stopped it.
@@ -117,7 +140,7 @@ fn draw(line: &str) {
 }
 
 /// Of two exit codes, the one that a caller must hear of first: configuration, regressed, budget, error, inconclusive, pass.
-fn worse(a: u8, b: u8) -> u8 {
+pub(super) fn worse(a: u8, b: u8) -> u8 {
     const ORDER: [u8; 6] = [0, 101, 3, 4, 100, 2];
     let rank = |code: u8| ORDER.iter().position(|known| *known == code).unwrap_or(ORDER.len());
     if rank(b) > rank(a) { b } else { a }

@@ -50,6 +50,30 @@ fn a_planted_regression_is_found() {
     assert!(said.contains("REGRESSED"), "{said}");
 }
 
+/// What the page on suites tells CI to run runs, and writes the files that it goes on with.
+#[test]
+fn the_commands_of_the_snippets_for_ci_run() {
+    let page = std::fs::read_to_string(root().join("suites/README.md")).unwrap();
+    let commands: Vec<&str> =
+        page.lines().filter_map(|line| line.trim_start().trim_start_matches("- ").split_once(": karat eval ")).map(|pair| pair.1).collect();
+    assert_eq!(commands.len(), 2, "one for GitHub and one for GitLab: {commands:?}");
+    for (command, files) in commands.into_iter().zip([&["report.json", "report.html", "comment.md"], &["rag.xml", "rag.json", "support.xml"]]) {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["suites", "datasets", "baselines", "rubrics"] {
+            std::os::unix::fs::symlink(root().join(folder), dir.path().join(folder)).unwrap();
+        }
+        // The suite that asks a model has none here.
+        let suites = ["rag", "support"].map(|name| format!("suites/{name}.yaml"));
+        let words = command.split(' ').flat_map(|word| if word == "suites/*.yaml" { suites.to_vec() } else { vec![word.to_owned()] });
+        let output = karat().current_dir(dir.path()).arg("eval").args(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        for file in files {
+            assert!(std::fs::metadata(dir.path().join(file)).unwrap().len() > 0, "{command}: {file}");
+        }
+        assert!(!command.contains("--format github") || String::from_utf8_lossy(&output.stdout).starts_with("::notice file=suites/rag.yaml"));
+    }
+}
+
 #[test]
 fn a_wrong_key_is_named_with_the_nearest_right_one() {
     let dir = tempfile::tempdir().unwrap();

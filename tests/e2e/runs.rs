@@ -192,3 +192,46 @@ async fn production_spans_are_the_cases_of_a_suite() {
     assert!(said.contains("--data") && said.contains("--push"), "{said}");
     server.stop();
 }
+
+/// Runs are compared by their ids as by their files, what failed is run again alone, and one command writes every report.
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_are_compared_by_their_ids() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("data"), Some(&settings_for_two_tenants(dir.path(), "")));
+    let (work, url) = (dir.path().join("work"), format!("http://{}", server.http));
+    std::fs::create_dir(&work).unwrap();
+    let token = TENANTS[0].0;
+    let id = |file: &str| {
+        let report: Value = serde_json::from_str(&std::fs::read_to_string(work.join(file)).unwrap()).unwrap();
+        report["run"]["id"].as_str().unwrap().to_owned()
+    };
+    workspace(&work, "");
+    check(&work, token, &["./suite.yaml", "-o", "{suite}.json", "-o", "junit.xml", "--push", &url], 0);
+    assert!(std::fs::read_to_string(work.join("junit.xml")).unwrap().starts_with("<?xml"));
+    let text = std::fs::read_to_string(work.join("data.jsonl")).unwrap();
+    std::fs::write(work.join("data.jsonl"), text.replace("\"answer\": \"a1", "\"answer\": \"b1")).unwrap();
+    check(&work, token, &[work.join("suite.yaml").to_str().unwrap(), "-o", "worse.json", "--push", &url], 100);
+    let (first, worse) = (id("suite.json"), id("worse.json"));
+
+    for baseline in [first.as_str(), "suite.json"] {
+        let (said, _) = check(&work, token, &["compare", baseline, &worse, "--url", &url, "--suite", "suite.yaml", "-o", "comment.md"], 100);
+        assert!(said.contains("newly failing (11): 1, 10, 11"), "{said}");
+        assert!(std::fs::read_to_string(work.join("comment.md")).unwrap().starts_with("### ❌ REGRESSED"), "{said}");
+    }
+    check(&work, token, &["compare", &worse, &worse, "--url", &url], 0);
+    let (said, errors) = check(&work, token, &["compare", &first, &worse], 2);
+    assert!(errors.contains("--data") && said.is_empty(), "{errors}");
+
+    let (said, errors) = check(&work, token, &["suite.yaml", "--filter-failing", &worse, "--format", "json", "--push", &url], 100);
+    let part: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&part["run"]["n_cases"], part["run"]["part"].as_str()), (&json!(11), Some("19 left out by --filter-failing")));
+    assert!(errors.contains("not kept"), "{errors}");
+    check(&work, token, &["suite.yaml", "-n", "1", "--repeat", "3", "-j", "2"], 0);
+    let runs = server.sql(Some(token), "select suite, count(*) as n from runs group by suite").await;
+    assert_eq!(runs, [json!({"suite": "suite.yaml", "n": 2})], "one suite, however it was named, and no part of it");
+
+    let (_, errors) = check(&work, token, &["suite.yaml", "suite.yaml", "-o", "a.json"], 2);
+    assert!(errors.contains("two reports would go to a.json"), "{errors}");
+    check(&work, token, &["aa", "suite.yaml", "--pairs", "2", "--url", &url], 0);
+    server.stop();
+}

@@ -101,8 +101,17 @@ pub(crate) fn decide(suite: &Suite, cases: &[CaseReport], ended: Ended) -> Resul
         n_errors: count(CaseOutcome::Error),
         n_cases: cases.len(),
     };
-    let verdict = verdict(&facts, &suite.metrics, &metrics, &slices);
+    let changes = Changes { dropped_metrics: dropped(suite, report), ..changes };
+    let verdict = verdict(&facts, &suite.metrics, &metrics, &slices, &changes.dropped_metrics);
     Ok(Decision { metrics, slices, changes, verdict, repeats_may_tell })
+}
+
+/// Metrics that the baseline scored and the suite does not know any more: what they guarded is guarded by nobody.
+fn dropped(suite: &Suite, baseline: Option<&Report>) -> Vec<String> {
+    let known: BTreeSet<&str> = suite.metrics.iter().map(|metric| metric.name.as_str()).collect();
+    let scores = baseline.iter().flat_map(|report| &report.cases).flat_map(|case| &case.scores);
+    let scored = scores.filter(|score| score.outcome == Outcome::Value && !known.contains(score.metric.as_str()));
+    scored.map(|score| score.metric.as_str()).collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect()
 }
 
 /// Whether a metric is open for a reason that repeats take away: as far as is known, when there is one answer a case.
@@ -128,7 +137,13 @@ fn look<'a>(metric: &'a Metric, columns: &Columns<'_>, candidate: &Cases<'_>, ba
         newly_failing: Vec::new(),
     };
     look.bounds = Bounds::of_value(metric, &look.values, look.n_unscored);
-    let Some(baseline) = baseline.filter(|baseline| baseline.knows(metric)) else { return Ok(look) };
+    let Some(baseline) = baseline else { return Ok(look) };
+    if metric.spec.critical {
+        look.newly_failing = newly_failing(metric, candidate, baseline);
+    }
+    if !baseline.knows(metric) {
+        return Ok(look);
+    }
     let (old_ids, new_ids) = (baseline.ids(), candidate.ids());
     look.n_new = new_ids.difference(&old_ids).count();
     look.n_removed = old_ids.difference(&new_ids).count();
@@ -145,9 +160,6 @@ fn look<'a>(metric: &'a Metric, columns: &Columns<'_>, candidate: &Cases<'_>, ba
         look.imputed = Some(columns.compare(metric, &cases, Some(worst(metric, &comparison)), &[])?);
     }
     look.comparison = Some(comparison);
-    if metric.spec.critical {
-        look.newly_failing = newly_failing(metric, candidate, baseline);
-    }
     Ok(look)
 }
 

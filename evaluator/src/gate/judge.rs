@@ -35,11 +35,15 @@ pub(crate) fn judge(look: &Look<'_>, tested: Option<Tested>, hidden: bool, rules
         fill(&mut report, comparison, tested, look, rules)?;
     }
     let (outcome, reason) = match (&look.comparison, rules.compared && rules.fit) {
+        (Some(comparison), true) if comparison.n() == 0 && is_empty(look) => (None, "no case has anything to judge".to_owned()),
         (Some(comparison), true) => decided(&mut report, look, comparison, tested, hidden, rules)?,
         (None, true) if look.values.is_empty() && look.n_unscored == 0 => (None, "no case has anything to judge".to_owned()),
         (None, true) if look.values.is_empty() => {
             report.n_missing = missing(look, rules.gate);
             (Some(RunOutcome::Inconclusive), format!("{}{}", unscored(look), scored_cases(report.n_missing)))
+        }
+        (None, true) if !look.newly_failing.is_empty() => {
+            (Some(RunOutcome::Regressed), format!("the baseline does not have it yet, and {}", failing(look)))
         }
         (None, true) => (None, "the baseline does not have it yet".to_owned()),
         (_, false) => (None, unscored(look)),
@@ -142,9 +146,7 @@ fn decided(
     let (spec, scale) = (&look.metric.spec, look.metric.scale);
     let inconclusive = |reason: String| Ok((Some(RunOutcome::Inconclusive), reason));
     if spec.critical && !look.newly_failing.is_empty() {
-        let shown = look.newly_failing.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-        let more = if look.newly_failing.len() > 5 { ", ..." } else { "" };
-        return Ok((Some(RunOutcome::Regressed), format!("{} newly: {shown}{more}", counted(look.newly_failing.len(), "case") + " fail")));
+        return Ok((Some(RunOutcome::Regressed), failing(look)));
     }
     let fall = -comparison.mean();
     if let Some(tested) = tested.filter(|tested| tested.adjusted <= rules.gate.q)
@@ -166,6 +168,9 @@ fn decided(
         let what = "more cases lack a score than in the baseline, and at their worst they would be a regression";
         return inconclusive(format!("{what}{}", scored_cases(report.n_missing)));
     }
+    if spec.critical && comparison.n() == 0 && look.n_lost > 0 {
+        return inconclusive(format!("nothing to test: none of the {} that the baseline scored is scored now", counted(look.n_lost, "case")));
+    }
     if spec.critical {
         return Ok((Some(RunOutcome::Pass), format!("no case fails that passed before, of {}", comparison.n())));
     }
@@ -180,6 +185,18 @@ fn decided(
     let reason = format!("{}{}", decided.1, looked_at_first(&cases));
     report.most_different = cases.into_iter().map(|(id, _)| id).collect();
     inconclusive(reason)
+}
+
+/// Whether neither run has anything to judge, so that nothing was lost.
+fn is_empty(look: &Look<'_>) -> bool {
+    look.values.is_empty() && look.n_unscored == 0 && look.n_lost == 0 && look.n_removed == 0
+}
+
+/// The cases that a critical metric complains about.
+fn failing(look: &Look<'_>) -> String {
+    let shown = look.newly_failing.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+    let more = if look.newly_failing.len() > 5 { ", ..." } else { "" };
+    format!("{} newly: {shown}{more}", counted(look.newly_failing.len(), "case") + " fail")
 }
 
 /// Scored cases that are missing for coverage to be enough.

@@ -10,19 +10,33 @@ pub(crate) fn change(value: f64, scale: Scale) -> String {
     }
 }
 
-/// A plain number with the digits that matter.
+/// A plain number with the digits that matter; what is shown as 0 has no sign.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
-    if size >= 100.0 {
+    let shown = if size >= 100.0 {
         format!("{value:.0}")
     } else if size >= 10.0 {
         format!("{value:.1}")
     } else {
         format!("{value:.3}")
+    };
+    match shown.strip_prefix('-') {
+        Some(zero) if zero.trim_matches(['0', '.']).is_empty() => zero.to_owned(),
+        _ => shown,
     }
 }
 
 /// `1 case`, `2 cases`.
 pub(crate) fn counted(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn a_zero_has_no_sign() {
+        assert_eq!([number(-1e-17), number(-0.0), number(-0.0004), number(-0.5), number(-12.34)], ["0.000", "0.000", "0.000", "-0.500", "-12.3"]);
+    }
 }

@@ -140,6 +140,7 @@ impl Setting {
 fn case(suite: &Suite, index: usize, repeat: usize) -> CaseReport {
     CaseReport {
         id: suite.dataset.cases[index].id.clone(),
+        description: None,
         repeat: u32::try_from(repeat).unwrap(),
         prompt: None,
         provider: "p".to_owned(),

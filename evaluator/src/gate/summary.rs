@@ -19,7 +19,7 @@ pub(crate) struct Facts {
 }
 
 /// The first that holds: regressed, a threshold missed or (without a baseline) an assertion failed, budget spent, error, inconclusive, pass.
-pub(crate) fn verdict(facts: &Facts, known: &[Metric], metrics: &[MetricReport], slices: &[SliceReport]) -> Verdict {
+pub(crate) fn verdict(facts: &Facts, known: &[Metric], metrics: &[MetricReport], slices: &[SliceReport], dropped: &[String]) -> Verdict {
     let having = |outcome: RunOutcome| metrics.iter().filter(move |metric| metric.outcome == Some(outcome));
     let told = |outcome: RunOutcome| having(outcome).map(|metric| format!("{}: {}", metric.name, metric.reason)).collect::<Vec<_>>();
     let mut regressed = told(RunOutcome::Regressed);
@@ -38,6 +38,7 @@ pub(crate) fn verdict(facts: &Facts, known: &[Metric], metrics: &[MetricReport],
         failed.insert(0, format!("{} of {} failed", facts.n_failed, counted(facts.n_cases, "answer")));
     }
     if !failed.is_empty() {
+        failed.extend(facts.unfit.clone());
         return end(RunOutcome::Fail, 100, failed.join("; "));
     }
     if facts.ended == Ended::BudgetSpent {
@@ -54,7 +55,24 @@ pub(crate) fn verdict(facts: &Facts, known: &[Metric], metrics: &[MetricReport],
         let exit_code = if facts.on_inconclusive == OnInconclusive::Warn { 0 } else { 101 };
         return end(RunOutcome::Inconclusive, exit_code, format!("no metric fell, but: {}", inconclusive.join("; ")));
     }
-    end(RunOutcome::Pass, 0, if facts.compared { worth(known, metrics) } else { format!("{} passed", counted(facts.n_cases, "answer")) })
+    end(
+        RunOutcome::Pass,
+        0,
+        if facts.compared { worth(known, metrics) + &uncompared(metrics, dropped) } else { format!("{} passed", counted(facts.n_cases, "answer")) },
+    )
+}
+
+/// What a pass says nothing about: metrics that one of the two runs alone has.
+fn uncompared(metrics: &[MetricReport], dropped: &[String]) -> String {
+    let fresh: Vec<&str> = metrics.iter().filter(|metric| metric.outcome.is_none() && metric.n > 0).map(|metric| metric.name.as_str()).collect();
+    let mut told = String::new();
+    if !fresh.is_empty() {
+        told.push_str(&format!("; not in the baseline yet: {}", fresh.join(", ")));
+    }
+    if !dropped.is_empty() {
+        told.push_str(&format!("; in the baseline, and not measured by this run: {}", dropped.join(", ")));
+    }
+    told
 }
 
 /// What a pass is worth: the metric in which the largest fall could hide.

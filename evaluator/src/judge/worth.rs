@@ -15,6 +15,9 @@ const FLIPS_MAX: f64 = 0.15;
 const YOUDEN_MIN: f64 = 0.4;
 /// Labelled cases from which on the judge's mean is corrected by them.
 const LABELS_MIN: usize = 10;
+/// How the warnings begin that are about the baseline.
+const ANOTHER: &str = "the judge is another one than the baseline's";
+const MOVED: &str = "the judge moved";
 
 /// What the judge of one metric was worth in a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -134,14 +137,13 @@ impl JudgeReport {
             contradicted: mean(notes.iter().filter_map(|note| note.contradicted)),
             n_misquoted: notes.iter().map(|note| note.n_misquoted).sum(),
             anchors: material.anchors.clone(),
-            moved: material.before.and_then(|before| moved(&before.anchors, &material.anchors)),
             ..Self::default()
         };
         report.compare_lengths(notes);
         report.compare_jurors(notes);
         report.correct(material);
         report.warn(material);
-        report
+        report.against(material.before)
     }
 
     fn compare_lengths(&mut self, notes: &[&Note]) {
@@ -198,20 +200,31 @@ impl JudgeReport {
         if let Some(model) = material.models.iter().find(kin) {
             self.warnings.push(format!("{model} judges a model of its own family, which it may prefer"));
         }
-        if material.before.is_some_and(|before| before.hash != material.hash) {
-            self.warnings
-                .push("the judge is another one than the baseline's (model, rubric or prompt): the two runs' values are not comparable".to_owned());
+    }
+
+    /// Holds the judge against that of a baseline, whatever it was held against before.
+    pub(crate) fn against(mut self, before: Option<&JudgeReport>) -> Self {
+        self.warnings.retain(|warning| !warning.starts_with(ANOTHER) && !warning.starts_with(MOVED));
+        if before.is_some_and(|before| before.hash != self.hash) {
+            self.warnings.push(format!("{ANOTHER} (model, rubric or prompt): the two runs' values are not comparable"));
         }
+        self.moved = before.and_then(|before| moved(&before.anchors, &self.anchors));
         if let Some(moved) = self.moved.filter(|moved| moved.interval[0] > 0.0 || moved.interval[1] < 0.0) {
             let [low, high] = moved.interval;
-            self.warnings.push(format!("the judge moved: on the same {} anchors by {:+.3} ({low:+.3} {high:+.3}); that much of the metric's change is the judge's, not the app's", moved.n, moved.by));
+            self.warnings.push(format!(
+                "{MOVED}: on the same {} anchors by {:+.3} ({low:+.3} {high:+.3}); that much of the metric's change is the judge's, not the app's",
+                moved.n, moved.by
+            ));
         }
+        self
     }
 
     /// Says what the judge was worth, but for its warnings.
     pub(crate) fn sentence(&self) -> String {
         let percent = |share: f64| format!("{:.0} %", 100.0 * share);
-        let mut parts = vec![format!("{} of {} judged by {}", self.n_judged, self.n_judged + self.n_unjudged, self.models.join(", "))];
+        // The tables do not say which models they were.
+        let by = if self.models.is_empty() { String::new() } else { format!(" by {}", self.models.join(", ")) };
+        let mut parts = vec![format!("{} of {} judged{by}", self.n_judged, self.n_judged + self.n_unjudged)];
         if let Some(CorrectedMean { method, mean, interval: [low, high], n_labels }) = &self.corrected {
             parts.push(format!("{mean:.3} ({low:.3} {high:.3}) corrected by {n_labels} labels ({method})"));
         }

@@ -23,6 +23,9 @@ const CASES_MAX: usize = 100_000;
 pub(crate) struct Test {
     /// Its place in the suite.
     pub index: usize,
+    pub description: Option<String>,
+    /// What is known about it, an object or nothing; the test's own keys go before the default test's.
+    pub metadata: Value,
     pub asserts: Vec<CheckSpec>,
     pub threshold: Option<f64>,
     pub prefix: String,
@@ -99,6 +102,8 @@ fn test_of(default: &TestSpec, spec: &TestSpec, index: usize) -> Test {
     });
     Test {
         index,
+        description: spec.description.clone(),
+        metadata: metadata(default.metadata.as_ref(), spec.metadata.as_ref()),
         asserts,
         threshold: spec.threshold.or(default.threshold),
         prefix: options.prefix.unwrap_or_default(),
@@ -111,6 +116,14 @@ fn test_of(default: &TestSpec, spec: &TestSpec, index: usize) -> Test {
         provider_output: spec.provider_output.clone().or_else(|| default.provider_output.clone()),
         fault,
     }
+}
+
+/// Key by key, the test's metadata go before the defaults.
+fn metadata(default: Option<&Value>, own: Option<&Value>) -> Value {
+    let fields = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut merged = fields(default);
+    merged.extend(fields(own));
+    Value::Object(merged)
 }
 
 /// What a test asks for that does not run here.

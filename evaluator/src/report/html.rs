@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::fairness::FairnessReport;
 use crate::gate::number;
-use crate::report::shared::{against, changed_slices};
+use crate::report::shared::{self, against, changed_slices};
 use crate::report::{CaseOutcome, CaseReport, MetricReport, Report, RunOutcome};
 
 const STYLE: &str = include_str!("report.css");
@@ -49,7 +49,7 @@ pub fn html(report: &Report, baseline: Option<&Report>) -> String {
 fn about(report: &Report) -> String {
     let run = &report.run;
     let commit = run.git_commit.as_deref().map_or(String::new(), |commit| format!(", commit {}", commit.chars().take(10).collect::<String>()));
-    escape(&format!("run {} of {}{commit}, {} cases × {}, {}", run.id, run.started_at, run.n_cases, run.n_repeats, against(run)))
+    escape(&format!("run {} of {}{commit}, {} × {}, {}", run.id, run.started_at, shared::cases(run), run.n_repeats, against(run)))
 }
 
 /// What each judge was worth, and what has to be known before its metric is believed.
@@ -124,7 +124,7 @@ fn case_of(report: &Report, baseline: Option<&Report>, case: &CaseReport) -> Str
         "<details{}><summary><span class=\"{1}\">{1}</span> {2}{3} · {4}</summary>\n",
         if is_new { " open" } else { "" },
         case.outcome.name(),
-        escape(&case.id),
+        escape(&case.name()),
         if is_new { " <strong>newly failing</strong>" } else { "" },
         escape(&case.provider)
     );

@@ -101,7 +101,7 @@ fn of_case(report: &Report, case: &CaseReport) -> Test {
     let message = || case.error.clone().unwrap_or_else(reasons);
     Test {
         class: format!("cases.{}", case.provider),
-        name: format!("{} #{}", case.id, case.repeat),
+        name: format!("{} #{}", case.name(), case.repeat),
         seconds: Some(case.latency_ms.unwrap_or(0.0) / 1e3),
         fault: element.map(|element| Fault { element, kind: case.outcome.name(), message: message() }),
     }

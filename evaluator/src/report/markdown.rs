@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::fairness::FairnessReport;
 use crate::gate::number;
-use crate::report::shared::{against, changed_slices};
+use crate::report::shared::{self, against, changed_slices};
 use crate::report::{CaseOutcome, CaseReport, MetricReport, Report, RunOutcome};
 
 /// Cases that a list shows at most.
@@ -44,7 +44,7 @@ fn sign(outcome: RunOutcome) -> &'static str {
 
 fn about(report: &Report) -> String {
     let run = &report.run;
-    let mut text = format!("{}: {} cases", run.suite, run.n_cases);
+    let mut text = format!("{}: {}", run.suite, shared::cases(run));
     if run.n_repeats > 1 {
         let _ = write!(text, " × {}", run.n_repeats);
     }
@@ -112,8 +112,9 @@ fn cases(report: &Report) -> String {
     for (name, ids) in report.changes.lists().chain(failing) {
         let _ = writeln!(out, "\n<details><summary>{name}: {}</summary>\n", ids.len());
         for id in ids.iter().take(CASES_MAX) {
-            let fault = report.cases.iter().find(|case| case.id == *id).and_then(CaseReport::fault);
-            let _ = writeln!(out, "- `{}` {}", code(id), escape(&fault.unwrap_or_default()));
+            let mut cases = report.cases.iter().filter(|case| case.id == *id).peekable();
+            let name = cases.peek().map_or_else(|| id.clone(), |case| case.name());
+            let _ = writeln!(out, "- `{}` {}", code(&name), escape(&cases.find_map(CaseReport::fault).unwrap_or_default()));
         }
         if ids.len() > CASES_MAX {
             let _ = writeln!(out, "- and {} more", ids.len() - CASES_MAX);

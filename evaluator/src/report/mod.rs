@@ -108,6 +108,9 @@ pub struct RunInfo {
     pub n_cases: usize,
     /// Repeats of each case.
     pub n_repeats: u32,
+    /// How many cases of the suite were left out, and by what; such a run is no baseline, and is not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// The baseline that it was compared with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselineInfo>,
@@ -206,8 +209,10 @@ pub struct MetricReport {
     /// What the rule says; nothing where the metric does not gate.
     pub outcome: Option<RunOutcome>,
     /// Why, in a sentence.
+    #[serde(default)]
     pub reason: String,
     /// Which direction is better.
+    #[serde(default = "more_is_better")]
     pub better: Better,
     /// Mean of the baseline over the paired cases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -224,6 +229,7 @@ pub struct MetricReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[Option<f64>; 2]>,
     /// Level of the intervals.
+    #[serde(default = "usual_level")]
     pub level: f64,
     /// One-sided p-value of a fall.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -262,15 +268,19 @@ pub struct MetricReport {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub most_different: Vec<String>,
     /// Paired cases, without a baseline the scored ones.
+    #[serde(default)]
     pub n: usize,
     /// Clusters among them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n_clusters: Option<usize>,
     /// Cases that could not be scored.
+    #[serde(default)]
     pub n_unscored: usize,
     /// Cases that the baseline does not have.
+    #[serde(default)]
     pub n_new: usize,
     /// Cases that only the baseline has.
+    #[serde(default)]
     pub n_removed: usize,
     /// Cases that fail and passed before, for critical metrics.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -293,6 +303,7 @@ pub struct SliceReport {
     /// The same, corrected.
     pub p_adjusted: Option<f64>,
     /// Paired cases.
+    #[serde(default)]
     pub n: usize,
     /// Whether it can make the run regress.
     pub gating: bool,
@@ -306,6 +317,9 @@ pub struct SliceReport {
 pub struct CaseReport {
     /// The case's id.
     pub id: String,
+    /// What its test is about, where the suite says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Number of the repeat, from 0.
     pub repeat: u32,
     /// The prompt's label.
@@ -396,6 +410,14 @@ fn one() -> f64 {
     1.0
 }
 
+fn more_is_better() -> Better {
+    Better::Higher
+}
+
+fn usual_level() -> f64 {
+    0.95
+}
+
 fn one_run() -> u64 {
     1
 }
@@ -423,4 +445,7 @@ pub struct Changes {
     pub removed: Vec<String>,
     /// Another case under the same id.
     pub edited: Vec<String>,
+    /// Metrics that the baseline scored and this run does not know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dropped_metrics: Vec<String>,
 }

@@ -18,6 +18,12 @@ pub(super) fn against(run: &RunInfo) -> String {
     format!("against {} (run {}{age}{averaged})", baseline.file, baseline.run)
 }
 
+/// How many cases there are, and which were left out.
+pub(super) fn cases(run: &RunInfo) -> String {
+    let part = run.part.as_ref().map_or(String::new(), |part| format!(" ({part})"));
+    format!("{} cases{part}", run.n_cases)
+}
+
 fn plural(n: i64, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
@@ -51,16 +57,23 @@ impl Changes {
             ("new", &self.new),
             ("removed", &self.removed),
             ("edited", &self.edited),
+            ("metrics that are not measured any more", &self.dropped_metrics),
         ];
         lists.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(name, ids)| (name, ids.as_slice()))
     }
 }
 
 impl CaseReport {
-    /// Why the case failed or could not be judged: its error, else the first check that says so.
+    /// The case's id, with what its test is about.
+    pub(super) fn name(&self) -> String {
+        self.description.as_ref().map_or_else(|| self.id.clone(), |description| format!("{} ({description})", self.id))
+    }
+
+    /// Why the case failed or could not be judged: its error, else the first check that says so, before others one that could not judge.
     pub(super) fn fault(&self) -> Option<String> {
         self.error.clone().or_else(|| {
-            let score = self.scores.iter().find(|score| score.passed == Some(false) || score.outcome == Outcome::Failed)?;
+            let unjudged = self.scores.iter().find(|score| score.outcome == Outcome::Failed);
+            let score = unjudged.or_else(|| self.scores.iter().find(|score| score.passed == Some(false)))?;
             Some(format!("{}: {}", score.metric, score.reason))
         })
     }

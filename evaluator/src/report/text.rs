@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::fairness::FairnessReport;
 use crate::gate::number;
-use crate::report::shared::{against, changed_slices, signed};
+use crate::report::shared::{self, against, changed_slices, signed};
 use crate::report::{CaseOutcome, MetricReport, Mode, Report};
 
 /// Cases that are shown one by one at most.
@@ -33,7 +33,7 @@ pub fn text(report: &Report) -> String {
 
 fn head(report: &Report) -> String {
     let run = &report.run;
-    let mut out = format!("{}: {} cases", run.suite, run.n_cases);
+    let mut out = format!("{}: {}", run.suite, one_line(&shared::cases(run)));
     if run.n_repeats > 1 {
         let _ = write!(out, " x {}", run.n_repeats);
     }
@@ -142,7 +142,7 @@ fn cases(report: &Report) -> String {
     let wanted = |outcome: CaseOutcome| matches!(outcome, CaseOutcome::Fail | CaseOutcome::Error);
     let interesting = |id: &String| changes.newly_failing.contains(id) || changes.errored.contains(id) || report.run.baseline.is_none();
     for case in report.cases.iter().filter(|case| wanted(case.outcome) && interesting(&case.id)).take(CASES_MAX) {
-        let _ = writeln!(out, "  {} {}: {}", case.outcome.name(), case.id, printable(&case.fault().unwrap_or_default()));
+        let _ = writeln!(out, "  {} {}: {}", case.outcome.name(), one_line(&case.name()), printable(&case.fault().unwrap_or_default()));
     }
     if out.is_empty() { out } else { format!("\ncases\n{out}") }
 }

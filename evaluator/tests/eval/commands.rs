@@ -1,6 +1,6 @@
 //! `validate`, `compare`, `aa`, and the forms of a report.
 
-use evaluator::suite::Compare;
+use evaluator::suite::{Compare, load_to_compare};
 use evaluator::{Archive, Control, EvalFormat, Options, aa, compare, read_report, validate};
 
 use crate::workspace::{NOW, Workspace};
@@ -36,6 +36,34 @@ async fn two_reports_are_compared() {
         (score.value, score.passed) = (Some(0.0), Some(false));
     }
     assert_eq!(compare::compare((&path, before), worse, None, NOW).unwrap().verdict.exit_code, 100);
+}
+
+/// Which of two answers is meant cannot be told, with a suite or without.
+#[tokio::test]
+async fn a_report_with_two_answers_to_one_question_is_not_compared() {
+    let workspace = Workspace::of_rag();
+    workspace.write("before.json", &workspace.eval_as("suites/rag.yaml", Compare::Nothing, EvalFormat::Json).await);
+    let path = workspace.path("before.json");
+    let before = read_report(&path).unwrap();
+    let mut twice = before.clone();
+    twice.cases.push(before.cases[0].clone());
+    let report = compare::compare((&path, before), twice, None, NOW).unwrap();
+    assert!(report.verdict.exit_code == 3 && report.verdict.summary.contains("1 duplicate id"), "{:?}", report.verdict);
+}
+
+/// Clusters and slices of cases that the suite does not know would be made up.
+#[tokio::test]
+async fn a_run_of_other_cases_than_the_suites_is_refused() {
+    let workspace = Workspace::of_rag();
+    workspace.write("before.json", &workspace.eval_as("suites/rag.yaml", Compare::Nothing, EvalFormat::Json).await);
+    let path = workspace.path("before.json");
+    let before = read_report(&path).unwrap();
+    let load = async || load_to_compare(Archive::Nowhere, &workspace.path("suites/rag.yaml"), &workspace.config, &|_| None).await;
+    let suite = load().await.unwrap();
+    assert_eq!(compare::compare((&path, before.clone()), before.clone(), Some(suite), NOW).unwrap().verdict.exit_code, 0);
+    workspace.edit_rows("datasets/rag/questions.jsonl", |index, row| (index != 1).then_some(row));
+    let refused = compare::compare((&path, before.clone()), before, Some(load().await.unwrap()), NOW).unwrap_err();
+    assert!(refused.to_string().contains("1 of the candidate's cases") && refused.to_string().contains("accounts-02"), "{refused}");
 }
 
 #[tokio::test]

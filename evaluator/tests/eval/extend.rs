@@ -7,7 +7,9 @@ use crate::workspace::Workspace;
 
 /// Forty cases that a command answers; `script` sees the number of the case as `$id` and of the repeat, from 0, as `$repeat`.
 fn workspace(script: &str, gate: &str, keys: &str) -> Workspace {
-    let workspace = Workspace::new();
+    let mut workspace = Workspace::new();
+    // Commands take long to start on a machine that is at its limit.
+    workspace.config.call_timeout_s = 60;
     workspace.write("data.jsonl", &(1..=40).map(|id| format!("{{\"id\": \"c{id:02}\", \"n\": {id}}}\n")).collect::<String>());
     answers_by(&workspace, script);
     workspace.write(

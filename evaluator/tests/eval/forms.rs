@@ -18,6 +18,32 @@ async fn json_reads_back() {
     Workspace::expect(outcome, 0);
 }
 
+/// A report that another program wrote, with no more than the keys that say something, is one to compare with.
+#[tokio::test]
+async fn a_short_report_is_a_baseline() {
+    let workspace = Workspace::new();
+    let case = |id: usize| {
+        format!(
+            "{{\"id\": \"{id}\", \"repeat\": 0, \"prompt\": null, \"provider\": \"dataset:answer\", \"outcome\": \"pass\", \"scores\": [{{\"metric\": \"right\", \"check\": \"exact\", \"assertion\": \"a0\", \"value\": 1.0, \"passed\": true, \"outcome\": \"value\"}}]}}"
+        )
+    };
+    let run = r#"{"id": "01JD", "suite": "suite.yaml", "started_at": "2026-11-20T10:00:00Z", "duration_ms": 48210, "hashes": {"suite": "a", "dataset": "b"}, "n_cases": 60, "n_repeats": 1}"#;
+    let metrics = r#"[{"name": "right", "mode": "guard", "outcome": "PASS"}, {"name": "other", "mode": "prove", "margin": 0.05, "outcome": "INCONCLUSIVE", "n_needed": 9}]"#;
+    let slices = r#"[{"column": "language", "value": "de", "metric": "right", "difference": -0.02, "p_adjusted": 0.71, "gating": false}]"#;
+    let verdict = r#"{"outcome": "PASS", "exit_code": 0, "summary": "fine"}"#;
+    let cases = (0..60).map(case).collect::<Vec<_>>().join(", ");
+    let report = format!(
+        "{{\"schema\": \"karat.report/1\", \"run\": {run}, \"verdict\": {verdict}, \"metrics\": {metrics}, \"slices\": {slices}, \"cases\": [{cases}]}}"
+    );
+    workspace.write("short.json", &report);
+    workspace.write("data.jsonl", &(0..60).map(|id| format!("{{\"id\": \"{id}\", \"answer\": \"x\"}}\n")).collect::<String>());
+    let suite =
+        "dataset: data.jsonl\nproviders: [\"dataset:answer\"]\nchecks: [{check: exact, value: x, metric: right}]\nbaseline: {file: short.json}\n";
+    workspace.write("suite.yaml", suite);
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 0);
+    assert_eq!((report.metrics[0].n, report.metrics[0].difference), (60, Some(0.0)));
+}
+
 /// In CI a failing answer fails the build only where no baseline says that it always did.
 #[tokio::test]
 async fn junit_counts_what_fails_the_build() {

@@ -120,6 +120,54 @@ async fn duplicate_ids_cannot_be_judged() {
     Workspace::expect(outcome, 3);
 }
 
+/// A check that is taken out guards nothing: the verdict says so. A critical one that is put in holds from its first run on.
+#[tokio::test]
+async fn metrics_that_come_and_go_are_told() {
+    let workspace = Workspace::new();
+    workspace.write("data.jsonl", &(0..60).map(|n| format!("{{\"id\": \"{n}\", \"answer\": \"x{n}\", \"odd\": {}}}\n", n % 2)).collect::<String>());
+    let suite = |checks: &str, gate: &str| {
+        let head = "dataset: data.jsonl\nproviders: [\"dataset:answer\"]\nbaseline: {file: b.json}\n";
+        workspace
+            .write("suite.yaml", &format!("{head}checks: [{{check: contains, value: x, metric: right}}{checks}]\ngate: {{metrics: {{{gate}}}}}\n"));
+    };
+    suite(", {check: pii, metric: leaks}", "leaks: {critical: true}");
+    Workspace::expect(workspace.update_baseline("suite.yaml").await, 0);
+    suite("", "");
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 0);
+    assert_eq!(report.changes.dropped_metrics, ["leaks"]);
+    assert!(report.verdict.summary.ends_with("; in the baseline, and not measured by this run: leaks"), "{:?}", report.verdict);
+    let told = ", {check: pii, metric: leaks}, {check: contains, value: \"7\", metric: seven, when: {odd: 1}}";
+    suite(told, "seven: {critical: true}");
+    let ended = workspace.eval("suite.yaml").await;
+    assert!(ended.text.contains("seven: the baseline does not have it yet, and 24 cases fail newly"), "{}", ended.text);
+    Workspace::expect(ended, 100);
+    suite(told, "");
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 0);
+    assert_eq!(outcome(&report, "seven"), None, "what only guards has nothing to be held against yet");
+    assert!(report.verdict.summary.ends_with("; not in the baseline yet: seven"), "{:?}", report.verdict);
+    // A critical metric that no case has any more tells nothing.
+    Workspace::expect(workspace.update_baseline("suite.yaml").await, 0);
+    suite(&told.replace("odd: 1", "odd: 5"), "seven: {critical: true}");
+    assert_eq!(outcome_of(&workspace, "seven").await, Some(RunOutcome::Inconclusive));
+    Workspace::expect(workspace.update_baseline("suite.yaml").await, 0);
+    assert_eq!(outcome_of(&workspace, "seven").await, None, "neither run has anything to judge");
+}
+
+async fn outcome_of(workspace: &Workspace, metric: &str) -> Option<RunOutcome> {
+    outcome(&workspace.eval("suite.yaml").await.report.unwrap(), metric)
+}
+
+/// Where answers failed, too, the ids that stand there twice are still named, and are no flaky case.
+#[tokio::test]
+async fn duplicate_ids_are_named_beside_failures() {
+    let workspace = Workspace::new();
+    workspace.write("data.jsonl", "{\"id\": \"a\", \"answer\": \"x\"}\n{\"id\": \"a\", \"answer\": \"y\"}\n");
+    workspace.write("suite.yaml", "dataset: data.jsonl\nproviders: [\"dataset:answer\"]\nchecks: [{check: equals, value: x}]\n");
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 100);
+    assert!(report.verdict.summary.contains("1 of 2 answers failed; 1 duplicate id in the dataset (a)"), "{:?}", report.verdict);
+    assert!(report.changes.flaky.is_empty(), "{:?}", report.changes);
+}
+
 /// A case without an answer is unscored, never 0: a few do not matter, many make the run inconclusive, and none of them a regression.
 #[tokio::test]
 async fn missing_answers_are_not_zeros() {

@@ -19,6 +19,7 @@ mod llama;
 mod llmbar;
 mod mistakes;
 mod models;
+mod parts;
 mod recipes;
 mod select;
 mod shipped;

@@ -1,6 +1,11 @@
 //! Cases and answers out of the tables: production spans by a SELECT, baselines by run and branch, a judge's anchors.
 
-use evaluator::{Archive, EvalOutcome, Report, validate};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use evaluator::suite::{Compare, load_to_compare};
+use evaluator::{Archive, Control, EvalOutcome, Options, Report, aa, compare, find_run, validate};
 use schema::{Micros, Tenant};
 use store::Store;
 
@@ -99,6 +104,117 @@ async fn runs_are_baselines_by_id_and_by_branch() {
     assert_eq!((runs.len(), &runs[0].0, runs[0].1), (2, &first.run.id, NOW.0));
     workspace.write("suite.yaml", &format!("{suite}baseline: {{run: nothing}}\n"));
     refused(&eval(&workspace, &store).await, "no run \"nothing\"");
+}
+
+/// A suite is the same by whatever spelling of its path, and its branch's runs are its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_has_one_baseline_however_the_suite_is_named() {
+    let (dir, workspace) = (tempfile::tempdir().unwrap(), Workspace::new());
+    let store = open(dir.path()).await;
+    workspace.write(".git/HEAD", "ref: refs/heads/main\n");
+    workspace.write("suites/deep/other", "");
+    workspace.write(
+        "suites/data.jsonl",
+        &(0..30).map(|n| format!("{{\"id\": \"{n}\", \"answer\": \"a{n}\", \"reference\": \"a{n}\"}}\n")).collect::<String>(),
+    );
+    let suite = "dataset: data.jsonl\nproviders: [\"dataset:answer\"]\nchecks: [{check: exact, reference: reference, metric: right}]\n";
+    workspace.write("suites/s.yaml", suite);
+    let tenant = Tenant::default();
+    let archive = || Archive::Tables(&store, &tenant);
+    let first = Workspace::expect(workspace.eval_over("suites/./s.yaml", archive(), NOW).await, 0);
+    assert_eq!((first.run.suite.as_str(), first.run.git_branch.as_deref()), ("suites/s.yaml", Some("main")));
+    workspace.write("suites/s.yaml", &format!("{suite}baseline: {{branch: main}}\n"));
+    for (minute, path) in ["suites/s.yaml", "./suites/s.yaml", "suites/deep/../s.yaml"].into_iter().enumerate() {
+        let later = Micros(NOW.0 + 60_000_000 * (1 + i64::try_from(minute).unwrap()));
+        let report = Workspace::expect(workspace.eval_over(path, archive(), later).await, 0);
+        assert_eq!(report.metrics[0].n, 30, "{path}");
+    }
+    // A run is found by its id, with its metrics, and compares as its report does.
+    let (_, found) = find_run(archive(), &first.run.id, &workspace.config).await.unwrap();
+    assert_eq!((found.metrics.clone(), found.run.suite.clone()), (first.metrics.clone(), first.run.suite.clone()));
+    let ended = |candidate: Report| compare::compare((Path::new("a"), found.clone()), candidate, None, NOW).unwrap().verdict;
+    assert_eq!(ended(found.clone()), ended(first));
+    let missing = find_run(archive(), "nothing", &workspace.config).await.unwrap_err();
+    assert!(missing.to_string().contains("no run \"nothing\"") && missing.to_string().contains("select id"), "{missing}");
+    assert!(find_run(Archive::Nowhere, "nothing", &workspace.config).await.unwrap_err().to_string().contains("--data"));
+}
+
+/// Cases and answers out of the tables are compared with themselves, and with a run before, as those of a file are.
+#[tokio::test(flavor = "multi_thread")]
+async fn selected_suites_are_compared_too() {
+    let (dir, workspace) = (tempfile::tempdir().unwrap(), Workspace::new());
+    let store = with_answers(dir.path(), &["yes it is", "yes", "no", "yes"]).await;
+    let rest = "cluster: question\nproviders: [{sql: \"select output_text from llm_calls where input_text = $question\"}]\n\
+                checks: [{check: contains, value: \"yes\", metric: yes}]\n";
+    workspace.write("suite.yaml", &format!("{SPANS}{rest}"));
+    let tenant = Tenant::default();
+    let archive = || Archive::Tables(&store, &tenant);
+    let options = Options {
+        config: workspace.config.clone(),
+        env: &|_| None,
+        compare: Compare::Nothing,
+        git: evaluator::git::Git::default(),
+        archive: archive(),
+        control: Control::default(),
+    };
+    let told = aa::aa(&workspace.path("suite.yaml"), 2, &options, NOW).await.unwrap();
+    assert_eq!((told.n_pairs, told.n_alarms, told.metrics.len(), told.is_deterministic), (2, 0, 1, true));
+    let kept: Vec<(i64,)> = rows(&store, "select count(*) from runs").await;
+    assert_eq!(kept, [(0,)], "a suite against itself is kept nowhere");
+    let run = eval(&workspace, &store).await.report.unwrap();
+    let suite = load_to_compare(archive(), &workspace.path("suite.yaml"), &workspace.config, &|_| None).await.unwrap();
+    let report = compare::compare((Path::new("before"), run.clone()), run.clone(), Some(suite), NOW).unwrap();
+    assert_eq!((report.metrics[0].n, report.metrics[0].n_clusters), (4, Some(4)), "{:?}", report.verdict);
+    let nowhere = load_to_compare(Archive::Nowhere, &workspace.path("suite.yaml"), &workspace.config, &|_| None).await.unwrap_err();
+    assert!(nowhere.to_string().contains("--data"), "{nowhere}");
+}
+
+/// A judge that is another one, and one that moved on its anchors, are told where the baseline is a branch, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_judge_that_moved_since_the_branchs_runs_is_told() {
+    let (dir, mut workspace) = (tempfile::tempdir().unwrap(), Workspace::new());
+    let store = open(dir.path()).await;
+    let strict = Arc::new(AtomicBool::new(false));
+    let is_strict = Arc::clone(&strict);
+    let endpoint = Endpoint::start(move |_, _| {
+        let verdict = if is_strict.load(Ordering::Relaxed) { "irrelevant" } else { "relevant" };
+        Reply::Content(format!("{{\"verdict\": \"{verdict}\", \"reason\": \"x\"}}"))
+    })
+    .await;
+    workspace.env.push(("OPENAI_BASE_URL", endpoint.url.clone()));
+    workspace.config.calls.cache_bytes_max = 0;
+    workspace.write(".git/HEAD", "ref: refs/heads/main\n");
+    workspace.write("rubric.txt", &std::fs::read_to_string(crate::workspace::root().join("rubrics/relevancy.txt")).unwrap());
+    let line = |name: &str, n: usize| format!("{{\"id\": \"{name}{n}\", \"question\": \"q{n}\", \"answer\": \"x{n}\"}}\n");
+    workspace.write("data.jsonl", &(0..20).map(|n| line("c", n)).collect::<String>());
+    workspace.write("anchors.jsonl", &(0..20).map(|n| line("k", n)).collect::<String>());
+    let suite = "dataset: data.jsonl\nproviders: [\"dataset:answer\"]\n\
+                 checks: [{check: judge, rubric: rubric.txt, model: \"openai:chat:m\", metric: relevant, anchors: anchors.jsonl}]\n";
+    workspace.write("suite.yaml", suite);
+    let run = async |workspace: &Workspace, minute: i64| {
+        workspace.eval_over("suite.yaml", Archive::Tables(&store, &Tenant::default()), Micros(NOW.0 + 60_000_000 * minute)).await
+    };
+    for minute in 0..2 {
+        Workspace::expect(run(&workspace, minute).await, 0);
+    }
+    workspace.write("suite.yaml", &format!("{suite}baseline: {{branch: main, last: 2}}\n"));
+    let same = Workspace::expect(run(&workspace, 2).await, 0);
+    let told = |report: &Report, what: &str| report.judges[0].warnings.iter().any(|warning| warning.contains(what));
+    assert!(!told(&same, "moved") && !told(&same, "another one"), "{:?}", same.judges[0].warnings);
+    assert_eq!(same.judges[0].moved.map(|moved| (moved.by, moved.n)), Some((0.0, 20)));
+    strict.store(true, Ordering::Relaxed);
+    let moved = Workspace::expect(run(&workspace, 3).await, 100);
+    assert!(told(&moved, "the judge moved: on the same 20 anchors by -1.000") && !told(&moved, "another one"), "{:?}", moved.judges[0].warnings);
+    strict.store(false, Ordering::Relaxed);
+    workspace.edit("suite.yaml", "openai:chat:m\"", "openai:chat:other\"");
+    let other = run(&workspace, 4).await;
+    assert!(other.text.contains("the judge is another one than the baseline's"), "{}", other.text);
+    // By their ids they are told apart, too.
+    let tenant = Tenant::default();
+    let found = async |id: &str| find_run(Archive::Tables(&store, &tenant), id, &workspace.config).await.unwrap().1;
+    let (first, last) = (found(&same.run.id).await, found(&moved.run.id).await);
+    let report = compare::compare((Path::new("first"), first), last, None, NOW).unwrap();
+    assert!(report.verdict.exit_code == 100 && told(&report, "the judge moved") && report.judges[0].n_judged == 20, "{:?}", report.judges);
 }
 
 /// Monitors tell a judge that moved from an app that moved by the verdicts on answers that never change.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use evaluator::suite::Compare;
-use evaluator::{Archive, BatchFiles, CallsConfig, Control, Env, EvalArgs, EvalFormat, EvalOutcome, EvaluatorConfig, Report, cli_eval};
+use evaluator::{Archive, BatchFiles, CallsConfig, Control, Env, EvalArgs, EvalFormat, EvalOutcome, EvaluatorConfig, Part, Report, cli_eval};
 use schema::Micros;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -22,6 +22,8 @@ pub struct Workspace {
     pub config: EvaluatorConfig,
     pub control: Control<'static>,
     pub batch: BatchFiles,
+    pub part: Part,
+    pub outputs: Vec<PathBuf>,
 }
 
 impl Workspace {
@@ -29,7 +31,7 @@ impl Workspace {
         let dir = tempfile::tempdir().unwrap();
         let calls = CallsConfig { work_dir: dir.path().join(".karat"), ..CallsConfig::default() };
         let config = EvaluatorConfig { backoff_ms: 1, attempts_max: 4, call_timeout_s: 1, calls, ..EvaluatorConfig::default() };
-        Self { dir, env: Vec::new(), config, control: Control::default(), batch: BatchFiles::default() }
+        Self { dir, env: Vec::new(), config, control: Control::default(), batch: BatchFiles::default(), part: Part::default(), outputs: Vec::new() }
     }
 
     /// A copy of the shipped suite with everything that it names.
@@ -87,7 +89,12 @@ impl Workspace {
     /// Runs a suite and returns what was written in this form, as standard output and into a file.
     pub async fn eval_as(&self, suite: &str, compare: Compare, format: EvalFormat) -> String {
         let path = self.path("report.out");
-        let args = |output| EvalArgs { compare: compare.clone(), format, output, ..self.args(suite, &|_| None) };
+        let args = |output: Option<PathBuf>| EvalArgs {
+            compare: compare.clone(),
+            format,
+            outputs: output.into_iter().collect(),
+            ..self.args(suite, &|_| None)
+        };
         let shown = cli_eval(&args(None), NOW).await.text;
         cli_eval(&args(Some(path)), NOW).await;
         // Only the time that the run took may differ.
@@ -122,7 +129,8 @@ impl Workspace {
             compare: Compare::Suite,
             update_baseline: false,
             format: EvalFormat::Text,
-            output: None,
+            outputs: self.outputs.clone(),
+            part: self.part.clone(),
             config: self.config.clone(),
             env,
             archive: Archive::Nowhere,
