@@ -105,6 +105,22 @@ pub(crate) fn score(value: f64) -> String {
     if value.is_finite() { trim(value, if value.abs() < 10.0 { 2 } else { 1 }) } else { "–".to_owned() }
 }
 
+/// Writes a number of any size and unit with three digits that matter: `0.00042`, `0.905`, `484`, `1.5e7`.
+pub(crate) fn figure(value: f64) -> String {
+    match value.abs() {
+        size if !size.is_finite() => "–".to_owned(),
+        0.0 => "0".to_owned(),
+        size if !(1e-5..1e6).contains(&size) => format!("{value:.1e}"),
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => trim(value, 1),
+        size if size >= 1.0 => trim(value, 2),
+        size if size >= 0.1 => trim(value, 3),
+        size if size >= 0.01 => trim(value, 4),
+        size if size >= 0.001 => trim(value, 5),
+        _ => trim(value, 7),
+    }
+}
+
 /// Writes a p-value: `0.03`, `< 0.001`.
 pub(crate) fn p_value(p: f64) -> String {
     match p {

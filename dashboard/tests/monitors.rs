@@ -42,15 +42,23 @@ async fn a_monitor_shows_its_number_its_alerts_and_its_coverage() {
     sample::traffic(NOW, 7, 60, 11).append(&dashboard.store, &Tenant::default(), NOW).await;
     // The last look was made again when data came late; the second word counts.
     dashboard.append(&[look("OK", 7200, 7200), look("OK", 3600, 3600), look("ALERT", 3600, 60)]).await;
-    dashboard.append(&[alert("a", "firing", 3000)]).await;
+    let trace = "ab".repeat(16);
+    let details = Some(json!({"trace_ids": [&trace]}).to_string());
+    dashboard.append(&[AlertTransition { details, ..alert("a", "firing", 3000) }]).await;
     let silent = MonitorState { slice: "model=gone".to_owned(), coverage: None, n: 0, ..look("NO_DATA", 3600, 60) };
     dashboard.append(&[silent]).await;
+    let of = |monitor: &str, look: MonitorState| MonitorState { monitor: monitor.to_owned(), ..look };
+    let blind = MonitorState { reason: "the select has not given a row yet".to_owned(), ..look("NO_DATA", 3600, 60) };
+    dashboard.append(&[of("cost", MonitorState { value: Some(0.000_42), ..look("OK", 3600, 60) }), of("budget", blind)]).await;
     let list = dashboard.page("/monitors").await;
     assert!(list.contains("<a href=\"/monitors/latency\">latency</a></th><td class=\"t-bad\">ALERT</td>"), "{list}");
     let page = dashboard.page("/monitors/latency?range=7d").await;
     assert!(page.contains("<figcaption><span>Value</span>") && page.contains("<figcaption><span>Coverage</span>"));
     assert!(page.contains("coverage 50") && page.contains("real and &#60;large&#62;"), "{page}");
     assert!(page.contains("<th scope=\"row\">model=gone</th><td class=\"t-mute\""), "a slice that fell silent is shown: {page}");
+    assert!(page.contains(&format!("href=\"/traces/{trace}\"")), "the examples of an alert are one click away: {page}");
+    // A call costs a fraction of a cent: that must not read as 0.
+    assert!(list.contains("<td class=\"num\">0.00042</td>") && list.contains("the select has not given a row yet</td>"), "{list}");
     assert!(!page.contains("<b>longer</b>"));
     assert!(page.contains("<h2>What was deployed</h2>"));
     assert_eq!(dashboard.get("/monitors/nothing").await.status.as_u16(), 404);

@@ -15,10 +15,11 @@ use crate::{Monitor, extended, load, shipped};
 pub struct MonitorConfig {
     /// Directory with monitors of your own (`*.yaml`), beside the shipped ones; one of the same name replaces a shipped one. Default: none.
     pub dir: Option<PathBuf>,
-    /// Whether the shipped monitors run: coverage from the first day against rows in `monitor_states`. Default true.
+    /// Whether the shipped monitors run: coverage from the first day against rows in `monitor_states`. Default true; `karat monitors init` writes
+    /// them as files to pick from.
     pub shipped: bool,
-    /// Whether the other shipped monitors run too (TTFT, tokens, budget, refusals, answer length, cache hits, tools, loops, scores, retrieval, languages,
-    /// topics, fairness, judge silence): more is seen against longer passes. Default false; `karat monitors init` writes them as files to pick from.
+    /// Whether all of them do; else only latency, errors, cost, groundedness and silence, and not TTFT, tokens, budget, refusals, answer length, cache
+    /// hits, tools, loops, scores, retrieval, languages, topics, fairness and judge silence: more is seen against longer passes. Default true.
     pub extended: bool,
     /// Bounds on what a look may cost.
     pub limits: Limits,
@@ -28,7 +29,7 @@ pub struct MonitorConfig {
 
 impl Default for MonitorConfig {
     fn default() -> Self {
-        Self { dir: None, shipped: true, extended: false, limits: Limits::default(), notify: NotifyConfig::default() }
+        Self { dir: None, shipped: true, extended: true, limits: Limits::default(), notify: NotifyConfig::default() }
     }
 }
 
@@ -66,9 +67,11 @@ impl MonitorConfig {
 
     /// The shipped monitors that run.
     pub(crate) fn shipped_set(&self) -> Vec<Monitor> {
-        let core = if self.shipped { shipped() } else { Vec::new() };
-        let more = if self.extended { extended() } else { Vec::new() };
-        core.into_iter().chain(more).collect()
+        match (self.shipped, self.extended) {
+            (false, _) => Vec::new(),
+            (true, false) => shipped(),
+            (true, true) => shipped().into_iter().chain(extended()).collect(),
+        }
     }
 
     /// Makes the notifiers: the log, and those of `notify`. `secret` looks up the secrets that they name.

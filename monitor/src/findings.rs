@@ -213,6 +213,11 @@ fn reason_of(rule: &Rule, reading: &Reading, state: State, p: Option<f64>) -> St
     }
 }
 
+/// Whether a fixed number says what is too much, and no baseline.
+fn has_fixed_limit(rule: &Rule) -> bool {
+    matches!(rule.watch, Detector::Threshold | Detector::Budget)
+}
+
 fn unseen(rule: &Rule, slice: &str, sample: &Sample, blind: &Blind) -> Finding {
     let (expected, reason) = match blind {
         Blind::Uncovered { share, is_news } => (
@@ -226,9 +231,11 @@ fn unseen(rule: &Rule, slice: &str, sample: &Sample, blind: &Blind) -> Finding {
         ),
         // A slice that is gone, such as a model that was retired, is shown and not heard of: `watch: silence` is there for that.
         Blind::TooFew { n, min_n } => {
-            (slice.is_empty(), format!("{n} observations in the last {}, {min_n} are needed; earlier windows had them", rule.window))
+            let why = if has_fixed_limit(rule) { "a limit on what is not seen is not kept" } else { "earlier windows had them" };
+            (slice.is_empty(), format!("{n} observations in the last {}, {min_n} are needed; {why}", rule.window))
         }
         Blind::Quiet { n, min_n } => (false, format!("{n} observations in the last {}, {min_n} are needed; a quiet hour, as before", rule.window)),
+        Blind::Learning { .. } if has_fixed_limit(rule) => (false, "the select has not given a row yet".to_owned()),
         Blind::Learning { n_past, n_windows } => (
             false,
             format!(

@@ -16,8 +16,9 @@ use crate::rule::{Duration, Rule};
 use crate::series::{Excess, Found, Series, SeriesError};
 use crate::watcher::{Look, Written};
 
-/// How much of a walk is read, looked at and written at a time: memory, and what a crash costs.
-const STRIDE: i64 = Duration::WEEK.0;
+/// How much of a walk is read, looked at and written at a time, where its rows may be held at once: a longer stride reads less often what its
+/// windows and the baselines of the next one share; a crash costs all of it.
+const STRIDE: i64 = 4 * Duration::WEEK.0;
 /// How long after a transition its delivery is tried.
 const OWED_FOR: i64 = Duration::DAY.0;
 
@@ -58,7 +59,7 @@ pub fn inspect<'a>(
     })
 }
 
-/// Looks at every turn from `from` to `to`, as [`inspect`] would have done, and faster: a week's rows are read at once.
+/// Looks at every turn from `from` to `to`, as [`inspect`] would have done, and faster: the rows of weeks are read at once.
 pub fn walk<'a>(
     store: &'a Store,
     tenant: &'a Tenant,
@@ -153,18 +154,19 @@ impl Pass<'_> {
         order
     }
 
-    /// Looks with one monitor at each open turn: one read for all, unless that is more than may be held; then one a turn.
+    /// Looks with one monitor at each open turn: one read for all, or where that is more than may be held, for the halves of them, down to one turn.
     async fn look(self, monitor: &Monitor, looks: &[Look], memory: Arc<Memory>, shared: &mut Shared) -> Result<Written, Error> {
         let mut replay = Replay::new(memory, monitor);
-        let found = self.read(monitor, looks, shared).await;
         let mut all = Written::default();
-        if matches!(found, Err(SeriesError::TooManyRows { .. })) && looks.len() > 1 {
-            for look in looks.chunks(1) {
-                let found = self.read(monitor, look, shared).await;
-                replay = self.look_at(monitor, replay, found, look, &mut all).await?;
+        let mut waiting = vec![looks];
+        while let Some(looks) = waiting.pop() {
+            let found = self.read(monitor, looks, shared).await;
+            if matches!(found, Err(SeriesError::TooManyRows { .. })) && looks.len() > 1 {
+                let (first, second) = looks.split_at(looks.len() / 2);
+                waiting.extend([second, first]);
+                continue;
             }
-        } else {
-            self.look_at(monitor, replay, found, looks, &mut all).await?;
+            replay = self.look_at(monitor, replay, found, looks, &mut all).await?;
         }
         Ok(all)
     }

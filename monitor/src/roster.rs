@@ -67,7 +67,7 @@ impl Roster {
             Ok(texts) => texts.unwrap_or_default(),
             // The directory is gone or cannot be read: what was loaded goes on.
             Err(error) => {
-                self.problems.insert("monitors".to_owned(), error.to_string());
+                self.problems.insert("monitors".to_owned(), format!("{error}; the monitors of before go on"));
                 return;
             }
         };
@@ -91,17 +91,18 @@ impl Roster {
         let mut own: Vec<Monitor> = Vec::new();
         let mut problems: BTreeMap<String, String> = BTreeMap::new();
         for (name, file) in &self.files {
-            problems.extend(file.problem.clone().map(|problem| (name.clone(), problem)));
+            let goes_on = if file.monitor.is_some() { "the monitor of before goes on" } else { "no monitor of it runs" };
+            problems.extend(file.problem.as_ref().map(|problem| (name.clone(), format!("{problem}; {goes_on}"))));
             let Some(monitor) = &file.monitor else { continue };
             if let Some(other) = own.iter().find(|other| other.rule.name == monitor.rule.name) {
                 let error = Error::Twice { name: monitor.rule.name.clone(), first: other.file.clone(), second: name.clone() };
-                problems.insert(name.clone(), error.to_string());
+                problems.insert(name.clone(), format!("{error}; the first one runs"));
                 continue;
             }
             if let Some(unknown) = monitor.rule.notify.iter().find(|name| !self.notifiers.contains(name)) {
                 let known = self.notifiers.join(", ");
                 let error = Error::NoNotifier { monitor: monitor.rule.name.clone(), name: unknown.clone(), known };
-                problems.insert(name.clone(), error.to_string());
+                problems.insert(name.clone(), format!("{error}; it runs, and tells the others"));
             }
             own.push(monitor.clone());
         }
@@ -129,9 +130,9 @@ impl Roster {
         let mended: Vec<String> = told.keys().filter(|file| !self.problems.contains_key(*file)).cloned().collect();
         let is_known = |file: &String, problem: &String| told.get(file).is_some_and(|(known, at)| known == problem && now.0 - at.0 < TOLD_EVERY);
         let fresh: Vec<(&String, &String)> = self.problems.iter().filter(|(file, problem)| !is_known(file, problem)).collect();
-        let mut rows: Vec<MonitorState> =
-            fresh.iter().map(|(file, problem)| row(file, State::Error, format!("{problem}; the monitor of before goes on"))).collect();
-        rows.extend(mended.iter().map(|file| row(file, State::Ok, "reads again".to_owned())));
+        let mut rows: Vec<MonitorState> = fresh.iter().map(|(file, problem)| row(file, State::Error, (*problem).clone())).collect();
+        let ended = |file: &String| if self.files.contains_key(file) || file == "monitors" { "reads again" } else { "the file is gone" };
+        rows.extend(mended.iter().map(|file| row(file, State::Ok, ended(file).to_owned())));
         told.extend(fresh.into_iter().map(|(file, problem)| (file.clone(), (problem.clone(), now))));
         mended.iter().for_each(|file| {
             told.remove(file);
@@ -168,6 +169,7 @@ mod tests {
         let news = roster.news(&tenant, now);
         assert_eq!((news.len(), news[0].monitor.as_str(), news[0].state.as_str()), (1, "file:own.yaml", "ERROR"));
         assert!(news[0].reason.contains("the nearest one is \"above\""), "{}", news[0].reason);
+        assert!(news[0].reason.ends_with("; the monitor of before goes on"), "{}", news[0].reason);
         roster.refresh();
         assert_eq!(roster.news(&tenant, Micros(Duration::DAY.0 - 1)), []);
         // A week later it must still be seen.
@@ -182,6 +184,20 @@ mod tests {
         fs::remove_file(dir.path().join("own.yaml")).unwrap();
         roster.refresh();
         assert!(roster.monitors().is_empty());
+    }
+
+    // Whoever reads the fault must know whether anything watches.
+    #[test]
+    fn a_file_that_never_read_says_that_nothing_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("own.yaml"), "name: [").unwrap();
+        let mut roster = Roster::open(&MonitorConfig { dir: Some(dir.path().to_owned()), shipped: false, ..MonitorConfig::default() }, &[]);
+        let reason = |news: Vec<MonitorState>| news.into_iter().map(|row| row.reason).collect::<String>();
+        let said = reason(roster.news(&Tenant::default(), Micros(0)));
+        assert!(said.ends_with("; no monitor of it runs"), "{said}");
+        fs::remove_file(dir.path().join("own.yaml")).unwrap();
+        roster.refresh();
+        assert_eq!(reason(roster.news(&Tenant::default(), Micros(1))), "the file is gone");
     }
 
     #[test]
@@ -203,6 +219,11 @@ mod tests {
         let roster = Roster::open(&MonitorConfig { dir: Some(dir.path().to_owned()), ..MonitorConfig::default() }, &[]);
         let latency: Vec<&Monitor> = roster.monitors().iter().filter(|monitor| monitor.rule.name == "latency").collect();
         assert_eq!((latency.len(), latency[0].rule.above), (1, Some(1.0)));
-        assert_eq!(roster.monitors().len(), crate::shipped().len());
+        assert_eq!(roster.monitors().len(), crate::shipped_files().len());
+        // The core alone, and none.
+        for (shipped, n_monitors) in [(true, crate::shipped().len()), (false, 0)] {
+            let config = MonitorConfig { shipped, extended: !shipped, ..MonitorConfig::default() };
+            assert_eq!(Roster::open(&config, &[]).monitors().len(), n_monitors);
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::rule::Rule;
 #[derive(Debug, thiserror::Error)]
 pub enum SeriesError {
     /// The SELECT failed.
-    #[error("select failed: {0}")]
+    #[error("select failed: {}", of_select(.0))]
     Query(#[from] Box<store::Error>),
     /// What the SELECT found cannot be taken apart.
     #[error("rows of the select cannot be told apart: {0}")]
@@ -56,6 +56,21 @@ pub enum SeriesError {
         /// Another one.
         second: usize,
     },
+}
+
+/// Lines that `series.sql` has before the SELECT.
+const LINES_BEFORE: usize = 2;
+
+/// What the store says of the SELECT, by the SELECT's own lines.
+fn of_select(error: &store::Error) -> String {
+    const PLACE: &str = ", at line ";
+    let text = error.to_string();
+    let placed = text.split_once(PLACE).and_then(|(said, place)| {
+        let (line, rest) = place.split_once(',')?;
+        let line = line.parse::<usize>().ok()?.checked_sub(LINES_BEFORE).filter(|line| *line > 0)?;
+        Some(format!("{said}{PLACE}{line},{rest}"))
+    });
+    placed.unwrap_or(text)
 }
 
 /// What was observed.

@@ -8,7 +8,7 @@ use crate::config::Limits;
 use crate::error::Error;
 use crate::rule::Rule;
 
-/// The first five page; they run unless they are turned off.
+/// The first five are the core: they run also where `monitor.extended` is off.
 const N_CORE: usize = 5;
 const SHIPPED: &[(&str, &str)] = &[
     ("latency.yaml", include_str!("../../monitors/latency.yaml")),
@@ -32,12 +32,12 @@ const SHIPPED: &[(&str, &str)] = &[
     ("judge-silence.yaml", include_str!("../../monitors/judge-silence.yaml")),
 ];
 
-/// Returns the monitors that every deployment starts with: latency, errors, cost, groundedness, silence.
+/// Returns the core of the shipped monitors: latency, errors, cost, groundedness, silence.
 pub fn shipped() -> Vec<Monitor> {
     parsed(&SHIPPED[..N_CORE])
 }
 
-/// Returns the other monitors that come with the binary, which run where `monitor.extended` is set.
+/// Returns the other monitors that come with the binary, which run unless `monitor.extended` is off.
 pub fn extended() -> Vec<Monitor> {
     parsed(&SHIPPED[N_CORE..])
 }

@@ -49,8 +49,8 @@ pub(super) async fn run(config: &Config, args: &InitArgs) -> anyhow::Result<u8> 
     for (file, text) in monitor::shipped_files() {
         written.extend(write_new(&args.dir, file, text)?);
     }
-    for service in &services {
-        for (file, text) in files_of(service) {
+    for (service, slug) in services.iter().zip(slugs(&services)) {
+        for (file, text) in files_of(service, &slug) {
             written.extend(write_new(&args.dir, &file, &text)?);
         }
     }
@@ -79,8 +79,8 @@ fn write_new(dir: &Path, file: &str, text: &str) -> anyhow::Result<Option<String
 
 /// The files for one service. Its name comes from traces, so it is quoted wherever it goes; the SELECTs are those of all services, which
 /// share their reading.
-fn files_of(service: &Service) -> Vec<(String, String)> {
-    let (slug, name) = (slug(&service.service_name), &service.service_name);
+fn files_of(service: &Service, slug: &str) -> Vec<(String, String)> {
+    let name = &service.service_name;
     let mut files = Vec::new();
     if let Some(day) = service.dearest_day_usd.filter(|day| *day > 0.0) {
         let text = include_str!("budget.yaml").replace("{limit}", &((ROOM * day * 100.0).ceil() / 100.0).to_string());
@@ -90,7 +90,7 @@ fn files_of(service: &Service) -> Vec<(String, String)> {
         let text = include_str!("slow.yaml").replace("{limit}", &((ROOM * p99 * 10.0).ceil() / 10.0).to_string());
         files.push((format!("slow-{slug}.yaml"), text));
     }
-    files.into_iter().map(|(file, text)| (file, filled(&text, &slug, name))).collect()
+    files.into_iter().map(|(file, text)| (file, filled(&text, slug, name))).collect()
 }
 
 /// Fills the places of a file, which come in this order; what is filled in is not searched again.
@@ -99,6 +99,18 @@ fn filled(text: &str, slug: &str, service: &str) -> String {
     let (head, rest) = text.split_once("{title}").unwrap_or((&text, ""));
     let (middle, tail) = rest.split_once("{service}").unwrap_or((rest, ""));
     format!("{head}{}{middle}{}{tail}", quoted(&format!("service {service}")), quoted(service))
+}
+
+/// A name for the files and monitors of each service: two that come out alike are counted, so that neither goes without.
+fn slugs(services: &[Service]) -> Vec<String> {
+    let mut slugs: Vec<String> = Vec::with_capacity(services.len());
+    for service in services {
+        let plain = slug(&service.service_name);
+        let numbered = (2..).map(|nth| format!("{plain}-{nth}"));
+        let free = std::iter::once(plain.clone()).chain(numbered).find(|slug| !slugs.contains(slug));
+        slugs.push(free.unwrap_or(plain));
+    }
+    slugs
 }
 
 /// A name for files and monitors.
@@ -118,12 +130,18 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn services_whose_names_come_out_alike_have_files_each() {
+        let of = |name: &str| Service { service_name: name.to_owned(), n_calls: 1, dearest_day_usd: None, latency_p99_s: None };
+        assert_eq!(slugs(&["日本", "shop a", "中国", "shop-a", "Shop A"].map(of)), ["service", "shop-a", "service-2", "shop-a-2", "shop-a-3"]);
+    }
+
     // A service may call itself anything.
     #[test]
     fn every_name_gives_files_that_read() {
         for name in ["shop", "It's \"odd\": {no} #1\n- x", "", "日本", "{service} {title}", "a'); drop table spans; --"] {
             let service = Service { service_name: name.to_owned(), n_calls: 1, dearest_day_usd: Some(1.234), latency_p99_s: Some(0.5) };
-            let files = files_of(&service);
+            let files = files_of(&service, &slug(name));
             assert_eq!(files.len(), 2);
             for (file, text) in files {
                 let rule = monitor::Rule::parse(&text).unwrap_or_else(|error| panic!("{name:?} {error}\n{text}"));

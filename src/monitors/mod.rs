@@ -118,7 +118,8 @@ async fn test(config: &Config, dir: &std::path::Path) -> anyhow::Result<u8> {
     for fault in &faults {
         writeln!(out, "{}/{fault}", dir.display())?;
     }
-    writeln!(out, "{n_files} monitors, {} faults", faults.len())?;
+    let counted = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    writeln!(out, "{}, {}", counted(n_files, "monitor"), counted(faults.len(), "fault"))?;
     Ok(if faults.is_empty() { 0 } else { 2 })
 }
 

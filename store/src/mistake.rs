@@ -185,7 +185,18 @@ fn from_planner(message: &str, diagnostic: Option<&Diagnostic>, sql: &str, funct
         let place = place_of(diagnostic).or_else(|| find_word(sql, name));
         return at(sql, place, &format!("there is no function \"{name}\"{}", did_you_mean(name, functions.iter().copied())));
     }
+    if let Some((name, reason)) = refused_arguments(message) {
+        return at(sql, place_of(diagnostic).or_else(|| find_word(sql, name)), &lower_first(reason));
+    }
     at(sql, place_of(diagnostic), &lower_first(message))
+}
+
+/// Finds what a function itself says of its arguments between what the engine says around it: the function's name, and its reason.
+fn refused_arguments(message: &str) -> Option<(&str, &str)> {
+    let (before, reason) = message.split_once("' user-defined coercion failed with: ")?;
+    let name = before.rsplit('\'').next()?;
+    let reason = reason.strip_prefix("Error during planning: ").unwrap_or(reason);
+    Some((name, reason.split(" No function matches").next()?.trim_end_matches('.')))
 }
 
 fn place_of(diagnostic: Option<&Diagnostic>) -> Option<Place> {
@@ -237,6 +248,14 @@ mod tests {
         let sql = "select 1\nfrom nowhere";
         let place = find_word(sql, "nowhere");
         assert_eq!(message(at(sql, place, "no table")), "no table, at line 2, column 6\n  from nowhere\n       ^^^^^^^");
+    }
+
+    #[test]
+    fn what_a_function_says_of_its_arguments_stands_alone() {
+        let said = "Execution error: Function 'psi' user-defined coercion failed with: Error during planning: psi takes two arguments. \
+                    No function matches the given name and argument types 'psi(Int64)'. You might need to add explicit type casts.";
+        let error = from_planner(said, None, "select psi(1)", &[]);
+        assert_eq!(message(error), "psi takes two arguments, at line 1, column 8\n  select psi(1)\n         ^^^");
     }
 
     /// A query is often one line of many kilobytes; the excerpt must stay readable.

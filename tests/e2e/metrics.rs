@@ -113,6 +113,32 @@ async fn a_scrape_tells_health_and_every_monitor() {
     server.stop();
 }
 
+/// Somebody's query has the only place: a scrape is answered all the same, before that query is, and says which parts it could not read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scrape_does_not_wait_for_slow_sql() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = dir.path().join("karat.toml");
+    std::fs::write(&settings, "[log]\nfilter = \"error\"\n[stages]\nscore_every_s = 0\ninspect_every_s = 0\n[store.query]\nrunning_max = 1\n")
+        .unwrap();
+    let server = Server::start(&dir.path().join("data"), Some(&settings));
+    let parts = |read: &str| ["monitors", "alerts", "notifications"].map(|part| format!("karat_scrape_part_success{{part=\"{part}\"}} {read}"));
+    scraped_until(&server, &parts("1.0")[0]).await;
+
+    let sql = "select sum(a.x * b.y) from generate_series(1, 1000000) as a(x), generate_series(1, 1000000) as b(y)";
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let slow = client.post(format!("http://{}/api/v1/sql", server.http)).json(&serde_json::json!({"sql": sql, "timeout_ms": 60_000}));
+    let slow = tokio::spawn(slow.send());
+    let page = scraped_until(&server, &parts("0.0")[0]).await;
+    assert!(!slow.is_finished(), "{:?}", slow.await);
+    assert!(parts("0.0").iter().all(|part| page.contains(part)), "{page}");
+    assert!(page.contains("karat_ready{} 1.0") && page.contains("karat_wal_bytes{} "), "what needs no SQL is there: {page}");
+
+    // Who hangs up makes room.
+    slow.abort();
+    scraped_until(&server, &parts("1.0")[0]).await;
+    server.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_sees_its_own_tables_alone() {
     let dir = tempfile::tempdir().unwrap();
@@ -224,7 +250,7 @@ fn monitors_are_checked_by_line() {
     assert_eq!(faulty.status.code(), Some(2), "{said}");
     for words in [
         "key.yaml:7: unknown key \"evrey\"; the nearest one is \"every\"",
-        "column.yaml:2: ",
+        "column.yaml:2: select failed: there is no column \"duraton_ns\"; did you mean \"duration_ns\"?, at line 1, column ",
         "nothing.yaml:2: select gives no column \"value\"",
         "named.yaml:7: under: there is no monitor \"latancy\"; the nearest one is \"latency\"",
         "named.yaml:8: notify: there is no notifier \"oncall\"",

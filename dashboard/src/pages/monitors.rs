@@ -7,6 +7,7 @@ use schema::Micros;
 use serde::Deserialize;
 
 use super::deployments::{self, Deployment};
+use super::overview::alerts::examples;
 use super::overview::traces_between;
 use super::{Choice, Frame, PageError, range_choices, show};
 use crate::app::{App, Params, Reader};
@@ -111,7 +112,7 @@ struct SliceLine {
     reason: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct AlertRow {
     id: String,
     time_us: i64,
@@ -122,12 +123,16 @@ struct AlertRow {
     summary: String,
     cause: Option<String>,
     actor: Option<String>,
+    details: Option<String>,
 }
 
+#[derive(Clone)]
 struct AlertLine {
     row: AlertRow,
     at: String,
     traces_href: String,
+    /// Traces that show it best, of an alert that fires.
+    examples: Vec<String>,
 }
 
 struct DeploymentLine {
@@ -180,7 +185,7 @@ pub(crate) async fn one(
         charts: charts(&looks, &deployments, &range.grid()),
         slices: slices.into_iter().map(SliceLine::new).collect(),
         deployments: deployments.into_iter().map(|row| DeploymentLine { at: format::minute(row.at()), row }).collect(),
-        open: open.map(|at| lines[at].copy()),
+        open: open.map(|at| lines[at].clone()),
         alerts: lines,
         name,
     };
@@ -217,7 +222,7 @@ async fn standings(reader: &Reader, now: Micros) -> Result<Vec<Standing>, Error>
 }
 
 fn number(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), format::score)
+    value.map_or_else(|| "–".to_owned(), format::figure)
 }
 
 /// The class that gives a state its colour.
@@ -262,23 +267,8 @@ impl SliceLine {
 impl AlertLine {
     fn new(row: AlertRow) -> Self {
         let at = Micros(row.time_us);
-        Self { at: format::minute(at), traces_href: traces_between(Micros(at.0 - DAY / 4), at, &[]), row }
-    }
-
-    fn copy(&self) -> Self {
-        let row = &self.row;
-        let row = AlertRow {
-            id: row.id.clone(),
-            time_us: row.time_us,
-            slice: row.slice.clone(),
-            kind: row.kind.clone(),
-            state: row.state.clone(),
-            severity: row.severity.clone(),
-            summary: row.summary.clone(),
-            cause: row.cause.clone(),
-            actor: row.actor.clone(),
-        };
-        Self { row, at: self.at.clone(), traces_href: self.traces_href.clone() }
+        let examples = if row.state == "firing" { examples(row.details.as_deref()) } else { Vec::new() };
+        Self { at: format::minute(at), traces_href: traces_between(Micros(at.0 - DAY / 4), at, &[]), examples, row }
     }
 }
 
@@ -297,10 +287,10 @@ fn charts(looks: &[SeriesRow], deployments: &[Deployment], grid: &Grid) -> Vec<C
     let value = [Series::new("value", "gold", spread(&|row| row.value)), Series::new("baseline", "ink", spread(&|row| row.baseline))];
     let bad = looks.iter().filter(|row| matches!(row.state.as_str(), "ALERT" | "ERROR"));
     let shades: Vec<(Micros, Micros)> = bad.map(|row| (Micros(row.time_us), Micros(row.time_us + grid.width_us))).collect();
-    let axis = || Axis::of(format::score).with_floor(1e-9);
+    let axis = || Axis::of(format::figure).with_floor(1e-9);
     let mut charts = vec![Chart::lines("Value", grid, &value, axis()).with_shades(grid, &shades).with_marks(grid, deployments)];
     if looks.iter().any(|row| row.coverage.is_some()) {
-        let coverage = [Series::new("coverage", "mute", spread(&|row| row.coverage))];
+        let coverage = [Series::new("coverage", "ink", spread(&|row| row.coverage))];
         charts.push(Chart::lines("Coverage", grid, &coverage, Axis::of(format::percent)));
     }
     charts

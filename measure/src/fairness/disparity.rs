@@ -42,7 +42,7 @@ pub struct Disparity {
 ///
 /// `gap_adjusted = max(0, gap − E₀[gap])` and `p = (1 + #{gap* ≥ gap})/(B + 1)` over 9,999 permutations of the rows between the groups.
 /// Where not all values were kept, the means are drawn as normal ones with the variance of all rows over the group's size. Groups
-/// without a value count nothing; a gap of NaN (infinite values) has no p-value. Errors below two groups.
+/// without a value count nothing; a gap that is not finite (infinite values) has neither `gap_adjusted` nor a p-value. Errors below two groups.
 pub fn disparity(groups: &[Group]) -> Result<Disparity, Error> {
     let filled: Vec<usize> = (0..groups.len()).filter(|group| groups[*group].moments.n > 0).collect();
     at_least("disparity", "groups", 2, filled.len())?;
@@ -67,8 +67,11 @@ pub fn disparity(groups: &[Group]) -> Result<Disparity, Error> {
         // Ties count, though their floating sums may differ.
         (reached + usize::from(drawn >= gap - 1e-12 * gap.abs()), sum + drawn)
     });
-    let p_value = if gap.is_finite() { (1 + reached) as f64 / (n_draws + 1) as f64 } else { f64::NAN };
-    Ok(Disparity { gap, gap_adjusted: (gap - sum / n_draws as f64).max(0.0), p_value, highest, lowest, exact })
+    let (gap_adjusted, p_value) = match gap.is_finite() {
+        true => ((gap - sum / n_draws as f64).max(0.0), (1 + reached) as f64 / (n_draws + 1) as f64),
+        false => (f64::NAN, f64::NAN),
+    };
+    Ok(Disparity { gap, gap_adjusted, p_value, highest, lowest, exact })
 }
 
 /// The gap between groups of these sizes, the rows dealt out at random.
@@ -120,6 +123,14 @@ mod tests {
     fn a_real_gap_stands_out() {
         let found = disparity(&[group(180, 200), group(140, 200), Group::default()]).unwrap();
         assert!(found.p_value < 0.001 && found.gap_adjusted > 0.15, "{found:?}");
+    }
+
+    // A gap that cannot be told must not read as none.
+    #[test]
+    fn infinite_values_leave_the_gap_open() {
+        let infinite = Group { moments: Moments::of(&[0.5, f64::INFINITY]), values: vec![0.5, f64::INFINITY] };
+        let found = disparity(&[group(3, 9), infinite]).unwrap();
+        assert!(found.gap_adjusted.is_nan() && found.p_value.is_nan(), "{found:?}");
     }
 
     #[test]

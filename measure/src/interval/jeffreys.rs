@@ -1,7 +1,7 @@
 //! Jeffreys' interval for one rate.
 
-use crate::error::{Error, at_least, open_unit};
-use crate::interval::Interval;
+use crate::error::Error;
+use crate::interval::{Interval, check_rate};
 use crate::special::beta_quantile;
 
 /// The two-sided interval for `successes` of `n` at `level` under Jeffreys' prior, Beta(½, ½): covers as much as it says on average over rates.
@@ -10,11 +10,7 @@ use crate::special::beta_quantile;
 /// there are more successes than trials, or the level is not between 0 and 1.
 /// Source: Brown, Cai and DasGupta, "Interval estimation for a binomial proportion" (2001); equal to statsmodels' `method="jeffreys"` inside.
 pub fn jeffreys(successes: u64, n: u64, level: f64) -> Result<Interval, Error> {
-    at_least("jeffreys", "trials", 1, usize::from(n > 0))?;
-    open_unit("jeffreys", "level", level)?;
-    if successes > n {
-        return Err(Error::Range { measure: "jeffreys", parameter: "successes", wants: "at most the trials", value: successes as f64 });
-    }
+    check_rate("jeffreys", successes, n, level)?;
     let tail = (1.0 - level) / 2.0;
     let (a, b) = (successes as f64 + 0.5, (n - successes) as f64 + 0.5);
     let low = if successes == 0 { 0.0 } else { beta_quantile(a, b, tail) };

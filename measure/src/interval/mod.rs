@@ -12,6 +12,8 @@ pub use jeffreys::jeffreys;
 pub use mean_ci::{clustered_mean_ci, mean_ci};
 pub use wilson::wilson;
 
+use crate::error::{Error, at_least, open_unit};
+
 /// The two ends of an interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
@@ -19,4 +21,14 @@ pub struct Interval {
     pub low: f64,
     /// The upper end.
     pub high: f64,
+}
+
+/// Refuses a rate of nothing, more successes than trials, and a level outside of the open interval from 0 to 1.
+fn check_rate(measure: &'static str, successes: u64, n: u64, level: f64) -> Result<(), Error> {
+    at_least(measure, "trials", 1, usize::from(n > 0))?;
+    open_unit(measure, "level", level)?;
+    if successes > n {
+        return Err(Error::Range { measure, parameter: "successes", wants: "at most the trials", value: successes as f64 });
+    }
+    Ok(())
 }

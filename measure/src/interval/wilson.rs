@@ -1,7 +1,7 @@
 //! Wilson's interval for one rate.
 
-use crate::error::{Error, at_least, open_unit};
-use crate::interval::Interval;
+use crate::error::Error;
+use crate::interval::{Interval, check_rate};
 use crate::special::normal_quantile;
 
 /// Wilson's score interval for `successes` of `n`, two-sided at `level` (such as 0.95).
@@ -9,11 +9,7 @@ use crate::special::normal_quantile;
 /// `(p̂ + z²/2n ± z √(p̂(1−p̂)/n + z²/4n²)) / (1 + z²/n)`, within `0.0..=1.0`. Errors if `n` is 0, there are more successes than trials, or
 /// the level is not between 0 and 1. Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
 pub fn wilson(successes: u64, n: u64, level: f64) -> Result<Interval, Error> {
-    at_least("wilson", "trials", 1, usize::from(n > 0))?;
-    open_unit("wilson", "level", level)?;
-    if successes > n {
-        return Err(Error::Range { measure: "wilson", parameter: "successes", wants: "at most the trials", value: successes as f64 });
-    }
+    check_rate("wilson", successes, n, level)?;
     let (n, rate) = (n as f64, successes as f64 / n as f64);
     let z2 = normal_quantile(0.5 + level / 2.0).powi(2);
     let centre = rate + z2 / (2.0 * n);

@@ -14,7 +14,16 @@ seen as (
     and number is not null
 ),
 calls as (
-  select trace_id, start_time, service_name, service_version, prompt_name, prompt_version, model, request_model
+  select
+    trace_id,
+    start_time,
+    service_name,
+    service_version,
+    prompt_name,
+    prompt_version,
+    -- a call that failed has no answer that names its model: more of them are no other mix of models
+    coalesce(response_model, case when request_model is not null then max(response_model) over (partition by request_model) end, model) as model,
+    request_model
   from llm_calls
   where start_time >= $start
     and start_time < $end

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::address::Allowed;
 use super::hmac::hmac_sha256;
-use super::http::{Post, Retry};
+use super::http::{Post, Retry, Taken, shown};
 use super::{Notice, Notifier, NotifyError};
 
 /// Settings of one webhook.
@@ -27,6 +28,10 @@ pub struct WebhookConfig {
     /// Type of the body. Default `application/json`.
     #[serde(default = "default_content_type")]
     pub content_type: String,
+    /// Words that a 2xx answer must contain to be believed, such as `accepted`. Default: every 2xx answer is, but for one that says that it failed:
+    /// a page of HTML (a login on the way), or JSON whose `ok` or `success` is false or whose `error` or `errors` is not empty.
+    #[serde(default)]
+    pub expect: Option<String>,
     /// How long the receiver is waited for.
     #[serde(default)]
     pub retry: Retry,
@@ -39,11 +44,12 @@ fn default_content_type() -> String {
 impl WebhookConfig {
     /// A webhook with every other setting at its default.
     pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
-        Self { name: name.into(), url: url.into(), secret_env: None, body: None, content_type: default_content_type(), retry: Retry::default() }
+        let (name, url, content_type) = (name.into(), url.into(), default_content_type());
+        Self { name, url, secret_env: None, body: None, content_type, expect: None, retry: Retry::default() }
     }
 }
 
-/// Posts notices to a URL; any 2xx answer means taken.
+/// Posts notices to a URL; a 2xx answer that does not say otherwise means taken.
 ///
 /// 5xx, 408 and 429 answers, timeouts and broken connections are tried again with backoff, other answers are not. Redirects are not
 /// followed.
@@ -73,6 +79,38 @@ impl Webhook {
     }
 }
 
+/// Whether a 2xx answer may be taken for a yes.
+fn believe(expect: Option<&str>, taken: &Taken) -> Result<(), String> {
+    let said = shown(&taken.body);
+    match expect {
+        Some(words) if taken.body.contains(words) => Ok(()),
+        Some(words) => Err(format!("{said:?} where {words:?} is expected")),
+        None if is_page(&taken.body) => Err(format!("{said:?} is a page for people, such as a login on the way")),
+        None if tells_failure(&taken.body) => Err(said),
+        None => Ok(()),
+    }
+}
+
+fn is_page(body: &str) -> bool {
+    let start = body.trim_start().get(..14).unwrap_or(body.trim_start()).to_ascii_lowercase();
+    start.starts_with("<!doctype html") || start.starts_with("<html")
+}
+
+/// Whether an answer in JSON says that it failed.
+fn tells_failure(body: &str) -> bool {
+    let Ok(Value::Object(answer)) = serde_json::from_str::<Value>(body) else { return false };
+    let is_false = |key: &str| answer.get(key) == Some(&Value::Bool(false));
+    let is_filled = |key: &str| match answer.get(key) {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Array(all)) => !all.is_empty(),
+        Some(Value::Object(all)) => !all.is_empty(),
+        Some(Value::Number(code)) => code.as_f64() != Some(0.0),
+        Some(Value::Bool(true)) => true,
+    };
+    is_false("ok") || is_false("success") || is_filled("error") || is_filled("errors")
+}
+
 fn compiled(body: &str, content_type: &str) -> Result<Environment<'static>, String> {
     let mut environment = Environment::new();
     let is_json = content_type.contains("json");
@@ -97,7 +135,7 @@ impl Notifier for Webhook {
                     None => request,
                 }
             };
-            self.post.send(dress, |_| Ok(())).await?;
+            self.post.send(dress, |taken| believe(self.config.expect.as_deref(), taken)).await?;
         }
         Ok(())
     }

@@ -108,6 +108,26 @@ async fn a_slice_has_a_cause_of_its_own() {
     store.close().await.unwrap();
 }
 
+// A call that failed has no answer that names its model: more of them are no other mix of models.
+#[tokio::test]
+async fn failures_are_no_mix_of_models() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let call = Call { seconds: 1.0, version: "1", model: "gpt-2026", question: "a" };
+    let spans: Vec<Span> = (0..200 * DAYS)
+        .map(|number| {
+            let fails = number % if number >= 200 * (DAYS - 1) { 3 } else { 40 } == 0;
+            let answered = Span { request_model: Some("gpt".to_owned()), ..span(number, "shop", &call) };
+            if fails { Span { status: "error".to_owned(), response_model: None, ..answered } } else { answered }
+        })
+        .collect();
+    store.append(&Tenant::default(), &spans, Micros(START + DAYS * DAY)).await.unwrap();
+    store.flush().await.unwrap();
+    let alert = fired(&store, "status = 'error'", "watch: error_rate, effect_floor: 0.1").await;
+    assert_eq!(alert.cause.as_deref(), Some("unknown"), "{alert:#?}");
+    store.close().await.unwrap();
+}
+
 // Text has no mean: the share of the category that moved most has one.
 #[tokio::test]
 async fn categories_have_a_cause() {

@@ -25,7 +25,7 @@ pub(super) const FUNCTION: Function = Function {
     doc: "The gap between the highest and the lowest group mean (of a score, or of a rate where the value is a boolean), what is left of it beyond chance, and \
           its p-value, both by permuting rows between the groups 9,999 times: groups that do not differ show a gap too, and the more groups the larger.",
     defaults: "",
-    nulls: "Rows without a value (null, NaN) or without a group are left out; null below two groups, no p_value where a value is infinite.",
+    nulls: "Rows without a value (null, NaN) or without a group are left out; null below two groups, neither gap_adjusted nor p_value where a value is infinite.",
     error: "Rows are permuted up to 20,000 of them (exact is true); above, the groups' means are drawn from their normal limit. Means and gap are exact for any \
             number of rows. Above 10,000 groups it is an error.",
     make: Make::Aggregate(make),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 use super::two_sample::{Accepts, Compute};
@@ -92,5 +93,14 @@ impl Make {
             Self::Aggregate(_) | Self::TwoSample(..) => "aggregate",
             Self::Window(_) => "window",
         }
+    }
+}
+
+/// Names a type as a person would who never saw the engine's.
+pub(super) fn type_name(of: &DataType) -> String {
+    match of {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
+        number if number.is_numeric() => "number".to_owned(),
+        other => other.to_string().to_lowercase(),
     }
 }

@@ -4,11 +4,10 @@
 //! share: `aggregate` (types in, a state that merges, a cell out), `two_sample` (both sides of a comparison), `series` (a window over rows in
 //! order).
 
+mod adjusted;
 mod adwin;
 mod aggregate;
 mod anderson_darling_p_value;
-mod benjamini_yekutieli;
-mod bh;
 pub(crate) mod bounded;
 mod bounded_mean_cs;
 mod cell;
@@ -31,7 +30,6 @@ mod fisher_p_value;
 mod function;
 mod g_test_p_value;
 mod hellinger;
-mod holm;
 mod js_distance;
 mod kl;
 mod krippendorff_alpha;
@@ -112,9 +110,9 @@ static ALL: [Function; 52] = [
     e_detector::FUNCTION,
     relative_entropy::FUNCTION,
     bounded_mean_cs::FUNCTION,
-    bh::FUNCTION,
-    benjamini_yekutieli::FUNCTION,
-    holm::FUNCTION,
+    adjusted::BH,
+    adjusted::BENJAMINI_YEKUTIELI,
+    adjusted::HOLM,
     evidently::PSI,
     evidently::KL,
     evidently::JENSENSHANNON,
@@ -132,6 +130,11 @@ static ALL: [Function; 52] = [
 /// Lists karat's own SQL functions, beside those of the engine and of `datafusion-functions-json`.
 pub fn functions() -> &'static [Function] {
     &ALL
+}
+
+/// How a function of karat's own is called; empty where there is none of the name.
+fn syntax_of(name: &str) -> &'static str {
+    ALL.iter().find(|function| function.name == name).map_or("", |function| function.syntax)
 }
 
 /// Makes the functions known to a session.

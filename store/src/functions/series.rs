@@ -17,6 +17,8 @@ use datafusion::physical_plan::PhysicalExpr;
 use measure::Interval;
 
 use super::cell::record;
+use super::function::type_name;
+use super::syntax_of;
 
 /// What an argument of a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,8 @@ pub(super) struct Rows<'a> {
     columns: &'a [ArrayRef],
 }
 
-type Compute = fn(&Rows<'_>) -> Result<Measured, measure::Error>;
+/// Computes a measure of the rows of one partition.
+pub(super) type Compute = fn(&Rows<'_>) -> Result<Measured, measure::Error>;
 
 /// Makes the window function `name`.
 pub(super) fn series(name: &'static str, arguments: &'static [Argument], returns: DataType, compute: Compute) -> WindowUDF {
@@ -134,15 +137,18 @@ impl WindowUDFImpl for Series {
         let name = self.name;
         let needed = self.arguments.iter().filter(|argument| **argument != Argument::Optional).count();
         if types.len() < needed || types.len() > self.arguments.len() {
-            return plan_err!("{name} takes {needed} to {} arguments, got {}", self.arguments.len(), types.len());
+            let most = self.arguments.len();
+            let many = if needed == most { format!("{needed}") } else { format!("{needed} to {most}") };
+            let syntax = syntax_of(name);
+            return plan_err!("{name} takes {many} argument{}, got {}: {syntax}", if most == 1 { "" } else { "s" }, types.len());
         }
         let coerced = types.iter().zip(self.arguments).map(|(given, argument)| match (argument, given) {
             (Argument::Time, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null) => {
                 Ok(DataType::Timestamp(TimeUnit::Microsecond, None))
             }
-            (Argument::Time, other) => plan_err!("{name} wants the time of each row as its second argument, not {other}"),
+            (Argument::Time, other) => plan_err!("{name} wants the time of each row as its second argument, not {}", type_name(other)),
             (_, number) if number.is_numeric() || number.is_null() || *number == DataType::Boolean => Ok(DataType::Float64),
-            (_, other) => plan_err!("{name} measures numbers, not values of type {other}"),
+            (_, other) => plan_err!("{name} measures numbers, not values of type {}", type_name(other)),
         });
         coerced.collect()
     }

@@ -153,9 +153,9 @@ impl Alert {
     fn new(row: AlertRow, now: Micros) -> Self {
         let since = Micros(row.since_us);
         let figures = [
-            ("now", row.value.map(format::score)),
-            ("before", row.baseline.map(format::score)),
-            ("change", row.effect.map(format::score)),
+            ("now", row.value.map(format::figure)),
+            ("before", row.baseline.map(format::figure)),
+            ("change", row.effect.map(format::figure)),
             ("p", row.p_value.map(format::p_value)),
         ];
         let service = row.slice.strip_prefix("service_name=").map(|name| ("service", name));
@@ -183,7 +183,7 @@ impl Alert {
 }
 
 /// Finds the trace ids in the details of an alert, wherever they stand in it.
-fn examples(details: Option<&str>) -> Vec<String> {
+pub(crate) fn examples(details: Option<&str>) -> Vec<String> {
     let mut found = Vec::new();
     let mut waiting: Vec<Json<'_>> = details.and_then(Json::read).into_iter().collect();
     while let Some(json) = waiting.pop() {

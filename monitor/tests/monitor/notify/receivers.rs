@@ -107,6 +107,26 @@ async fn a_yes_that_is_none_is_not_believed() {
     assert!(lies(alertmanager, 200, "hello, this is nginx").await.to_string().contains("nginx"));
 }
 
+// A webhook of any kind has no word that it always says; one that says no, or is a page for people, took nothing.
+#[tokio::test]
+async fn a_webhook_that_answers_200_and_an_error_is_not_believed() {
+    let plain = |receiver: &Receiver| hook(receiver.webhook("oncall"));
+    assert!(lies(plain, 200, r#"{"ok": false, "error": "no such channel"}"#).await.to_string().contains("no such channel"));
+    assert!(lies(plain, 200, r#"{"success":false}"#).await.to_string().contains("did not take the notice"));
+    assert!(lies(plain, 202, r#"{"errors":[{"code":7}]}"#).await.to_string().contains("did not take the notice"));
+    assert!(lies(plain, 200, "\n<!DOCTYPE html><title>log in</title>").await.to_string().contains("a page for people"));
+    let strict = |receiver: &Receiver| hook(WebhookConfig { expect: Some("accepted".to_owned()), ..receiver.webhook("oncall") });
+    assert!(lies(strict, 200, "1").await.to_string().contains("where \"accepted\" is expected"));
+
+    let receiver = Receiver::start().await;
+    for yes in ["", "1", "ok", "{}", r#"{"ok":true,"error":null,"errors":[]}"#, r#"{"error":"","n":2}"#, "[1]", "\u{65e5}\u{672c}"] {
+        receiver.answer(200, yes);
+        plain(&receiver).notify(&[notice("firing")]).await.unwrap_or_else(|error| panic!("{yes:?}: {error}"));
+    }
+    receiver.answer(200, "all accepted");
+    strict(&receiver).notify(&[notice("firing")]).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_refusal_is_not_repeated_at_once_and_a_dead_host_is_named_without_its_token() {
     let receiver = Receiver::start().await;

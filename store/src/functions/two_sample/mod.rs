@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Accumulator, AggregateUDF};
 
 use super::aggregate::{Kind, aggregate};
 use super::cell::{Cell, scalar};
+use super::function::type_name;
 pub(super) use clustered::hash;
 pub(super) use sides::{Column, Sides};
 
@@ -53,7 +54,7 @@ impl Kind for TwoSample {
             return plan_err!("{name} takes two arguments, or three: {name}(value, is_current [, cluster])");
         };
         if !matches!(side, DataType::Boolean | DataType::Null) {
-            return plan_err!("the second argument of {name} says which rows are current, so it must be true or false, not {side}");
+            return plan_err!("the second argument of {name} says which rows are current, so it must be true or false, not {}", type_name(side));
         }
         let of_categories = matches!(self.accepts, Accepts::Columns | Accepts::Anything);
         let value = match value {
@@ -65,7 +66,7 @@ impl Kind for TwoSample {
             {
                 vectors::list_type()
             }
-            other => return plan_err!("{name} cannot compare values of type {other}"),
+            other => return plan_err!("{name} cannot compare values of type {}", type_name(other)),
         };
         let cluster = types.get(2).map(|_| DataType::Utf8View);
         Ok([value, DataType::Boolean].into_iter().chain(cluster).collect())
