@@ -18,6 +18,8 @@ from (
     select 'model' as kind, service_name, model as name, start_time
     from llm_calls
     where model is not null
+      -- a call that failed has no answer that names its model, and stands under the name that was asked for
+      and status <> 'error'
       and start_time >= $since
       and start_time < $to
   )
