@@ -6,9 +6,10 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::interleave_record_batch;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
+use arrow::compute::interleave;
 use arrow::datatypes::{Date32Type, TimestampMicrosecondType};
+use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
@@ -59,10 +60,12 @@ impl FileWriter<'_> {
 
     fn write_day(&self, date: Day, batches: &[RecordBatch], mut places: Vec<Place>) -> Result<Written, Error> {
         places.sort_unstable();
-        let batches: Vec<&RecordBatch> = batches.iter().collect();
+        let schema = file_schema(self.table);
+        let columns: Vec<Gathered<'_>> = (0..schema.fields().len()).map(|column| Gathered::of(batches, column)).collect();
         let slices = places.chunks(SLICE).map(|slice| {
             let indices: Vec<(usize, usize)> = slice.iter().map(|place| (place.batch, place.row)).collect();
-            Ok(interleave_record_batch(&batches, &indices)?)
+            let columns = columns.iter().map(|column| column.take(&indices)).collect::<Result<_, _>>()?;
+            Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
         });
         self.write_sorted(date, Effort::Ingest, places.len() as u64, slices)
     }
@@ -124,6 +127,31 @@ impl FileWriter<'_> {
 
     fn unreadable(&self, name: &str) -> Error {
         Error::Rows { table: self.table.name(), reason: format!("the column {name:?} is missing or of another type") }
+    }
+}
+
+/// One column of all batches.
+enum Gathered<'a> {
+    /// Nothing in any of them, as in most columns of most senders.
+    Nulls(ArrayRef),
+    Values(Vec<&'a dyn Array>),
+}
+
+impl<'a> Gathered<'a> {
+    fn of(batches: &'a [RecordBatch], column: usize) -> Self {
+        let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(column).as_ref()).collect();
+        match arrays.first() {
+            Some(first) if arrays.iter().all(|array| array.null_count() == array.len()) => Gathered::Nulls(new_null_array(first.data_type(), SLICE)),
+            _ => Gathered::Values(arrays),
+        }
+    }
+
+    /// Takes up to [`SLICE`] values by batch and row.
+    fn take(&self, indices: &[(usize, usize)]) -> Result<ArrayRef, ArrowError> {
+        match self {
+            Gathered::Nulls(nulls) => Ok(nulls.slice(0, indices.len())),
+            Gathered::Values(arrays) => interleave(arrays, indices),
+        }
     }
 }
 

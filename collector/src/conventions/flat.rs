@@ -10,6 +10,10 @@ const PATH_MAX: usize = 16;
 
 /// The part of a key before its first whole-number segment, if it has one.
 pub(super) fn prefix(key: &str) -> Option<&str> {
+    // Most keys have no digit at all.
+    if !key.bytes().any(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let mut at = 0;
     for segment in key.split('.') {
         if at > 0 && !segment.is_empty() && segment.len() <= 5 && segment.bytes().all(|byte| byte.is_ascii_digit()) {
