@@ -9,7 +9,7 @@ spans=${1:-1000000} step=250000
 [ -n "${KARAT_BENCH_NO_BUILD:-}" ] || cargo build --release --quiet --bin karat --example loadgen --example queries
 bin=$CARGO_TARGET_DIR/release
 home=${KARAT_SERVICES:-$HOME/.cache/karat/services}/duckdb-bench
-[ -x "$home/bin/python" ] || { python3 -m venv "$home" && "$home/bin/pip" install -q --disable-pip-version-check duckdb deltalake pyarrow; }
+[ -x "$home/bin/python" ] || { python3 -m venv "$home" && "$home/bin/pip" install -q --disable-pip-version-check duckdb deltalake pyarrow pytz; }
 work=$(mktemp -d); data=${DATA:-$work/data}; pid=
 trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT
 

@@ -21,6 +21,10 @@ use schema::{Micros, Span, SpanId, Tenant, TraceId};
 use traffic::rows::open;
 use traffic::{DAY, START};
 
+/// As in the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SERVICES: usize = 20;
 const BATCH: usize = 50_000;
 
