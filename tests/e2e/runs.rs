@@ -1,6 +1,6 @@
 //! Runs of suites in a running karat: pushed by `karat eval --push` and `karat eval push`, read back as baselines, fed by production spans.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::{Value, json};
@@ -34,6 +34,15 @@ fn workspace(dir: &Path, more: &str) {
     }
 }
 
+/// A server with two tenants, an empty directory beside its data to work in, and where it is reached.
+fn served() -> (tempfile::TempDir, Server, PathBuf, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("data"), Some(&settings_for_two_tenants(dir.path(), "")));
+    let (work, url) = (dir.path().join("work"), format!("http://{}", server.http));
+    std::fs::create_dir(&work).unwrap();
+    (dir, server, work, url)
+}
+
 async fn post(server: &Server, token: &str, body: String) -> (u16, Value) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = client.post(format!("http://{}/api/v1/runs", server.http)).header("content-type", "application/json");
@@ -43,10 +52,7 @@ async fn post(server: &Server, token: &str, body: String) -> (u16, Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_pushed_once_and_is_a_baseline_from_then_on() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(&dir.path().join("data"), Some(&settings_for_two_tenants(dir.path(), "")));
-    let (work, url) = (dir.path().join("work"), format!("http://{}", server.http));
-    std::fs::create_dir(&work).unwrap();
+    let (_dir, server, work, url) = served();
     let (token, other) = (TENANTS[0].0, TENANTS[1].0);
     workspace(&work, "");
     check(&work, token, &["suite.yaml", "--format", "json", "--output", "report.json", "--push", &url], 0);
@@ -196,10 +202,7 @@ async fn production_spans_are_the_cases_of_a_suite() {
 /// Runs are compared by their ids as by their files, what failed is run again alone, and one command writes every report.
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_are_compared_by_their_ids() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(&dir.path().join("data"), Some(&settings_for_two_tenants(dir.path(), "")));
-    let (work, url) = (dir.path().join("work"), format!("http://{}", server.http));
-    std::fs::create_dir(&work).unwrap();
+    let (_dir, server, work, url) = served();
     let token = TENANTS[0].0;
     let id = |file: &str| {
         let report: Value = serde_json::from_str(&std::fs::read_to_string(work.join(file)).unwrap()).unwrap();

@@ -1,7 +1,9 @@
 //! `validate`, `compare`, `aa`, and the forms of a report.
 
+use std::path::PathBuf;
+
 use evaluator::suite::{Compare, load_to_compare};
-use evaluator::{Archive, Control, EvalFormat, Options, aa, compare, read_report, validate};
+use evaluator::{Archive, Control, EvalFormat, Options, Report, aa, compare, read_report, validate};
 
 use crate::workspace::{NOW, Workspace};
 
@@ -22,13 +24,19 @@ fn validate_names_line_and_nearest_key() {
     assert!(findings(&format!("{head}tests:\n  - {{vars: {{t: a}}, assert: [{{type: equals, value: a}}]}}\n")).is_empty());
 }
 
+/// A run of the shipped suite, and the file that it is in.
+async fn made_before(workspace: &Workspace) -> (PathBuf, Report) {
+    workspace.write("before.json", &workspace.eval_as("suites/rag.yaml", Compare::Nothing, EvalFormat::Json).await);
+    let path = workspace.path("before.json");
+    let report = read_report(&path).unwrap();
+    (path, report)
+}
+
 /// A run against itself has lost nothing; against worse answers it regressed.
 #[tokio::test]
 async fn two_reports_are_compared() {
     let workspace = Workspace::of_rag();
-    workspace.write("before.json", &workspace.eval_as("suites/rag.yaml", Compare::Nothing, EvalFormat::Json).await);
-    let before = read_report(&workspace.path("before.json")).unwrap();
-    let path = workspace.path("before.json");
+    let (path, before) = made_before(&workspace).await;
     let same = compare::compare((&path, before.clone()), before.clone(), None, NOW).unwrap();
     assert!([0, 101].contains(&same.verdict.exit_code), "{:?}", same.verdict);
     let mut worse = before.clone();
@@ -42,9 +50,7 @@ async fn two_reports_are_compared() {
 #[tokio::test]
 async fn a_report_with_two_answers_to_one_question_is_not_compared() {
     let workspace = Workspace::of_rag();
-    workspace.write("before.json", &workspace.eval_as("suites/rag.yaml", Compare::Nothing, EvalFormat::Json).await);
-    let path = workspace.path("before.json");
-    let before = read_report(&path).unwrap();
+    let (path, before) = made_before(&workspace).await;
     let mut twice = before.clone();
     twice.cases.push(before.cases[0].clone());
     let report = compare::compare((&path, before), twice, None, NOW).unwrap();
@@ -55,9 +61,7 @@ async fn a_report_with_two_answers_to_one_question_is_not_compared() {
 #[tokio::test]
 async fn a_run_of_other_cases_than_the_suites_is_refused() {
     let workspace = Workspace::of_rag();
-    workspace.write("before.json", &workspace.eval_as("suites/rag.yaml", Compare::Nothing, EvalFormat::Json).await);
-    let path = workspace.path("before.json");
-    let before = read_report(&path).unwrap();
+    let (path, before) = made_before(&workspace).await;
     let load = async || load_to_compare(Archive::Nowhere, &workspace.path("suites/rag.yaml"), &workspace.config, &|_| None).await;
     let suite = load().await.unwrap();
     assert_eq!(compare::compare((&path, before.clone()), before.clone(), Some(suite), NOW).unwrap().verdict.exit_code, 0);
