@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 use schema::{Clock, Micros, Tenant};
 use store::{Decode, DecodeError, Format, QueryOptions, Record, Rows, Store, StoreConfig};
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 struct NoBodies;
 
 impl Decode for NoBodies {

@@ -45,8 +45,8 @@ pub struct StoreConfig {
     pub flush_bytes: usize,
     /// Commits a second over all tables and tenants when they are small: disk against the freshness of many quiet tenants. Default 20.
     pub commits_per_second: u32,
-    /// Largest row group of a Parquet file, in bytes in memory; in joined files a quarter of `compact_bytes`, if that is less. Scan speed against
-    /// the memory of a reader. Default 64 MiB.
+    /// Largest row group of a Parquet file, in bytes in memory; in joined files also that of which one compressed column takes half of
+    /// `compact_bytes`. Scan speed against the memory of a reader. Default 64 MiB.
     pub row_group_bytes: usize,
     /// What an answer to a sender promises. Default `wal`.
     pub durability: Durability,

@@ -11,6 +11,7 @@ use arrow::compute::interleave;
 use arrow::datatypes::{Date32Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 use schema::{Day, Table};
@@ -78,36 +79,43 @@ impl FileWriter<'_> {
         rows_max: u64,
         slices: impl Iterator<Item = Result<RecordBatch, Error>>,
     ) -> Result<Written, Error> {
+        self.write(date, effort, rows_max, |file, properties| {
+            let buffer = BufWriter::with_capacity(256 * 1024, file);
+            let mut writer = ArrowWriter::try_new(buffer, file_schema(self.table), Some(properties))?;
+            for slice in slices {
+                writer.write(&slice?)?;
+            }
+            Ok(writer.close()?)
+        })
+    }
+
+    /// Writes a file of one day, which `fill` fills, and syncs it. Blocks.
+    pub(crate) fn write(
+        &self,
+        date: Day,
+        effort: Effort,
+        rows_max: u64,
+        fill: impl FnOnce(&File, WriterProperties) -> Result<ParquetMetaData, Error>,
+    ) -> Result<Written, Error> {
         let path = format!("{DATE}={date}/{}", self.name);
         let whole = self.root.join(&path);
         let dir = whole.parent().unwrap_or(self.root);
         disk::create_dirs(self.root, dir)?;
         let properties = properties(self.table, rows_max, effort, self.config)?;
+        let fill_and_sync = || {
+            let file = File::create(&whole).map_err(|source| Error::io("create", &whole, source))?;
+            let footer = fill(&file, properties).map_err(|error| refused(error, &whole))?;
+            file.sync_all().map_err(|source| Error::io("sync", &whole, source))?;
+            Ok(footer)
+        };
         // On a full disk, a part of a file would take the room that is missing.
-        let footer = self.write_file(&whole, properties, slices).inspect_err(|_| drop(disk::remove(&whole)))?;
+        let footer = fill_and_sync().inspect_err(|_: &Error| drop(disk::remove(&whole)))?;
         disk::sync_dir(dir)?;
         let bytes = std::fs::metadata(&whole).map_err(|source| Error::io("read", &whole, source))?.len();
         let rows = u64::try_from(footer.file_metadata().num_rows()).unwrap_or_default();
         let (time, ingested) = (int_bounds(&footer, self.table.time_column()), int_bounds(&footer, INGESTED));
         let ids = Bloom::read(&whole, self.blooms)?.map(Arc::new);
         Ok(Written { file: DataFile { path, bytes, rows, date, time, ingested, ids }, footer })
-    }
-
-    fn write_file(
-        &self,
-        whole: &Path,
-        properties: WriterProperties,
-        slices: impl Iterator<Item = Result<RecordBatch, Error>>,
-    ) -> Result<ParquetMetaData, Error> {
-        let file = File::create(whole).map_err(|source| Error::io("create", whole, source))?;
-        let buffer = BufWriter::with_capacity(256 * 1024, &file);
-        let mut writer = ArrowWriter::try_new(buffer, file_schema(self.table), Some(properties))?;
-        for slice in slices {
-            writer.write(&slice?).map_err(|error| refused(error, whole))?;
-        }
-        let footer = writer.close().map_err(|error| refused(error, whole))?;
-        file.sync_all().map_err(|source| Error::io("sync", whole, source))?;
-        Ok(footer)
     }
 
     fn without_date(&self, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>, Error> {
@@ -171,13 +179,13 @@ fn partition(days: i32) -> Day {
 }
 
 /// A full disk reaches us through the Parquet writer; the sender must hear of it as such.
-fn refused(error: parquet::errors::ParquetError, path: &Path) -> Error {
+fn refused(error: Error, path: &Path) -> Error {
     match error {
-        parquet::errors::ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+        Error::Parquet(ParquetError::External(source)) => match source.downcast::<std::io::Error>() {
             Ok(source) => Error::io("write", path, *source),
-            Err(source) => Error::Parquet(parquet::errors::ParquetError::External(source)),
+            Err(source) => Error::Parquet(ParquetError::External(source)),
         },
-        error => Error::Parquet(error),
+        error => error,
     }
 }
 

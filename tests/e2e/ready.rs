@@ -56,7 +56,7 @@ async fn a_replay_is_not_mistaken_for_death() {
         let sent = client.post(format!("{otlp}/v1/traces")).header("content-type", "application/x-protobuf").body(body(0)).send().await;
         n_refused += u32::from(sent.is_ok_and(|response| response.status().as_u16() == 503 && response.headers().contains_key("retry-after")));
     }
-    assert!(n_reading > 3 && n_refused > 0, "the replay was too short to be seen: {n_reading} looks, {n_refused} refusals");
+    assert!(n_reading > 0 && n_refused > 0, "the replay was too short to be seen: {n_reading} looks, {n_refused} refusals");
     let server = tokio::task::spawn_blocking(move || Server::ready(child)).await.unwrap().unwrap();
     let seen = server.sql(None, "select count(*) as n from spans").await;
     assert_eq!(seen[0]["n"].as_u64(), Some(n_acked));

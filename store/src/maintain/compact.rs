@@ -21,12 +21,11 @@ pub(super) fn compact(inner: &Inner, state: &TableState, picked: &Picked) -> Res
         log.file_of_compaction()
     };
     let fetched = picked.files.iter().map(|file| state.place.fetch(&file.path));
-    // The rest of the memory is for the row group that is being written.
-    let merge = Merge::open(state.table, fetched, inner.config.compact_bytes / 4 * 3)?;
+    let merge = Merge::open(state.table, fetched, &inner.config)?;
     let files = &picked.files[..merge.n_files()];
-    let rows = files.iter().map(|file| file.rows).sum();
+    let rows: u64 = files.iter().map(|file| file.rows).sum();
     let writer = FileWriter { table: state.table, root: &state.root, name: &name, config: &inner.config, blooms: &inner.blooms };
-    let written = writer.write_sorted(picked.date, Effort::Keep, rows, merge)?;
+    let written = writer.write(picked.date, Effort::Keep, merge.n_rows(), |file, properties| merge.write(file, properties))?;
     if written.file.rows != rows {
         let reason = format!("{} of {rows} rows were found in {} files that should be joined", written.file.rows, files.len());
         state.place.discard(&written.file.path)?;

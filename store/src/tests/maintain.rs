@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
 use super::*;
 use crate::maintain::look_after;
 use crate::{RetentionRule, Subject};
@@ -67,6 +69,26 @@ async fn fill_six_files(store: &Store) {
         send(store, lines).await;
         store.flush().await.unwrap();
     }
+}
+
+/// A row group ends in the middle of any file; each row keeps all its columns, and columns without values stay without.
+#[tokio::test]
+async fn rows_stay_whole_over_row_groups() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(StoreConfig { compact_files: 6, row_group_bytes: 4_096, ..config(dir.path()) }).await;
+    fill_six_files(&store).await;
+    let rows = || {
+        let mut spans = spans_of(&store, &Tenant::default());
+        spans.sort_by_key(|span| (span.trace_id, span.span_id));
+        spans
+    };
+    let before = rows();
+    tidy(&store).await;
+    assert_eq!(rows(), before);
+    let state = store.inner.tables.find(&Tenant::default(), Table::Spans).unwrap();
+    let file = std::fs::File::open(state.root.join(&state.files()[0].path)).unwrap();
+    let groups = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().metadata().num_row_groups();
+    assert!(groups > 1, "{groups} row groups");
 }
 
 /// What a compaction reads at once is part of the memory of ingest: where that is short, fewer files are joined, row by row if need be.
