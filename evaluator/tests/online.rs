@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use evaluator::online::{OnlineCheck, Rule, Rules, Scored, score_new};
+use evaluator::online::{OnlineCheck, Progress, Rule, Rules, Scored, score_new, score_on};
 use schema::{Micros, Span, SpanId, Tenant, TraceId};
 use serde::Deserialize;
 use store::{Decode, DecodeError, Record, Rows, Store, StoreConfig};
@@ -145,6 +145,41 @@ async fn batches_cover_a_backlog() {
     }
     assert_eq!(passes, [(20, true), (20, true), (10, false)]);
     assert_eq!(scores(&store, &tenant).await.len(), 100);
+}
+
+/// What comes in is walked through in the order of its arrival; what came late is found once nothing else waits, and after a start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_leaves_nothing_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, tenant) = (open(dir.path()).await, Tenant::default());
+    let arrived = |number: u8, micros_ago: i64| Span { ingested_at: Micros(NOW.0 - micros_ago), ..call(number, "Yes.") };
+    // Two arrive at a time, but seven at once in the middle, which is more than a batch.
+    let spans: Vec<Span> =
+        (1..=30).map(|number| arrived(number, 20_000_000 - i64::from(if (10..17).contains(&number) { 10 } else { number / 2 }))).collect();
+    store.append(&tenant, &spans, NOW).await.unwrap();
+    let rules = Rules { batch: 5, batches: 3, checks: Rules::default().checks.into_iter().take(2).collect(), ..Rules::default() };
+    let walk = async |progress: &Progress, now: Micros| {
+        let mut n_scores = Vec::new();
+        loop {
+            let scored = score_on(&store, &tenant, &rules, progress, now).await.unwrap();
+            n_scores.push(scored.n_scores);
+            if !scored.more {
+                return n_scores;
+            }
+        }
+    };
+    let progress = Progress::default();
+    let passes = walk(&progress, NOW).await;
+    assert!(passes.len() > 2 && passes.iter().sum::<usize>() == 60, "{passes:?}");
+    assert_eq!(walk(&progress, NOW).await, [0]);
+
+    store.append(&tenant, &[arrived(40, 25_000_000)], NOW).await.unwrap();
+    assert_eq!(walk(&progress, Micros(NOW.0 + 1_000_000)).await.iter().sum::<usize>(), 2, "it came late");
+    store.append(&tenant, &[arrived(41, 3_600_000_000)], NOW).await.unwrap();
+    assert_eq!(walk(&progress, Micros(NOW.0 + 2_000_000)).await, [0], "it is too far back");
+    assert_eq!(walk(&Progress::default(), NOW).await.iter().sum::<usize>(), 2, "a start looks through everything");
+    let rows = scores(&store, &tenant).await;
+    assert_eq!(rows.iter().map(|row| (&row.trace_id, &row.evaluator)).collect::<std::collections::BTreeSet<_>>().len(), rows.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

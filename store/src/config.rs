@@ -46,7 +46,7 @@ pub struct StoreConfig {
     /// Commits a second over all tables and tenants when they are small: disk against the freshness of many quiet tenants. Default 20.
     pub commits_per_second: u32,
     /// Largest row group of a Parquet file, in bytes in memory; in joined files also that of which one compressed column takes half of
-    /// `compact_bytes`. Scan speed against the memory of a reader. Default 64 MiB.
+    /// `compact_bytes`. Scan speed against the memory of a reader. Default 128 MiB.
     pub row_group_bytes: usize,
     /// What an answer to a sender promises. Default `wal`.
     pub durability: Durability,
@@ -118,7 +118,7 @@ impl Default for StoreConfig {
             flush_interval_ms: 5_000,
             flush_bytes: 32 * MIB,
             commits_per_second: 20,
-            row_group_bytes: 64 * MIB,
+            row_group_bytes: 128 * MIB,
             durability: Durability::Wal,
             commit_wait_ms: 30_000,
             root: String::new(),

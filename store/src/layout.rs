@@ -20,8 +20,8 @@ pub(crate) const INGESTED: &str = "ingested_at";
 /// Pages of files for rows that just came, in bytes before they are compressed: what such a page takes fits what the allocator keeps at hand, while
 /// a larger one is memory fresh from the system each time, which it clears first.
 const INGEST_PAGE_BYTES: usize = 128 * 1024;
-/// Pages of files that stay, in bytes before they are compressed.
-const KEEP_PAGE_BYTES: usize = 1024 * 1024;
+/// Pages of files that stay, in bytes before they are compressed: whoever wants one long text reads its page.
+const KEEP_PAGE_BYTES: usize = 256 * 1024;
 
 /// What a file is written for, which decides what is spent on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,10 @@ pub(crate) fn properties(table: Table, rows: u64, effort: Effort, config: &Store
         .set_sorting_columns(sorted_by.map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]));
     for column in table.columns() {
         let path = ColumnPath::from(column.name);
+        // A decompressor takes longer to make than such a chunk takes to read, and what it saves is a hundredth of the file.
+        if column.kind != Kind::Text || LABELS.contains(&column.name) {
+            properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+        }
         match (column.kind, shape_of(column.name)) {
             (Kind::Timestamp, _) | (_, Shape::Rising) => {
                 properties = properties
@@ -79,6 +83,41 @@ pub(crate) fn properties(table: Table, rows: u64, effort: Effort, config: &Store
     }
     Ok(properties.build())
 }
+
+/// Columns of text that have few values, which the dictionary makes as short as they can be.
+const LABELS: [&str; 31] = [
+    "service_name",
+    "service_version",
+    "environment",
+    "kind",
+    "status",
+    "error_type",
+    "scope_name",
+    "scope_version",
+    "dialect",
+    "operation",
+    "provider",
+    "provider_raw",
+    "request_model",
+    "response_model",
+    "finish_reason",
+    "service_tier",
+    "cost_source",
+    "agent_name",
+    "workflow_name",
+    "tool_name",
+    "severity_text",
+    "event_name",
+    "unit",
+    "temporality",
+    "evaluator",
+    "evaluator_version",
+    "outcome",
+    "label",
+    "source",
+    "judge_model",
+    "monitor",
+];
 
 /// What is known of a column's values, by its name.
 enum Shape {

@@ -24,6 +24,7 @@ mod delta;
 mod describe;
 mod dialect;
 mod disk;
+mod distinct;
 mod engine;
 mod error;
 mod expand;

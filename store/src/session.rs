@@ -17,6 +17,7 @@ use object_store::ObjectStore;
 use schema::Micros;
 
 use crate::catalog::{CATALOG, SCHEMA};
+use crate::distinct::GroupDistinct;
 use crate::error::Error;
 use crate::functions::concat::BoundedConcat;
 use crate::functions::{self};
@@ -69,6 +70,7 @@ fn make_base_state() -> SessionState {
         .with_window_functions(SessionStateDefaults::default_window_functions())
         .with_table_function_list(SessionStateDefaults::default_table_functions())
         .with_optimizer_rule(Arc::new(DropUnusedJoins))
+        .with_optimizer_rule(Arc::new(GroupDistinct))
         .build();
     let json = datafusion_functions_json::register_all(&mut state);
     let own = functions::register(&mut state);
@@ -89,7 +91,7 @@ const HIDDEN: [&str; 2] = ["input_file_name", "file_row_index"];
 
 fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     let functions = SessionStateDefaults::default_scalar_functions().into_iter();
-    functions.filter(|function| !HIDDEN.contains(&function.name())).map(functions::bounded::wrap).collect()
+    functions.filter(|function| !HIDDEN.contains(&function.name())).map(functions::bounded::wrap).map(functions::date_trunc::wrap).collect()
 }
 
 /// Settings that every query has; no SQL can change them.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use futures::future::BoxFuture;
 use schema::{Micros, Score, SpanId, Tenant, TraceId};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use store::{Param, QueryOptions, Store};
 
@@ -19,7 +20,10 @@ pub use check::OnlineCheck;
 pub use progress::Progress;
 pub use rules::{Rule, Rules};
 
-const UNSCORED: &str = include_str!("unscored.sql");
+const OPEN: &str = include_str!("open.sql");
+const EARLIEST: &str = include_str!("earliest.sql");
+const CALLS: &str = include_str!("calls.sql");
+const WINDOW: &str = include_str!("window.sql");
 const RULE: &str = "select trace_id, span_id from llm_calls /* the rule */";
 const BATCH: &str = "2000 /* the batch */";
 
@@ -33,7 +37,7 @@ pub struct Scored {
     pub n_targets: usize,
     /// Scores that were given, those that say `not_applicable` among them.
     pub n_scores: usize,
-    /// Whether there may be more to do: a rule filled its batch.
+    /// Whether there may be more to do.
     pub more: bool,
 }
 
@@ -41,7 +45,6 @@ impl Scored {
     fn add(&mut self, other: &Self) {
         self.n_targets += other.n_targets;
         self.n_scores += other.n_scores;
-        self.more = other.more;
     }
 }
 
@@ -68,10 +71,20 @@ pub(crate) struct ModelCall {
 /// A call waits `settle_s` for the rest of its trace. One that was scored by the same version of a check is not scored again, so that a pass repeated changes nothing. A call that has nothing to check
 /// gets a score that says so: what is missing can be counted.
 pub fn score_new<'a>(store: &'a Store, tenant: &'a Tenant, rules: &'a Rules, now: Micros) -> BoxFuture<'a, Result<Scored, Error>> {
-    Box::pin(async move { Ok(score_from(store, tenant, rules, lookback(rules, now), now).await?.0) })
+    Box::pin(async move {
+        let pass = Pass { store, tenant, rules, now };
+        let lookback = pass.lookback();
+        let Some(since) = pass.earliest_unscored(lookback, pass.settled()).await? else { return Ok(Scored::default()) };
+        let Some(until) = pass.window(since).await? else { return Ok(Scored::default()) };
+        let (mut scored, reached) = pass.score(since, until, Some(lookback)).await?;
+        scored.more = reached < until || pass.window(Micros(until.0 + 1)).await?.is_some();
+        Ok(scored)
+    })
 }
 
 /// The same over and over, up to `rules.batches` times, looking only at what arrived since the last pass.
+///
+/// What comes in is walked through once, in the order of its arrival. Only where nothing waits is it looked whether a call came late.
 pub fn score_on<'a>(
     store: &'a Store,
     tenant: &'a Tenant,
@@ -80,71 +93,139 @@ pub fn score_on<'a>(
     now: Micros,
 ) -> BoxFuture<'a, Result<Scored, Error>> {
     Box::pin(async move {
-        let mut since = progress.since(tenant, lookback(rules, now), now);
+        let pass = Pass { store, tenant, rules, now };
+        let begin = progress.begin(tenant, pass.lookback(), pass.settled(), now);
+        let mut since = begin.since;
+        if let Some(from) = begin.look_from.filter(|from| *from < since) {
+            since = pass.earliest_unscored(from, Micros(since.0 - 1)).await?.unwrap_or(since);
+        }
+        progress.looked(tenant, &begin, since);
         let mut all = Scored::default();
         for _ in 0..rules.batches.max(1) {
-            let (scored, reached) = score_from(store, tenant, rules, since, now).await?;
-            all.add(&scored);
-            progress.reached(tenant, reached);
-            if !scored.more {
+            let Some(until) = pass.window(since).await? else {
+                progress.caught_up(tenant, since.max(pass.settled()));
+                all.more = false;
                 break;
-            }
-            since = reached;
+            };
+            let scored_since = progress.scored_since(tenant, since, until);
+            let (scored, reached) = pass.score(since, until, scored_since).await?;
+            all.add(&scored);
+            all.more = true;
+            since = if reached < until { reached } else { Micros(until.0 + 1) };
+            progress.reached(tenant, since);
         }
         Ok(all)
     })
 }
 
-fn lookback(rules: &Rules, now: Micros) -> Micros {
-    Micros(now.0 - i64::from(rules.lookback_h) * HOUR)
+/// One pass over a tenant's calls.
+struct Pass<'a> {
+    store: &'a Store,
+    tenant: &'a Tenant,
+    rules: &'a Rules,
+    now: Micros,
 }
 
-/// Calls that arrived later wait for the rest of their trace.
-fn settled(rules: &Rules, now: Micros) -> Micros {
-    Micros(now.0 - i64::from(rules.settle_s) * SECOND)
+#[derive(Deserialize)]
+struct Arrived {
+    ingested_us: Option<i64>,
 }
 
-/// Scores a batch a rule of what arrived since; returns with it up to when every rule has scored everything.
-async fn score_from(store: &Store, tenant: &Tenant, rules: &Rules, since: Micros, now: Micros) -> Result<(Scored, Micros), Error> {
-    let mut scored = Scored::default();
-    let mut targets = BTreeMap::new();
-    let mut reached = settled(rules, now);
-    for rule in &rules.checks {
-        let calls = unscored(store, tenant, rules, rule, since, now).await?;
-        if calls.is_empty() {
-            continue;
-        }
-        if let Some(last) = calls.last().filter(|_| calls.len() >= rules.batch) {
-            scored.more = true;
-            reached = reached.min(Micros(last.ingested_us));
-        }
-        let (check, text_bytes_max) = (rule.check, rules.text_bytes_max);
-        // Reading long answers takes longer than a runtime's thread may be held.
-        let rows = tokio::task::spawn_blocking(move || calls.iter().map(|call| row(check, call, text_bytes_max, now)).collect::<Vec<_>>()).await;
-        let rows: Vec<Score> = rows.map_err(|error| Error::Task(error.to_string()))?.into_iter().flatten().collect();
-        store.append(tenant, &rows, now).await?;
-        scored.n_scores += rows.len();
-        targets.extend(rows.iter().map(|row| ((row.trace_id, row.span_id.map(|id| id.0)), ())));
+impl Pass<'_> {
+    /// Calls that arrived earlier are not looked at.
+    fn lookback(&self) -> Micros {
+        Micros(self.now.0 - i64::from(self.rules.lookback_h) * HOUR)
     }
-    scored.n_targets = targets.len();
-    if scored.n_scores > 0 {
-        tracing::debug!(tenant = %tenant, n_targets = scored.n_targets, n_scores = scored.n_scores, "scored landing spans");
-    }
-    Ok((scored, reached))
-}
 
-async fn unscored(store: &Store, tenant: &Tenant, rules: &Rules, rule: &Rule, since: Micros, now: Micros) -> Result<Vec<ModelCall>, Error> {
-    // A rule is a select of the person who runs this server; everything that comes from data is a parameter.
-    let sql = UNSCORED.replace(RULE, rule.spans.trim().trim_end_matches(';')).replace(BATCH, &rules.batch.max(1).to_string());
-    let options = QueryOptions { max_rows: rules.batch.max(1), ..store.query_options() }
-        .with("evaluator", Param::Text(rule.check.name().to_owned()))
-        .with("version", Param::Text(rule.check.version()))
-        .with("since", Param::Time(since))
-        .with("until", Param::Time(settled(rules, now)))
-        // The clock that wrote a score may stand a little before the one that took the span.
-        .with("scored_since", Param::Time(Micros(since.0 - 24 * HOUR)))
-        .with("sample", Param::Text(rule.sample()));
-    Ok(store.query(tenant, &sql, &options).await?.rows()?)
+    /// Calls that arrived later wait for the rest of their trace.
+    fn settled(&self) -> Micros {
+        Micros(self.now.0 - i64::from(self.rules.settle_s) * SECOND)
+    }
+
+    fn batch(&self) -> usize {
+        self.rules.batch.max(1)
+    }
+
+    /// Returns when the last one of half a batch of calls arrived, scored or not, of which the first arrived at `since` or later.
+    ///
+    /// Half of one, because others may have arrived in the same moment.
+    async fn window(&self, since: Micros) -> Result<Option<Micros>, Error> {
+        if since > self.settled() {
+            return Ok(None);
+        }
+        let sql = WINDOW.replace(BATCH, &self.batch().div_ceil(2).to_string());
+        let options = self.store.query_options().with("since", Param::Time(since)).with("until", Param::Time(self.settled()));
+        let rows: Vec<Arrived> = self.store.query(self.tenant, &sql, &options).await?.rows()?;
+        Ok(rows.first().and_then(|row| row.ingested_us).map(Micros))
+    }
+
+    /// Returns when the first call without the score of any rule arrived, among those that arrived between.
+    async fn earliest_unscored(&self, since: Micros, until: Micros) -> Result<Option<Micros>, Error> {
+        let mut earliest: Option<Micros> = None;
+        for rule in &self.rules.checks {
+            // No rule needs to be looked at beyond the first call that another one found.
+            let until = earliest.unwrap_or(until);
+            let rows: Vec<Arrived> = self.ask(rule, EARLIEST, since, until, Some(since)).await?;
+            earliest = rows.first().and_then(|row| row.ingested_us).map(Micros).or(earliest);
+        }
+        Ok(earliest)
+    }
+
+    /// Scores what arrived between, a batch a rule, where no score says that it was done; returns with it up to when every rule has scored everything.
+    async fn score(&self, since: Micros, until: Micros, scored_since: Option<Micros>) -> Result<(Scored, Micros), Error> {
+        let mut scored = Scored::default();
+        let mut targets = BTreeMap::new();
+        let mut reached = until;
+        for rule in &self.rules.checks {
+            let calls: Vec<ModelCall> = self.ask(rule, CALLS, since, until, scored_since).await?;
+            if calls.is_empty() {
+                continue;
+            }
+            // So many came in one moment that the batch does not hold them.
+            if let Some(last) = calls.last().filter(|_| calls.len() >= self.batch()) {
+                reached = reached.min(Micros(last.ingested_us - 1));
+            }
+            let (check, text_bytes_max, now) = (rule.check, self.rules.text_bytes_max, self.now);
+            // Reading long answers takes longer than a runtime's thread may be held.
+            let rows = tokio::task::spawn_blocking(move || calls.iter().map(|call| row(check, call, text_bytes_max, now)).collect::<Vec<_>>()).await;
+            let rows: Vec<Score> = rows.map_err(|error| Error::Task(error.to_string()))?.into_iter().flatten().collect();
+            self.store.append(self.tenant, &rows, now).await?;
+            scored.n_scores += rows.len();
+            targets.extend(rows.iter().map(|row| ((row.trace_id, row.span_id.map(|id| id.0)), ())));
+        }
+        scored.n_targets = targets.len();
+        if scored.n_scores > 0 {
+            tracing::debug!(tenant = %self.tenant, n_targets = scored.n_targets, n_scores = scored.n_scores, "scored landing spans");
+        }
+        Ok((scored, reached))
+    }
+
+    /// Asks about the calls that a rule picks and that have no score of it yet.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        rule: &Rule,
+        select: &str,
+        since: Micros,
+        until: Micros,
+        scored_since: Option<Micros>,
+    ) -> Result<Vec<T>, Error> {
+        // A rule is a select of the person who runs this server; everything that comes from data is a parameter.
+        let open = OPEN.replace(RULE, rule.spans.trim().trim_end_matches(';'));
+        let sql = format!("{open}{}", select.replace(BATCH, &self.batch().to_string()));
+        let scored_since = match scored_since {
+            // The clock that wrote a score may stand a little before the one that took the span.
+            Some(since) => Micros(since.0 - 24 * HOUR),
+            None => Micros(self.now.0 + 366 * 24 * HOUR),
+        };
+        let options = QueryOptions { max_rows: self.batch(), ..self.store.query_options() }
+            .with("evaluator", Param::Text(rule.check.name().to_owned()))
+            .with("version", Param::Text(rule.check.version()))
+            .with("since", Param::Time(since))
+            .with("until", Param::Time(until))
+            .with("scored_since", Param::Time(scored_since))
+            .with("sample", Param::Text(rule.sample()));
+        Ok(self.store.query(self.tenant, &sql, &options).await?.rows()?)
+    }
 }
 
 /// The score of one call; nothing where its ids cannot be read.
@@ -188,11 +269,10 @@ fn score_id(check: OnlineCheck, call: &ModelCall) -> String {
 mod tests {
     use super::*;
 
-    /// The two places that are filled in must stay findable in the SQL file.
+    /// The places that are filled in must stay findable in the SQL files.
     #[test]
     fn the_query_has_its_places() {
-        assert_eq!(UNSCORED.matches(RULE).count(), 1);
-        assert_eq!(UNSCORED.matches(BATCH).count(), 1);
+        assert_eq!([OPEN.matches(RULE).count(), CALLS.matches(BATCH).count(), WINDOW.matches(BATCH).count()], [1; 3]);
     }
 
     #[test]

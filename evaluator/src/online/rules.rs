@@ -13,7 +13,8 @@ const ANSWERS: &str = "select trace_id, span_id from llm_calls where ingested_at
 pub struct Rules {
     /// Model calls that are scored at once, a check: memory against rounds. Default 2,000.
     pub batch: usize,
-    /// Such rounds in one pass at most; more shortens a backlog, and takes more of the CPU while much comes in. Default 10.
+    /// Rounds in one pass at most, of half a batch in the order of arrival; more shortens a backlog, and takes more of the CPU while much comes in.
+    /// Default 20.
     pub batches: usize,
     /// How far back a pass looks for calls without a score, in hours of their arrival; longer survives a longer stop, and reads more. Default 48.
     pub lookback_h: u32,
@@ -44,7 +45,7 @@ pub struct Rule {
 impl Default for Rules {
     fn default() -> Self {
         let checks = OnlineCheck::ALL.iter().map(|check| Rule { check: *check, spans: answers(), share: all() }).collect();
-        Self { batch: 2_000, batches: 10, lookback_h: 48, settle_s: 15, text_bytes_max: 256 << 10, checks }
+        Self { batch: 2_000, batches: 20, lookback_h: 48, settle_s: 15, text_bytes_max: 256 << 10, checks }
     }
 }
 

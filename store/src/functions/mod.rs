@@ -17,6 +17,7 @@ mod cohen_kappa;
 pub(crate) mod concat;
 mod cramer_von_mises_p_value;
 mod cusum;
+pub(crate) mod date_trunc;
 mod ddsketch_quantile;
 mod disparity;
 mod drift;

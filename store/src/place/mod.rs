@@ -4,6 +4,7 @@
 //! calls block, so they belong on threads that may.
 
 mod directory;
+mod local;
 mod objects;
 mod remote;
 mod root;

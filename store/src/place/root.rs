@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use object_store::prefix::PrefixStore;
 use schema::{Table, Tenant};
 use tokio::runtime::Handle;
 
+use super::local::LocalFiles;
 use super::{Objects, Place, directory, remote};
 use crate::config::StoreConfig;
 use crate::error::Error;
@@ -65,7 +65,7 @@ impl Root {
         match &self.objects {
             Some(objects) => Ok(objects.as_store()),
             None => {
-                let files = LocalFileSystem::new_with_prefix(&self.data).map_err(|error| Error::engine(error.into()))?;
+                let files = LocalFiles::new(&self.data).map_err(|error| Error::engine(error.into()))?;
                 Ok(Arc::new(files))
             }
         }

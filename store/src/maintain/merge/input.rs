@@ -71,8 +71,7 @@ impl Input {
         for batch in self.read(name, 0, usize::MAX, BATCH)? {
             let batch = conform(batch?, table, &schema)?;
             let column = batch.column(0).as_primitive_opt::<TimestampMicrosecondType>();
-            let column =
-                column.ok_or_else(|| Error::Rows { table: table.name(), reason: format!("the column {name:?} is of another type") })?;
+            let column = column.ok_or_else(|| Error::Rows { table: table.name(), reason: format!("the column {name:?} is of another type") })?;
             times.extend_from_slice(column.values());
         }
         Ok(times)
@@ -122,7 +121,8 @@ impl Input {
     /// Returns the bytes of a page of a column, on average.
     fn page_bytes(&self, column: usize) -> u64 {
         let Some(index) = self.meta().offset_index() else { return PAGE_BYTES };
-        let of_group = |(group, pages): (usize, usize)| count(self.meta().row_group(group).column(column).uncompressed_size()) / (pages as u64).max(1);
+        let of_group =
+            |(group, pages): (usize, usize)| count(self.meta().row_group(group).column(column).uncompressed_size()) / (pages as u64).max(1);
         let pages = index.iter().map(|group| group.get(column).map_or(1, |column| column.page_locations().len()));
         pages.enumerate().map(of_group).max().unwrap_or(PAGE_BYTES)
     }
