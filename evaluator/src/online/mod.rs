@@ -5,6 +5,7 @@ mod progress;
 mod rules;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use schema::{Micros, Score, SpanId, Tenant, TraceId};
@@ -176,28 +177,40 @@ impl Pass<'_> {
         let mut scored = Scored::default();
         let mut targets = BTreeMap::new();
         let mut reached = until;
-        for rule in &self.rules.checks {
-            let calls: Vec<ModelCall> = self.ask(rule, CALLS, since, until, scored_since).await?;
-            if calls.is_empty() {
-                continue;
-            }
+        for rules in self.alike(scored_since.is_none()) {
+            let calls: Arc<[ModelCall]> = self.ask::<ModelCall>(rules[0], CALLS, since, until, scored_since).await?.into();
             // So many came in one moment that the batch does not hold them.
             if let Some(last) = calls.last().filter(|_| calls.len() >= self.batch()) {
                 reached = reached.min(Micros(last.ingested_us - 1));
             }
-            let (check, text_bytes_max, now) = (rule.check, self.rules.text_bytes_max, self.now);
-            // Reading long answers takes longer than a runtime's thread may be held.
-            let rows = tokio::task::spawn_blocking(move || calls.iter().map(|call| row(check, call, text_bytes_max, now)).collect::<Vec<_>>()).await;
-            let rows: Vec<Score> = rows.map_err(|error| Error::Task(error.to_string()))?.into_iter().flatten().collect();
-            self.store.append(self.tenant, &rows, now).await?;
-            scored.n_scores += rows.len();
-            targets.extend(rows.iter().map(|row| ((row.trace_id, row.span_id.map(|id| id.0)), ())));
+            for rule in rules.iter().filter(|_| !calls.is_empty()) {
+                let (check, text_bytes_max, now, calls) = (rule.check, self.rules.text_bytes_max, self.now, Arc::clone(&calls));
+                // Reading long answers takes longer than a runtime's thread may be held.
+                let rows = tokio::task::spawn_blocking(move || calls.iter().map(|call| row(check, call, text_bytes_max, now)).collect::<Vec<_>>());
+                let rows: Vec<Score> = rows.await.map_err(|error| Error::Task(error.to_string()))?.into_iter().flatten().collect();
+                self.store.append(self.tenant, &rows, now).await?;
+                scored.n_scores += rows.len();
+                targets.extend(rows.iter().map(|row| ((row.trace_id, row.span_id.map(|id| id.0)), ())));
+            }
         }
         scored.n_targets = targets.len();
         if scored.n_scores > 0 {
             tracing::debug!(tenant = %self.tenant, n_targets = scored.n_targets, n_scores = scored.n_scores, "scored landing spans");
         }
         Ok((scored, reached))
+    }
+
+    /// Returns the rules, together where they pick the same calls: of calls without any score these are read once for all of them.
+    fn alike(&self, is_new: bool) -> Vec<Vec<&Rule>> {
+        let mut groups: Vec<Vec<&Rule>> = Vec::new();
+        for rule in &self.rules.checks {
+            let same = groups.iter_mut().find(|group| is_new && group[0].spans == rule.spans && group[0].sample() == rule.sample());
+            match same {
+                Some(group) => group.push(rule),
+                None => groups.push(vec![rule]),
+            }
+        }
+        groups
     }
 
     /// Asks about the calls that a rule picks and that have no score of it yet.
