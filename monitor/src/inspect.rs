@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt};
 use schema::{AlertTransition, Micros, MonitorState, Tenant};
 use store::Store;
 
@@ -120,17 +121,28 @@ impl Pass<'_> {
     async fn look_and_write(self, turns: impl Fn(&Rule) -> Vec<Micros>) -> Result<Inspected, Error> {
         let memory = Arc::new(Memory::read(self.store, self.tenant, self.monitors, self.from, self.to).await?);
         let mut found = Inspected::default();
-        let mut shared = Shared::default();
-        for (monitor, open) in self.order(&memory, turns) {
-            let covers = |row: &&AlertTransition| monitor.rule.under.contains(&row.monitor);
-            let others: Vec<AlertTransition> = memory.transitions.iter().chain(&found.transitions).filter(covers).cloned().collect();
-            let looks: Vec<Look> = open.iter().map(|turn| self.look_of(*turn, &others)).collect();
-            let mut written = self.look(monitor, &looks, memory.clone(), &mut shared).await?;
-            for alert in written.transitions.iter_mut().filter(|row| row.state == "firing" && row.kind == "quality") {
-                cause::add(self.store, self.tenant, monitor, alert).await;
+        let shared = tokio::sync::Mutex::default();
+        let order = self.order(&memory, turns);
+        let looks_together = |a: &(&Monitor, Vec<Micros>), b: &(&Monitor, Vec<Micros>)| {
+            a.0.rule.under.is_empty() && b.0.rule.under.is_empty() && a.0.rule.select == b.0.rule.select
+        };
+        for alike in order.chunk_by(looks_together) {
+            let mut looking: Vec<BoxFuture<'_, Result<Written, Error>>> = Vec::with_capacity(alike.len());
+            for (monitor, open) in alike {
+                let covers = |row: &&AlertTransition| monitor.rule.under.contains(&row.monitor);
+                let others: Vec<AlertTransition> = memory.transitions.iter().chain(&found.transitions).filter(covers).cloned().collect();
+                let looks: Vec<Look> = open.iter().map(|turn| self.look_of(*turn, &others)).collect();
+                looking.push(Box::pin(self.look(monitor, looks, memory.clone(), &shared)));
             }
-            found.states.extend(written.states);
-            found.transitions.extend(written.transitions);
+            let looked: Vec<Result<Written, Error>> = stream::iter(looking).buffered(at_once()).collect().await;
+            for ((monitor, _), written) in alike.iter().zip(looked) {
+                let mut written = written?;
+                for alert in written.transitions.iter_mut().filter(|row| row.state == "firing" && row.kind == "quality") {
+                    cause::add(self.store, self.tenant, monitor, alert).await;
+                }
+                found.states.extend(written.states);
+                found.transitions.extend(written.transitions);
+            }
         }
         found.states.sort_by(|a, b| (a.time, &a.monitor, &a.slice).cmp(&(b.time, &b.monitor, &b.slice)));
         found.transitions.sort_by(|a, b| (a.time, &a.monitor, &a.kind).cmp(&(b.time, &b.monitor, &b.kind)));
@@ -155,12 +167,12 @@ impl Pass<'_> {
     }
 
     /// Looks with one monitor at each open turn: one read for all, or where that is more than may be held, for the halves of them, down to one turn.
-    async fn look(self, monitor: &Monitor, looks: &[Look], memory: Arc<Memory>, shared: &mut Shared) -> Result<Written, Error> {
+    async fn look(self, monitor: &Monitor, looks: Vec<Look>, memory: Arc<Memory>, shared: &tokio::sync::Mutex<Shared>) -> Result<Written, Error> {
         let mut replay = Replay::new(memory, monitor);
         let mut all = Written::default();
-        let mut waiting = vec![looks];
+        let mut waiting = vec![looks.as_slice()];
         while let Some(looks) = waiting.pop() {
-            let found = self.read(monitor, looks, shared).await;
+            let found = self.read(monitor, looks, &mut *shared.lock().await).await;
             if matches!(found, Err(SeriesError::TooManyRows { .. })) && looks.len() > 1 {
                 let (first, second) = looks.split_at(looks.len() / 2);
                 waiting.extend([second, first]);
@@ -220,6 +232,11 @@ impl Pass<'_> {
         }
         Ok(replay)
     }
+}
+
+/// How many monitors with the same SELECT compute at once.
+fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
 
 /// What was read last: the monitors with the same SELECT come one after the other.

@@ -153,7 +153,7 @@ impl Series {
     pub(crate) fn among(rule: &Rule, found: &Found, start: Micros, end: Micros) -> Result<Self, SeriesError> {
         let mut reader = Reader::new(rule, start.0..end.0);
         for batch in found.about(&rule.only)?.iter() {
-            reader.push(batch)?;
+            reader.push(batch, 1)?;
         }
         Ok(Series { rate: found.rate, ..reader.finish() })
     }
@@ -162,7 +162,7 @@ impl Series {
     pub fn of(rule: &Rule, batches: &[RecordBatch]) -> Result<Self, SeriesError> {
         let mut reader = Reader::new(rule, i64::MIN..i64::MAX);
         for batch in batches {
-            reader.push(batch)?;
+            reader.push(batch, 0)?;
         }
         Ok(reader.finish())
     }

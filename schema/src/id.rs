@@ -38,6 +38,18 @@ pub enum IdError {
     },
 }
 
+/// What each character is worth as a hex digit; 255 where it is none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut digit: u8 = 0;
+    while digit < 16 {
+        digits[b"0123456789abcdef"[digit as usize] as usize] = digit;
+        digits[b"0123456789ABCDEF"[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    digits
+};
+
 macro_rules! binary_id {
     ($(#[doc = $doc:literal])+ $name:ident, $len:literal, $kind:literal) => {
         $(#[doc = $doc])+
@@ -85,13 +97,14 @@ macro_rules! binary_id {
                 if hex.len() != 2 * $len {
                     return Err(IdError::Length { kind: $kind, found: hex.len() / 2, wanted: $len });
                 }
-                let mut bytes = [0; $len];
+                let (mut bytes, mut seen) = ([0; $len], 0);
                 for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-                    let digit = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok());
-                    let (Some(high), Some(low)) = (digit(pair[0]), digit(pair[1])) else {
-                        return Err(IdError::NotHex { kind: $kind });
-                    };
+                    let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+                    seen |= high | low;
                     *byte = high << 4 | low;
+                }
+                if seen > 15 {
+                    return Err(IdError::NotHex { kind: $kind });
                 }
                 Self::from_bytes(&bytes)
             }

@@ -24,6 +24,13 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// One name, with the code 0.
+    fn of(name: &str) -> Self {
+        let mut names = Self::default();
+        names.code(name);
+        names
+    }
+
     pub fn code(&mut self, text: &str) -> u32 {
         if let Some(code) = self.seen.get(text) {
             return *code;
@@ -63,7 +70,8 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(rule: &Rule, batch: &RecordBatch) -> Result<Self, SeriesError> {
+    /// Reads the columns of rows that hold the first `n_known` of the values that the rule asks for.
+    fn of(rule: &Rule, batch: &RecordBatch, n_known: usize) -> Result<Self, SeriesError> {
         let texts = |name: &String| column(batch, name).and_then(Texts::of);
         Ok(Self {
             times: times_of(column(batch, "time")?)?,
@@ -72,7 +80,7 @@ impl Columns {
             within: rule.within.iter().map(texts).collect::<Result<_, _>>()?,
             cluster: rule.cluster.as_ref().map(texts).transpose()?,
             trace: batch.column_by_name("trace_id").map(Texts::of).transpose()?,
-            only: rule.only.iter().map(|(name, value)| Ok((texts(name)?, value.clone()))).collect::<Result<_, SeriesError>>()?,
+            only: rule.only.iter().skip(n_known).map(|(name, value)| Ok((texts(name)?, value.clone()))).collect::<Result<_, SeriesError>>()?,
         })
     }
 
@@ -98,15 +106,15 @@ impl<'a> Reader<'a> {
             slice_names: rule.slices.iter().map(|_| Names::default()).collect(),
             cluster_names: Names::default(),
             alone: HashMap::new(),
-            group_names: Names::default(),
+            group_names: if rule.within.is_empty() { Names::of("") } else { Names::default() },
             groups: Vec::new(),
             traces: None,
         }
     }
 
-    /// Takes the rows of a batch.
-    pub fn push(&mut self, batch: &RecordBatch) -> Result<(), SeriesError> {
-        let columns = Columns::of(self.rule, batch)?;
+    /// Takes the rows of a batch, of which it is known that they hold the first `n_known` of the values that the rule asks for.
+    pub fn push(&mut self, batch: &RecordBatch, n_known: usize) -> Result<(), SeriesError> {
+        let columns = Columns::of(self.rule, batch, n_known)?;
         self.values.suit(&columns.value);
         if columns.trace.is_some() {
             self.traces.get_or_insert_default();
@@ -135,8 +143,11 @@ impl<'a> Reader<'a> {
         if matches!(self.values, Taken::Vectors(..)) && self.rows.times.len() > VECTORS_MAX {
             return Err(SeriesError::TooManyRows { rows_max: VECTORS_MAX });
         }
-        let group: String = columns.within.iter().flat_map(|texts| [named(texts.get(row)), Cow::Borrowed("\u{1f}")]).collect();
-        self.groups.push(self.group_names.code(&group));
+        let group = match columns.within.as_slice() {
+            [] => 0,
+            within => self.group_names.code(&within.iter().flat_map(|texts| [named(texts.get(row)), Cow::Borrowed("\u{1f}")]).collect::<String>()),
+        };
+        self.groups.push(group);
         if let (Some(traces), Some(texts)) = (&mut self.traces, &columns.trace) {
             traces.push(texts.get(row).and_then(|text| text.parse().ok()).unwrap_or_default());
         }
@@ -158,12 +169,13 @@ impl<'a> Reader<'a> {
     /// Sorts by time; equal times by value and trace, so that two reads of the same rows add up in the same order.
     pub fn finish(self) -> Series {
         let Self { rows, missing, values, traces, .. } = self;
-        let mut order: Vec<usize> = (0..rows.times.len()).collect();
-        order.sort_by(|a, b| {
-            let by_value = || values.number(*a).total_cmp(&values.number(*b));
-            let by_trace = || traces.as_ref().map_or(std::cmp::Ordering::Equal, |traces| traces[*a].cmp(&traces[*b]));
-            rows.times[*a].cmp(&rows.times[*b]).then_with(by_value).then_with(by_trace)
-        });
+        let mut order = in_time(&rows.times);
+        for same in order.chunk_by_mut(|a, b| rows.times[*a] == rows.times[*b]).filter(|same| same.len() > 1) {
+            same.sort_by(|a, b| {
+                let by_trace = || traces.as_ref().map_or(std::cmp::Ordering::Equal, |traces| traces[*a].cmp(&traces[*b]));
+                values.number(*a).total_cmp(&values.number(*b)).then_with(by_trace)
+            });
+        }
         let slices = self.slice_names.into_iter().zip(&rows.slices);
         Series {
             times: permuted(&rows.times, &order),
@@ -181,9 +193,15 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Returns the rows in the order of their times; those of one time as they came. Batches are in order as they are, nearly always.
+fn in_time(times: &[i64]) -> Vec<usize> {
+    let mut rows: Vec<(i64, usize)> = times.iter().copied().zip(0..).collect();
+    rows.sort_by_key(|(time, _)| *time);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
 fn sorted(missing: &Keys) -> Keys {
-    let mut order: Vec<usize> = (0..missing.times.len()).collect();
-    order.sort_by_key(|row| missing.times[*row]);
+    let order = in_time(&missing.times);
     Keys {
         times: permuted(&missing.times, &order),
         slices: missing.slices.iter().map(|codes| permuted(codes, &order)).collect(),

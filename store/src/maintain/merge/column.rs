@@ -1,5 +1,6 @@
 //! One column of several files, in the order of their rows.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, new_null_array};
@@ -42,12 +43,12 @@ struct Piece<'a> {
 }
 
 impl<'a> ColumnInOrder<'a> {
-    /// Begins to read the column of `schema`: `order` tells the file of each row, and `starts` which row of each file is the first.
-    pub(super) fn new(inputs: &'a [Input], table: Table, schema: SchemaRef, starts: &[usize], order: &[u16], bytes_max: u64) -> Self {
+    /// Begins to read the column of `schema`, of those rows of each file, with `bytes_max` of them in memory at a time, about.
+    pub(super) fn new(inputs: &'a [Input], table: Table, schema: SchemaRef, pieces: &[Range<usize>], bytes_max: u64) -> Self {
         let name = schema.field(0).name();
-        let mut pieces: Vec<Piece<'_>> =
-            inputs.iter().zip(starts).map(|(input, &start)| Piece { input, start, n_rows: 0, rows: None, values: None, row: 0 }).collect();
-        order.iter().for_each(|number| pieces[usize::from(*number)].n_rows += 1);
+        let piece =
+            |(input, rows): (&'a Input, &Range<usize>)| Piece { input, start: rows.start, n_rows: rows.len(), rows: None, values: None, row: 0 };
+        let pieces: Vec<Piece<'_>> = inputs.iter().zip(pieces).map(piece).collect();
         let read = || pieces.iter().filter(|piece| piece.n_rows > 0);
         let is_null = schema.field(0).is_nullable() && read().all(|piece| piece.input.is_null(name));
         let value_bytes = read().map(|piece| piece.input.value_bytes(name)).max().unwrap_or_default() + VIEW_BYTES;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 use schema::Table;
@@ -101,25 +101,22 @@ impl Merge {
         let mut starts = vec![0; self.inputs.len()];
         for (number, rows) in self.groups().into_iter().enumerate() {
             let order = &self.order[rows];
+            let mut pieces: Vec<Range<usize>> = starts.iter().map(|start| *start..*start).collect();
+            order.iter().for_each(|number| pieces[usize::from(*number)].end += 1);
             let mut group = writer.next_row_group()?;
             for (column, encoder) in columns.create_column_writers(number)?.into_iter().enumerate() {
-                self.encode(column, order, &starts, encoder)?.append_to_row_group(&mut group)?;
+                self.encode(column, order, &pieces, encoder)?.append_to_row_group(&mut group)?;
             }
             group.close()?;
-            order.iter().for_each(|number| starts[usize::from(*number)] += 1);
+            starts = pieces.into_iter().map(|rows| rows.end).collect();
         }
         Ok(writer.close()?)
     }
 
-    fn encode(
-        &self,
-        column: usize,
-        order: &[u16],
-        starts: &[usize],
-        mut encoder: ArrowColumnWriter,
-    ) -> Result<parquet::arrow::arrow_writer::ArrowColumnChunk, Error> {
+    /// Encodes a column of the rows in this order, which are those rows of each file.
+    fn encode(&self, column: usize, order: &[u16], pieces: &[Range<usize>], mut encoder: ArrowColumnWriter) -> Result<ArrowColumnChunk, Error> {
         let field = self.schema.field(column);
-        let mut rows = ColumnInOrder::new(&self.inputs, self.table, Arc::new(self.schema.project(&[column])?), starts, order, self.read_bytes);
+        let mut rows = ColumnInOrder::new(&self.inputs, self.table, Arc::new(self.schema.project(&[column])?), pieces, self.read_bytes);
         for slice in order.chunks(SLICE) {
             for leaf in compute_leaves(field, &rows.next(slice)?)? {
                 encoder.write(&leaf)?;
