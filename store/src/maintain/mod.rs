@@ -35,9 +35,9 @@ use crate::table_state::TableState;
 use crate::writer::take_in;
 
 /// How often the tables are looked at.
-const TICK: Duration = Duration::from_secs(2);
+const TICK: Duration = Duration::from_secs(1);
 /// While much comes in, so many times as many small files are left to lie: the CPU is wanted elsewhere.
-const PATIENCE: usize = 4;
+const PATIENCE: usize = 5;
 /// How long little must have come in before the others are joined.
 const CALM: Duration = Duration::from_secs(10);
 
