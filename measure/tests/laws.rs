@@ -99,7 +99,7 @@ proptest! {
     fn tables_give_probabilities(cells in prop::collection::vec((0_u64..40, 0_u64..40), 1..6)) {
         let (reference, current): (Vec<u64>, Vec<u64>) = cells.into_iter().unzip();
         prop_assume!(reference.iter().sum::<u64>() > 0 && current.iter().sum::<u64>() > 0);
-        let counts = measure::drift::Counts { reference, current };
+        let counts = measure::drift::Counts::new(reference, current);
         prop_assert!((0.0..=1.0).contains(&chi2(&counts).p_value));
         if let Ok(exact) = fisher_p_value(&counts) {
             prop_assert!(exact > 0.0 && exact <= 1.0);

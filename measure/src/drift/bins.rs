@@ -1,5 +1,6 @@
 //! The bins that every binned divergence shares, fixed so that everyone gets the same number.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::error::{Error, at_least};
@@ -15,30 +16,54 @@ pub struct Counts {
     pub reference: Vec<u64>,
     /// Counts of the current side, over the same bins.
     pub current: Vec<u64>,
+    /// Rows of each category that the bin `other` pools; empty where it pools none.
+    unseen: Vec<u64>,
 }
 
 impl Counts {
+    /// Makes the counts of bins that pool nothing.
+    pub fn new(reference: Vec<u64>, current: Vec<u64>) -> Self {
+        Self { reference, current, unseen: Vec::new() }
+    }
+
     /// Makes bins of categories, `(reference, current)` each, and of the nulls of both sides.
     ///
     /// A category that the reference has is a bin; those that only the current side has are pooled in one, `other`; null is a bin
     /// where either side has one. Errors if a side is empty.
     pub fn of_categories(categories: impl IntoIterator<Item = (u64, u64)>, nulls: (u64, u64)) -> Result<Self, Error> {
-        let (mut bins, mut other) = (Vec::new(), 0);
+        let (mut bins, mut unseen) = (Vec::new(), Vec::new());
         for (reference, current) in categories {
             if reference > 0 {
                 bins.push((reference, current));
-            } else {
-                other += current;
+            } else if current > 0 {
+                unseen.push(current);
             }
         }
-        bins.extend((other > 0).then_some((0, other)));
+        bins.extend((!unseen.is_empty()).then(|| (0, unseen.iter().sum())));
         bins.extend((nulls != (0, 0)).then_some(nulls));
         let (reference, current): (Vec<u64>, Vec<u64>) = bins.into_iter().unzip();
-        let counts = Self { reference, current };
+        let counts = Self { reference, current, unseen };
         let (n, m) = counts.totals();
         at_least("binning", "values in the reference", 1, usize::from(n > 0))?;
         at_least("binning", "values on the current side", 1, usize::from(m > 0))?;
         Ok(counts)
+    }
+
+    /// Returns the same rows with a bin for each category, also for those that `other` pools.
+    ///
+    /// What a test compares with chance: which categories are pooled hangs on the rows of the reference, and would be others if these were. The
+    /// statistics of χ² and G are the same either way, since what a bin without a row in the reference adds to them grows with its rows.
+    pub fn apart(&self) -> Cow<'_, Counts> {
+        if self.unseen.len() < 2 {
+            return Cow::Borrowed(self);
+        }
+        let pooled = self.unseen.iter().sum::<u64>();
+        let mut bins: Vec<(u64, u64)> = self.reference.iter().copied().zip(self.current.iter().copied()).collect();
+        if let Some(other) = bins.iter().position(|bin| *bin == (0, pooled)) {
+            bins.splice(other..=other, self.unseen.iter().map(|current| (0, *current)));
+        }
+        let (reference, current) = bins.into_iter().unzip();
+        Cow::Owned(Counts::new(reference, current))
     }
 
     /// Returns the number of bins.
@@ -130,7 +155,11 @@ impl Binning {
 pub fn bin_numbers<A: Sample + ?Sized, B: Sample + ?Sized>(reference: &A, current: &B) -> Result<Counts, Error> {
     let (reference, current) = (reference.sorted(), current.sorted());
     let binning = Binning::of(&reference, &current)?;
-    Ok(Counts { reference: binning.counts(&reference), current: binning.counts(&current) })
+    let unseen = match binning.discrete {
+        true => current.runs().filter(|(x, _)| place(&binning.points, *x + 0.0).is_err()).map(|(_, count)| count as u64).collect(),
+        false => Vec::new(),
+    };
+    Ok(Counts { reference: binning.counts(&reference), current: binning.counts(&current), unseen })
 }
 
 /// Returns whether a reference has so few distinct values that each is a category.

@@ -23,7 +23,7 @@ use crate::drift::Counts;
 pub struct TableTest {
     /// The statistic.
     pub statistic: f64,
-    /// Degrees of freedom: bins that anything fell into, less one.
+    /// Degrees of freedom: bins that anything fell into, less one; each category that `other` pools is one.
     pub df: f64,
     /// The p-value.
     pub p_value: f64,
@@ -33,6 +33,7 @@ pub struct TableTest {
 
 /// Sums a term over all cells, `(observed, expected)` each, and returns the sum, the degrees of freedom and the smallest expected count.
 fn over_cells(counts: &Counts, term: impl Fn(f64, f64) -> f64) -> (f64, f64, f64) {
+    let counts = counts.apart();
     let (n, m) = counts.totals();
     let (n, m) = (n as f64, m as f64);
     let (mut sum, mut least, mut n_bins) = (0.0, f64::INFINITY, 0_u32);

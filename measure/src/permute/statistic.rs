@@ -99,5 +99,5 @@ fn welch(pooled: &Pooled, counts: &[u32]) -> f64 {
 fn table(pooled: &Pooled, counts: &[u32]) -> Counts {
     let current = counts.iter().map(|count| u64::from(*count)).collect();
     let reference = counts.iter().zip(&pooled.totals).map(|(count, total)| u64::from(total - count)).collect();
-    Counts { reference, current }
+    Counts::new(reference, current)
 }
