@@ -16,7 +16,7 @@ pub(super) const FUNCTION: Function = Function {
     section: Section::Test,
     doc: "Pearson's chi-square test that both sides share one distribution (homogeneity: both sides are samples), asymptotic, without Yates' \
           correction. Numbers go into 10 bins at the reference's quantiles (at most 10 distinct values: a bin each), text and booleans are categories, \
-          those that only the current side has are pooled. With a cluster (a session, a user) p comes from dealing whole clusters out between the sides 9,999 times, fewer above 40,000 rows and never \
+          those that only the current side has among them. With a cluster (a session, a user) p comes from dealing whole clusters out between the sides 9,999 times, fewer above 40,000 rows and never \
           below 999: turns of one session resemble each other, and a test by rows then alarms far too often.",
     defaults: DEFAULTS_TEST,
     nulls: NULLS_BINNED,

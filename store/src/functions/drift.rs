@@ -23,7 +23,7 @@ pub(super) const FUNCTION: Function = Function {
           direction and log length, p by permutation. From each effect what chance alone gives is taken off; 0.1 is a floor that suits \
           most columns. With a cluster (a session, a user) p and what chance gives come from dealing whole clusters out between the sides \
           9,999 times, fewer above 40,000 rows and never below 999. n counts the rows of both sides; n_unseen the current rows in categories that \
-          the reference does not have, which are pooled for effect and p (null where values are no categories); baseline and current are \
+          the reference does not have, which are pooled for the effect (null where values are no categories); baseline and current are \
           struct(n, nulls, n_distinct, mean, sd, median, top) of what is compared, top the most frequent category.",
     defaults: DEFAULTS_TEST,
     nulls: "Null is a category; among many numbers it is left out and counted in the summaries. Infinite numbers count for p, not for \

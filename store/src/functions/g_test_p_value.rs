@@ -15,7 +15,7 @@ pub(super) const FUNCTION: Function = Function {
     syntax: "g_test_p_value(value, is_current [, cluster]) -> double",
     section: Section::Test,
     doc: "Likelihood-ratio (G) test that both sides share one distribution (homogeneity: both sides are samples), asymptotic. Numbers go into 10 bins at the reference's quantiles (at most 10 distinct values: a bin each), text and booleans are categories, \
-          those that only the current side has are pooled. With a cluster (a session, a user) p comes from dealing whole clusters out between the sides 9,999 times, fewer above 40,000 rows and never \
+          those that only the current side has among them. With a cluster (a session, a user) p comes from dealing whole clusters out between the sides 9,999 times, fewer above 40,000 rows and never \
           below 999: turns of one session resemble each other, and a test by rows then alarms far too often.",
     defaults: DEFAULTS_TEST,
     nulls: NULLS_BINNED,
