@@ -125,7 +125,8 @@ async fn a_start_waits_for_its_object_store() {
     assert!(said.contains("waiting for the object store"), "{said}");
     assert_eq!(ask("/health").await.unwrap().0, 200);
     proxy.set(Mood::Kind);
-    let server = tokio::task::spawn_blocking(move || Server::ready(child)).await.unwrap().expect("it comes up by itself");
+    let server = tokio::task::spawn_blocking(move || Server::ready(child)).await.unwrap();
+    let server = server.unwrap_or_else(|| panic!("it did not come up by itself: {}", log()));
     assert_eq!(server.status("/ready").await, 200);
     send_all(server.otlp_http.clone(), 0).await;
     server.stop();
