@@ -77,8 +77,8 @@ pub fn score_new<'a>(store: &'a Store, tenant: &'a Tenant, rules: &'a Rules, now
         let lookback = pass.lookback();
         let Some(since) = pass.earliest_unscored(lookback, pass.settled()).await? else { return Ok(Scored::default()) };
         let Some(until) = pass.window(since).await? else { return Ok(Scored::default()) };
-        let (mut scored, reached) = pass.score(since, until, Some(lookback)).await?;
-        scored.more = reached < until || pass.window(Micros(until.0 + 1)).await?.is_some();
+        let (mut scored, next) = pass.score(since, until, Some(lookback)).await?;
+        scored.more = pass.window(next).await?.is_some();
         Ok(scored)
     })
 }
@@ -109,10 +109,10 @@ pub fn score_on<'a>(
                 break;
             };
             let scored_since = progress.scored_since(tenant, since, until);
-            let (scored, reached) = pass.score(since, until, scored_since).await?;
+            let (scored, next) = pass.score(since, until, scored_since).await?;
             all.add(&scored);
             all.more = true;
-            since = if reached < until { reached } else { Micros(until.0 + 1) };
+            since = next;
             progress.reached(tenant, since);
         }
         Ok(all)
@@ -172,16 +172,16 @@ impl Pass<'_> {
         Ok(earliest)
     }
 
-    /// Scores what arrived between, a batch a rule, where no score says that it was done; returns with it up to when every rule has scored everything.
+    /// Scores what arrived between, a batch a rule, where no score says that it was done; returns with it before when every rule has scored everything.
     async fn score(&self, since: Micros, until: Micros, scored_since: Option<Micros>) -> Result<(Scored, Micros), Error> {
         let mut scored = Scored::default();
         let mut targets = BTreeMap::new();
-        let mut reached = until;
+        let mut next = Micros(until.0 + 1);
         for rules in self.alike(scored_since.is_none()) {
             let calls: Arc<[ModelCall]> = self.ask::<ModelCall>(rules[0], CALLS, since, until, scored_since).await?.into();
             // So many came in one moment that the batch does not hold them.
             if let Some(last) = calls.last().filter(|_| calls.len() >= self.batch()) {
-                reached = reached.min(Micros(last.ingested_us - 1));
+                next = next.min(Micros(last.ingested_us));
             }
             for rule in rules.iter().filter(|_| !calls.is_empty()) {
                 let (check, text_bytes_max, now, calls) = (rule.check, self.rules.text_bytes_max, self.now, Arc::clone(&calls));
@@ -197,7 +197,7 @@ impl Pass<'_> {
         if scored.n_scores > 0 {
             tracing::debug!(tenant = %self.tenant, n_targets = scored.n_targets, n_scores = scored.n_scores, "scored landing spans");
         }
-        Ok((scored, reached))
+        Ok((scored, next))
     }
 
     /// Returns the rules, together where they pick the same calls: of calls without any score these are read once for all of them.

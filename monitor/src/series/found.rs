@@ -54,18 +54,17 @@ impl Found {
         let reading = Reading { store, tenant, select, start, end, limits };
         let rows_max = limits.rows_max as f64;
         // Counting takes a fraction of the reading, and is left out where no table holds so many rows.
-        let mut n_rows = if reading.may_find_too_many() { Some(reading.count().await?) } else { None };
-        if n_rows.is_none_or(|n_rows| n_rows <= rows_max) {
+        let counted = if reading.may_find_too_many() { Some(reading.count().await?) } else { None };
+        if counted.is_none_or(|n_rows| n_rows <= rows_max) {
             let answer = reading.run(SERIES, None).await?;
             if !answer.truncated {
                 return Ok(Self::of(&answer, 1.0));
             }
-            n_rows = None;
         }
         if excess == Excess::Refuse || !reading.gives_traces().await? {
             return Err(SeriesError::TooManyRows { rows_max: limits.rows_max });
         }
-        let n_rows = match n_rows {
+        let n_rows = match counted {
             Some(n_rows) => n_rows,
             None => reading.count().await?,
         };
