@@ -70,9 +70,9 @@ pub(crate) fn is_outage(error: &object_store::Error) -> bool {
     let mut sources = std::iter::successors(Some(source.as_ref() as &(dyn std::error::Error + 'static)), |error| error.source());
     let on_its_way = |kind| matches!(kind, HttpErrorKind::Connect | HttpErrorKind::Request | HttpErrorKind::Timeout | HttpErrorKind::Interrupted);
     sources.any(|error| match error.downcast_ref::<HttpError>() {
-        Some(error) => on_its_way(error.kind()),
-        // The client does not give the number away.
-        None => error.to_string().contains("status code: 5"),
+        Some(error) if on_its_way(error.kind()) => true,
+        // The client gives neither the number away, nor a kind to a request whose connection ended before it was on it.
+        _ => ["status code: 5", "operation was canceled"].iter().any(|text| error.to_string().contains(text)),
     })
 }
 
@@ -97,6 +97,8 @@ mod tests {
         assert!(generic(HttpError::new(HttpErrorKind::Connect, refusal("connection refused"))).is_outage());
         assert!(generic(HttpError::new(HttpErrorKind::Timeout, refusal("no answer"))).is_outage());
         assert!(generic(refusal("Server returned non-2xx status code: 503 Service Unavailable: ")).is_outage());
+        assert!(generic(HttpError::new(HttpErrorKind::Unknown, refusal("operation was canceled"))).is_outage());
+        assert!(!generic(HttpError::new(HttpErrorKind::Unknown, refusal("builder error"))).is_outage());
         assert!(!generic(refusal("Server returned non-2xx status code: 400 Bad Request: ")).is_outage());
         let denied = object_store::Error::PermissionDenied { path: "lake/x".to_owned(), source: Box::new(refusal("403")) };
         assert!(!refused(denied).is_outage());
