@@ -1,13 +1,14 @@
 //! Keeps the engine's functions that make much out of little from taking all memory, or a thread for hours.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, FieldRef, Int64Type, IntervalMonthDayNanoType};
+use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType};
 use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::{ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
+
+use super::wrapped::{Hands, wrapped};
 
 /// Bytes that one call may make for one batch of rows.
 const BYTES_MAX: f64 = 64.0 * 1024.0 * 1024.0;
@@ -28,68 +29,23 @@ pub(crate) fn wrap(function: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
         "range" | "generate_series" => |args| steps(args) * 8.0,
         _ => return function,
     };
-    Arc::new(ScalarUDF::from(Bounded { function, estimate }))
+    wrapped(function, Bound(estimate))
 }
 
 /// Estimates the bytes that a call makes out of one row of arguments a row.
 type Estimate = fn(&[ArrayRef]) -> f64;
 
-/// A function that looks at its arguments before it runs.
+/// Looks at the arguments of a call before it is made.
 #[derive(Debug)]
-struct Bounded {
-    function: Arc<ScalarUDF>,
-    estimate: Estimate,
-}
+struct Bound(Estimate);
 
-impl PartialEq for Bounded {
-    fn eq(&self, other: &Self) -> bool {
-        self.function == other.function
-    }
-}
-
-impl Eq for Bounded {}
-
-impl Hash for Bounded {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.function.hash(state);
-    }
-}
-
-impl ScalarUDFImpl for Bounded {
-    fn name(&self) -> &str {
-        self.function.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.function.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.function.signature()
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        self.function.return_type(types)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        self.function.return_field_from_args(args)
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        self.function.coerce_types(types)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.function.documentation()
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+impl Hands for Bound {
+    fn call(&self, function: &ScalarUDF, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let is_one_row = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if is_one_row { 1 } else { args.number_rows };
         let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        refuse_above_limit(self.name(), (self.estimate)(&arrays))?;
-        self.function.invoke_with_args(args)
+        refuse_above_limit(function.name(), (self.0)(&arrays))?;
+        function.invoke_with_args(args)
     }
 }
 

@@ -4,66 +4,37 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, make_array};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
-use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
-use datafusion::logical_expr::{ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
+
+use super::wrapped::{Hands, wrapped};
 
 /// Makes the engine's `date_trunc` quick; other functions are returned as they are.
 pub(crate) fn wrap(function: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
     match function.name() {
-        "date_trunc" => Arc::new(ScalarUDF::from(DateTrunc { function })),
+        "date_trunc" => wrapped(function, WithoutCalendar),
         _ => function,
     }
 }
 
-/// The engine's function, which sees moments in UTC as moments without a time zone.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct DateTrunc {
-    function: Arc<ScalarUDF>,
-}
+/// Shows moments in UTC to the function as moments without a time zone.
+#[derive(Debug)]
+struct WithoutCalendar;
 
-impl ScalarUDFImpl for DateTrunc {
-    fn name(&self) -> &str {
-        self.function.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.function.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.function.signature()
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        self.function.return_type(types)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        self.function.return_field_from_args(args)
-    }
-
-    fn output_ordering(&self, inputs: &[ExprProperties]) -> Result<SortProperties> {
-        self.function.output_ordering(inputs)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.function.documentation()
-    }
-
-    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let Some(ColumnarValue::Array(moments)) = args.args.get(1) else { return self.function.inner().invoke_with_args(args) };
+impl Hands for WithoutCalendar {
+    fn call(&self, function: &ScalarUDF, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let Some(ColumnarValue::Array(moments)) = args.args.get(1) else { return function.invoke_with_args(args) };
         let zoned = moments.data_type().clone();
-        let DataType::Timestamp(unit, Some(zone)) = &zoned else { return self.function.inner().invoke_with_args(args) };
+        let DataType::Timestamp(unit, Some(zone)) = &zoned else { return function.invoke_with_args(args) };
         if zone.as_ref() != "UTC" {
-            return self.function.inner().invoke_with_args(args);
+            return function.invoke_with_args(args);
         }
         let bare = DataType::Timestamp(*unit, None);
         args.args[1] = ColumnarValue::Array(retyped(moments, &bare)?);
         args.arg_fields[1] = Arc::new(Field::clone(&args.arg_fields[1]).with_data_type(bare.clone()));
         args.return_field = Arc::new(Field::clone(&args.return_field).with_data_type(bare));
-        match self.function.inner().invoke_with_args(args)? {
+        match function.invoke_with_args(args)? {
             ColumnarValue::Array(moments) => Ok(ColumnarValue::Array(retyped(&moments, &zoned)?)),
             ColumnarValue::Scalar(moment) => Ok(ColumnarValue::Scalar(moment.cast_to(&zoned)?)),
         }

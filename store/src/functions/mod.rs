@@ -60,6 +60,7 @@ mod wasserstein;
 mod welch_p_value;
 mod wilson_ci;
 mod words;
+mod wrapped;
 
 use std::sync::Arc;
 
