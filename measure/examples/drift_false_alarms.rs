@@ -1,6 +1,6 @@
 //! How often each test of drift alarms where nothing changed: ours beside Evidently's, on the same simulated data; and the power of ours.
 //!
-//! `cargo run --release -p karat-measure --example drift_false_alarms -- [runs]`
+//! `cargo run --release -p karat-measure --example drift_false_alarms -- [runs] [numbers|categories|sessions|power]`
 //!
 //! An alarm of ours is p <= 5 % and an effect of at least the floor of .1 in the lines that say so, p <= 5 % alone in the others; one of
 //! Evidently's is what its defaults call drift.
@@ -14,7 +14,7 @@
     reason = "a measurement for the terminal"
 )]
 
-use measure::drift::{Counts, bin_categories, drift, drift_categories, drift_clustered, evidently};
+use measure::drift::{Counts, bin_categories, drift, drift_categories, drift_categories_clustered, drift_clustered, evidently};
 use measure::permute::Rows;
 use measure::window::mean_cs;
 use measure::{Moments, Seed, shift};
@@ -28,9 +28,20 @@ fn main() {
     let runs = std::env::args().nth(1).map_or(1_000, |text| text.parse::<u32>().unwrap());
     println!("{runs} runs a line, nothing changed, nominal 5 %\n");
     println!("| reference / current | what | ours | Evidently's default |\n| --- | --- | --- | --- |");
-    numbers(runs);
-    categories(runs);
-    clusters(runs);
+    let part = std::env::args().nth(2);
+    let wants = |name| part.as_deref().is_none_or(|part| part == name);
+    if wants("numbers") {
+        numbers(runs);
+    }
+    if wants("categories") {
+        categories(runs);
+    }
+    if wants("sessions") {
+        clusters(runs);
+    }
+    if !wants("power") {
+        return;
+    }
     println!(
         "\nPower at 1,000 / 1,000, a shift of .2 sd: {:.1} %",
         100.0 * share(runs, |rng| drift(&normals(rng, 1_000, 0.0), &normals(rng, 1_000, 0.2)).unwrap().p_value <= ALPHA)
@@ -82,7 +93,6 @@ fn categories(runs: u32) {
 
 /// Sessions of ten turns with an intraclass correlation of .5: whole sessions are permuted; Evidently has no notion of a session.
 fn clusters(runs: u32) {
-    let runs = runs.min(400);
     for n_sessions in [20, 60] {
         let mut theirs = 0;
         let ours = share(runs, |rng| {
@@ -94,6 +104,36 @@ fn clusters(runs: u32) {
         let n = n_sessions * 10;
         line(n, n, &format!("{n_sessions} sessions of 10, ICC .5"), ours, Some(f64::from(theirs) / f64::from(runs)));
     }
+    for (n_sessions, k) in [(20, 2), (20, 5), (20, 50), (20, 200), (60, 2), (60, 50), (60, 200)] {
+        let mut theirs = 0;
+        let ours = share(runs, |rng| {
+            let ((a, a_ids), (b, b_ids)) = (topics(rng, n_sessions, 0, k), topics(rng, n_sessions, 1 << 32, k));
+            let codes = |values: &[f64]| values.iter().map(|value| Some(*value as u32)).collect::<Vec<_>>();
+            let counts = bin_categories(codes(&a), codes(&b)).unwrap();
+            let pairs: Vec<(u64, u64)> = counts.reference.iter().copied().zip(counts.current.iter().copied()).collect();
+            theirs += u32::from(evidently::chisquare(&pairs).unwrap() < ALPHA);
+            let mut known = a.clone();
+            known.sort_by(f64::total_cmp);
+            known.dedup();
+            let bin = |code: f64| known.binary_search_by(|one| one.total_cmp(&code)).unwrap_or(known.len());
+            let (a, b) = (Rows { values: &a, clusters: &a_ids }, Rows { values: &b, clusters: &b_ids });
+            drift_categories_clustered(a, b, &counts, bin).unwrap().p_value <= ALPHA
+        });
+        let n = n_sessions * 10;
+        line(n, n, &format!("{k} categories, {n_sessions} sessions of 10, ICC .5"), ours, Some(f64::from(theirs) / f64::from(runs)));
+    }
+}
+
+/// Sessions of ten turns, each of which is about the session's topic with a probability of √.5, so that two of them agree beyond chance in half of the cases.
+fn topics(rng: &mut ChaCha8Rng, n: usize, from: u64, k: u32) -> (Vec<f64>, Vec<u64>) {
+    let draw = |rng: &mut ChaCha8Rng| (unit(rng) * f64::from(k)).floor();
+    let (mut values, mut ids) = (Vec::new(), Vec::new());
+    for session in 0..n as u64 {
+        let topic = draw(rng);
+        values.extend((0..10).map(|_| if unit(rng) < 0.5_f64.sqrt() { topic } else { draw(rng) }));
+        ids.extend([from + session; 10]);
+    }
+    (values, ids)
 }
 
 /// Two hundred looks at a rate of .9, one every 25 rows: a fixed interval, and the confidence sequence.

@@ -71,10 +71,12 @@ pub fn drift_clustered(reference: Rows<'_>, current: Rows<'_>) -> Result<Drift, 
     Ok(Drift { test: "ks_clusters", statistic: ks_test(a, b)?.statistic, effect: effect.max(0.0), p_value: found.p_value })
 }
 
-/// [`drift_categories`] where rows come in clusters; `bin` is the place of a value in `counts`. Errors if a side is empty.
+/// [`drift_categories`] where rows come in clusters; `bin` is the place of a value in `counts`. The p-value tells all values apart, as
+/// [`Counts::apart`] does. Errors if a side is empty.
 pub fn drift_categories_clustered(reference: Rows<'_>, current: Rows<'_>, counts: &Counts, bin: impl Fn(f64) -> usize) -> Result<Drift, Error> {
-    let found = Pooled::of_bins(reference, current, bin)?.permuted(Statistic::Chi2, Some(Statistic::JsDistance));
-    let effect = (js_distance_counts(counts) - found.effect_mean).max(0.0);
+    let found = Pooled::of_values(reference, current)?.permuted(Statistic::Chi2, None);
+    let by_chance = Pooled::of_bins(reference, current, bin)?.mean_by_chance(Statistic::JsDistance);
+    let effect = (js_distance_counts(counts) - by_chance).max(0.0);
     Ok(Drift { test: "chi2_clusters", statistic: chi2(counts).statistic, effect, p_value: found.p_value })
 }
 

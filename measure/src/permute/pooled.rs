@@ -53,6 +53,19 @@ impl Pooled {
         Self::of_labelled(rows)
     }
 
+    /// Pools rows by their value, each a cell of its own; NaN is null, and a cell, too. Errors if a side has no row.
+    ///
+    /// What a test of categories compares with chance: bins that pool what the reference lacks would be others if other clusters were the
+    /// reference.
+    pub fn of_values(reference: Rows<'_>, current: Rows<'_>) -> Result<Self, Error> {
+        // Adding zero makes one number of the two zeros.
+        let plain = |rows: Rows<'_>| rows.values.iter().map(|value| value + 0.0).collect::<Vec<f64>>();
+        let mut distinct = [plain(reference), plain(current)].concat();
+        distinct.sort_unstable_by(f64::total_cmp);
+        distinct.dedup_by(|a, b| a.total_cmp(b).is_eq());
+        Self::of_bins(reference, current, |value| distinct.partition_point(|known| known.total_cmp(&(value + 0.0)).is_lt()))
+    }
+
     /// Pools rows by the bin of their value. Errors if a side has no row.
     pub fn of_bins(reference: Rows<'_>, current: Rows<'_>, bin: impl Fn(f64) -> usize) -> Result<Self, Error> {
         let mut rows = labelled(reference, false).chain(labelled(current, true)).collect::<Vec<_>>();
@@ -103,28 +116,42 @@ impl Pooled {
     /// Each side keeps its number of clusters. 9,999 draws, fewer above 40,000 rows and never below 999; ChaCha8 with a fixed seed over
     /// clusters in the order of their ids, so equal rows give an equal p whatever their order. Valid whatever the clusters' sizes.
     pub fn permuted(&self, statistic: Statistic, effect: Option<Statistic>) -> Permuted {
+        // Ties count, though their floating sums may differ.
+        let limit = self.observed(statistic) * (1.0 - 1e-9) - 1e-15;
+        let (n_draws, mut reached, mut effects) = (n_draws(self.cells.len()), 0, 0.0);
+        let n_effects = n_draws.min(EFFECT_DRAWS);
+        self.deal(n_draws, |draw, counts| {
+            reached += usize::from(statistic.of(self, counts) >= limit);
+            if let Some(effect) = effect.filter(|_| draw < n_effects) {
+                effects += effect.of(self, counts);
+            }
+        });
+        let effect_mean = effect.map_or(f64::NAN, |_| effects / n_effects as f64);
+        let p_value = if limit.is_nan() { f64::NAN } else { (1 + reached) as f64 / (n_draws + 1) as f64 };
+        Permuted { p_value, n_draws, effect_mean }
+    }
+
+    /// Returns the mean of an effect when the clusters are dealt out again and again: what chance alone gives.
+    pub fn mean_by_chance(&self, effect: Statistic) -> f64 {
+        let (n_draws, mut sum) = (n_draws(self.cells.len()).min(EFFECT_DRAWS), 0.0);
+        self.deal(n_draws, |_, counts| sum += effect.of(self, counts));
+        sum / n_draws as f64
+    }
+
+    /// Shows the counts of one side to `see` for each of so many deals.
+    fn deal(&self, n_draws: usize, mut see: impl FnMut(usize, &[u32])) {
         let (n_reference, n_current) = self.n_clusters();
         // Every statistic is the same with the sides exchanged, so the smaller one is dealt.
         let k = n_reference.min(n_current);
-        // Ties count, though their floating sums may differ.
-        let limit = self.observed(statistic) * (1.0 - 1e-9) - 1e-15;
         let mut order: Vec<usize> = (0..self.clusters.len()).collect();
         let mut rng = Seed::of(["permutation"]).rng();
         let mut counts = vec![0; self.totals.len()];
-        let (n_draws, mut reached, mut effects) = (n_draws(self.cells.len()), 0, 0.0);
-        let n_effects = n_draws.min(EFFECT_DRAWS);
         for draw in 0..n_draws {
             draw_to_front(&mut order, k, &mut rng);
             counts.fill(0);
             order[..k].iter().for_each(|cluster| self.count(*cluster, &mut counts));
-            reached += usize::from(statistic.of(self, &counts) >= limit);
-            if let Some(effect) = effect.filter(|_| draw < n_effects) {
-                effects += effect.of(self, &counts);
-            }
+            see(draw, &counts);
         }
-        let effect_mean = effect.map_or(f64::NAN, |_| effects / n_effects as f64);
-        let p_value = if limit.is_nan() { f64::NAN } else { (1 + reached) as f64 / (n_draws + 1) as f64 };
-        Permuted { p_value, n_draws, effect_mean }
     }
 
     /// Adds the rows of a cluster to their cells.

@@ -1,5 +1,6 @@
 //! What was gathered of both sides, as the measures want it.
 
+use measure::drift::bins::is_discrete;
 use measure::drift::{Binning, Counts, bin_numbers};
 use measure::permute::{Pooled, Rows, Statistic};
 use measure::shift::mmd::Unit;
@@ -95,10 +96,20 @@ impl Sides {
         Ok(Box::new(bin))
     }
 
+    /// Tells whether each value is a bin of its own.
+    fn has_categories(&self) -> bool {
+        match &self.column {
+            Column::Categories { .. } => true,
+            Column::Numbers(sides) => is_discrete(&sides[0]),
+            Column::Moments(_) | Column::Vectors(_) => false,
+        }
+    }
+
     /// The p-value of a test, by permuting clusters where the call names them, else as the test itself has it.
     pub(crate) fn p_value(&self, statistic: Statistic, plain: impl FnOnce(&Self) -> Result<f64, Error>) -> Result<Cell, Error> {
         let Some((reference, current)) = self.rows() else { return plain(self).map(Cell::Number) };
         let pooled = match statistic {
+            Statistic::Chi2 | Statistic::G if self.has_categories() => Pooled::of_values(reference, current)?,
             Statistic::Chi2 | Statistic::G | Statistic::JsDistance => Pooled::of_bins(reference, current, self.bin()?)?,
             _ => Pooled::of_numbers(reference, current)?,
         };
