@@ -5,17 +5,16 @@
 /// Porter's algorithm with the extensions of NLTK's `PorterStemmer` (its default mode); not Snowball English, which differs in many words.
 /// The word is lower-cased first; words of one or two letters stay. Source: Porter, "An algorithm for suffix stripping" (1980).
 pub fn stem(word: &str) -> String {
-    let word = word.to_lowercase();
+    let mut word = word.to_lowercase();
     if let Some((_, stem)) = IRREGULAR.iter().find(|(form, _)| *form == word) {
         return (*stem).to_owned();
     }
-    if word.chars().nth(2).is_none() {
-        return word;
+    if word.chars().nth(2).is_some() {
+        for step in [step_1a, step_1b, step_1c, step_2, step_3, step_4, step_5a, step_5b] {
+            step(&mut word);
+        }
     }
-    let word = Word(word.chars().collect());
-    let word = step_1c(step_1b(step_1a(word)));
-    let word = step_5b(step_5a(step_4(step_3(step_2(word)))));
-    word.0.into_iter().collect()
+    word
 }
 
 const IRREGULAR: [(&str, &str); 16] = [
@@ -40,7 +39,7 @@ const IRREGULAR: [(&str, &str); 16] = [
 /// A suffix, and what it becomes where the stem before it has a positive measure.
 type Rule = (&'static str, &'static str);
 
-const STEP_2: [Rule; 20] = [
+const STEP_2: [Rule; 21] = [
     ("ational", "ate"),
     ("tional", "tion"),
     ("enci", "ence"),
@@ -61,6 +60,7 @@ const STEP_2: [Rule; 20] = [
     ("aliti", "al"),
     ("iviti", "ive"),
     ("biliti", "ble"),
+    ("fulli", "ful"),
 ];
 
 const STEP_3: [Rule; 7] = [("icate", "ic"), ("ative", ""), ("alize", "al"), ("iciti", "ic"), ("ical", "ic"), ("ful", ""), ("ness", "")];
@@ -68,138 +68,149 @@ const STEP_3: [Rule; 7] = [("icate", "ic"), ("ative", ""), ("alize", "al"), ("ic
 const STEP_4: [&str; 19] =
     ["al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ion", "ou", "ism", "ate", "iti", "ous", "ive", "ize"];
 
-struct Word(Vec<char>);
+/// Puts something else in the place of the suffix that a word ends with.
+fn replace(word: &mut String, suffix: &str, replacement: &str) {
+    word.truncate(word.len() - suffix.len());
+    word.push_str(replacement);
+}
 
-impl Word {
-    fn ends(&self, suffix: &str) -> bool {
-        let length = suffix.len();
-        self.0.len() >= length && self.0[self.0.len() - length..].iter().copied().eq(suffix.chars())
+/// Which letters are consonants; a `y` is one where the letter before it is not.
+fn consonants(word: &str) -> impl Iterator<Item = bool> {
+    word.chars().scan(false, |is_consonant, letter| {
+        *is_consonant = match letter {
+            'a' | 'e' | 'i' | 'o' | 'u' => false,
+            'y' => !*is_consonant,
+            _ => true,
+        };
+        Some(*is_consonant)
+    })
+}
+
+/// Porter's measure: how many vowel runs are followed by a consonant run.
+fn measure(stem: &str) -> usize {
+    let mut was_consonant = true;
+    consonants(stem).filter(|is_consonant| !std::mem::replace(&mut was_consonant, *is_consonant) && *is_consonant).count()
+}
+
+fn has_vowel(stem: &str) -> bool {
+    consonants(stem).any(|is_consonant| !is_consonant)
+}
+
+fn ends_in_consonant(stem: &str) -> bool {
+    consonants(stem).last() == Some(true)
+}
+
+fn ends_double_consonant(stem: &str) -> bool {
+    let mut letters = stem.chars().rev();
+    letters.next().is_some_and(|last| letters.next() == Some(last)) && ends_in_consonant(stem)
+}
+
+/// Consonant, vowel, consonant that is not w, x or y; NLTK adds the two-letter word of vowel and consonant.
+fn ends_cvc(stem: &str) -> bool {
+    let (mut n_letters, mut last) = (0, [false; 3]);
+    for is_consonant in consonants(stem) {
+        n_letters += 1;
+        last = [last[1], last[2], is_consonant];
     }
-
-    fn without(&self, suffix: &str) -> Word {
-        Word(self.0[..self.0.len() - suffix.len()].to_vec())
+    match last {
+        [_, false, true] if n_letters == 2 => true,
+        [true, false, true] if n_letters > 2 => !stem.ends_with(['w', 'x', 'y']),
+        _ => false,
     }
+}
 
-    fn with(mut self, suffix: &str) -> Word {
-        self.0.extend(suffix.chars());
-        self
+fn step_1a(word: &mut String) {
+    if word.ends_with("ies") {
+        let is_short = word.chars().count() == 4;
+        replace(word, "ies", if is_short { "ie" } else { "i" });
+    } else if word.ends_with("sses") {
+        replace(word, "es", "");
+    } else if word.ends_with('s') && !word.ends_with("ss") {
+        replace(word, "s", "");
     }
+}
 
-    /// Which letters are consonants; a `y` is one where the letter before it is not.
-    fn consonants(&self) -> Vec<bool> {
-        let mut flags: Vec<bool> = Vec::with_capacity(self.0.len());
-        for c in &self.0 {
-            flags.push(match c {
-                'a' | 'e' | 'i' | 'o' | 'u' => false,
-                'y' => !flags.last().copied().unwrap_or(false),
-                _ => true,
-            });
+fn step_1b(word: &mut String) {
+    if word.ends_with("ied") {
+        let is_short = word.chars().count() == 4;
+        return replace(word, "ied", if is_short { "ie" } else { "i" });
+    }
+    if let Some(stem) = word.strip_suffix("eed") {
+        if measure(stem) > 0 {
+            replace(word, "d", "");
         }
-        flags
+        return;
     }
-
-    /// Porter's measure: how many vowel runs are followed by a consonant run.
-    fn measure(&self) -> usize {
-        self.consonants().windows(2).filter(|pair| !pair[0] && pair[1]).count()
-    }
-
-    fn has_vowel(&self) -> bool {
-        self.consonants().contains(&false)
-    }
-
-    fn ends_double_consonant(&self) -> bool {
-        matches!(self.0.as_slice(), [.., a, b] if a == b) && self.consonants().last() == Some(&true)
-    }
-
-    /// Consonant, vowel, consonant that is not w, x or y; NLTK adds the two-letter word of vowel and consonant.
-    fn ends_cvc(&self) -> bool {
-        match self.consonants().as_slice() {
-            [false, true] => true,
-            [.., true, false, true] => !matches!(self.0.last(), Some('w' | 'x' | 'y')),
-            _ => false,
+    let Some(suffix) = ["ed", "ing"].into_iter().find(|suffix| word.strip_suffix(suffix).is_some_and(has_vowel)) else { return };
+    replace(word, suffix, "");
+    if ["at", "bl", "iz"].iter().any(|end| word.ends_with(end)) {
+        word.push('e');
+    } else if ends_double_consonant(word) {
+        if !word.ends_with(['l', 's', 'z']) {
+            word.pop();
         }
+    } else if measure(word) == 1 && ends_cvc(word) {
+        word.push('e');
     }
 }
 
-fn step_1a(word: Word) -> Word {
-    if word.ends("ies") {
-        return word.without("ies").with(if word.0.len() == 4 { "ie" } else { "i" });
+fn step_1c(word: &mut String) {
+    if word.strip_suffix('y').is_some_and(|stem| stem.chars().nth(1).is_some() && ends_in_consonant(stem)) {
+        replace(word, "y", "i");
     }
-    if word.ends("sses") {
-        return word.without("es");
-    }
-    if word.ends("s") && !word.ends("ss") { word.without("s") } else { word }
 }
 
-fn step_1b(word: Word) -> Word {
-    if word.ends("ied") {
-        return word.without("ied").with(if word.0.len() == 4 { "ie" } else { "i" });
-    }
-    if word.ends("eed") {
-        return if word.without("eed").measure() > 0 { word.without("d") } else { word };
-    }
-    let cut = ["ed", "ing"].into_iter().filter(|suffix| word.ends(suffix)).map(|suffix| word.without(suffix)).find(Word::has_vowel);
-    let Some(cut) = cut else { return word };
-    if cut.ends("at") || cut.ends("bl") || cut.ends("iz") {
-        return cut.with("e");
-    }
-    if cut.ends_double_consonant() {
-        let keeps = matches!(cut.0.last(), Some('l' | 's' | 'z'));
-        return if keeps { cut } else { Word(cut.0[..cut.0.len() - 1].to_vec()) };
-    }
-    if cut.measure() == 1 && cut.ends_cvc() { cut.with("e") } else { cut }
-}
-
-fn step_1c(word: Word) -> Word {
-    let stem_ends_in_consonant = |stem: &Word| stem.0.len() > 1 && stem.consonants().last() == Some(&true);
-    if word.ends("y") && stem_ends_in_consonant(&word.without("y")) { word.without("y").with("i") } else { word }
-}
-
-fn step_2(word: Word) -> Word {
+fn step_2(word: &mut String) {
     // NLTK tries this one first, and runs the step again on what it leaves.
-    if word.ends("alli") && word.without("alli").measure() > 0 {
-        return step_2(word.without("li"));
+    if word.strip_suffix("alli").is_some_and(|stem| measure(stem) > 0) {
+        replace(word, "li", "");
+        return step_2(word);
     }
-    if let Some(rule) = STEP_2.iter().find(|(suffix, _)| word.ends(suffix)) {
-        return replace(word, rule);
-    }
-    if word.ends("fulli") {
-        return replace(word, &("fulli", "ful"));
+    if apply_first(word, &STEP_2) {
+        return;
     }
     // The l is left with the stem, so that short ones such as geo count.
-    if word.ends("logi") && word.without("ogi").measure() > 0 { word.without("i") } else { word }
-}
-
-fn step_3(word: Word) -> Word {
-    match STEP_3.iter().find(|(suffix, _)| word.ends(suffix)) {
-        Some(rule) => replace(word, rule),
-        None => word,
+    if word.ends_with("logi") && word.strip_suffix("ogi").is_some_and(|stem| measure(stem) > 0) {
+        replace(word, "i", "");
     }
 }
 
-fn step_4(word: Word) -> Word {
-    let Some(suffix) = STEP_4.iter().find(|suffix| word.ends(suffix)) else { return word };
-    let stem = word.without(suffix);
-    let allowed = *suffix != "ion" || matches!(stem.0.last(), Some('s' | 't'));
-    if stem.measure() > 1 && allowed { stem } else { word }
+fn step_3(word: &mut String) {
+    apply_first(word, &STEP_3);
 }
 
-fn step_5a(word: Word) -> Word {
-    if !word.ends("e") {
-        return word;
+/// Tells whether a rule has the word's suffix; the first that has is the only one that may apply.
+fn apply_first(word: &mut String, rules: &[Rule]) -> bool {
+    let Some((suffix, replacement)) = rules.iter().find(|(suffix, _)| word.ends_with(suffix)) else { return false };
+    if word.strip_suffix(suffix).is_some_and(|stem| measure(stem) > 0) {
+        replace(word, suffix, replacement);
     }
-    let stem = word.without("e");
-    let measure = stem.measure();
-    if measure > 1 || (measure == 1 && !stem.ends_cvc()) { stem } else { word }
+    true
 }
 
-fn step_5b(word: Word) -> Word {
-    if word.ends("ll") && word.without("l").measure() > 1 { word.without("l") } else { word }
+fn step_4(word: &mut String) {
+    let Some(suffix) = STEP_4.iter().find(|suffix| word.ends_with(*suffix)) else { return };
+    let allows = |stem: &str| measure(stem) > 1 && (*suffix != "ion" || stem.ends_with(['s', 't']));
+    if word.strip_suffix(suffix).is_some_and(allows) {
+        replace(word, suffix, "");
+    }
 }
 
-fn replace(word: Word, (suffix, replacement): &Rule) -> Word {
-    let stem = word.without(suffix);
-    if stem.measure() > 0 { stem.with(replacement) } else { word }
+fn step_5a(word: &mut String) {
+    let falls = |stem: &str| match measure(stem) {
+        0 => false,
+        1 => !ends_cvc(stem),
+        _ => true,
+    };
+    if word.strip_suffix('e').is_some_and(falls) {
+        word.pop();
+    }
+}
+
+fn step_5b(word: &mut String) {
+    if word.ends_with("ll") && word.strip_suffix('l').is_some_and(|stem| measure(stem) > 1) {
+        word.pop();
+    }
 }
 
 #[cfg(test)]

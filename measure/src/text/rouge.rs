@@ -1,6 +1,8 @@
 //! ROUGE, the overlap with a reference that summaries are scored by.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::text::ngrams::{counts, f1, overlap};
 use crate::text::porter::stem;
@@ -57,9 +59,9 @@ pub fn rouge_l(answer: &str, reference: &str, stemming: Stemming) -> Rouge {
 pub fn rouge_l_sum(answer: &str, reference: &str, stemming: Stemming) -> Rouge {
     let lines = |text: &str| text.split('\n').filter(|line| !line.is_empty()).map(|line| words(line, stemming)).collect::<Vec<_>>();
     let (answer, reference) = (lines(answer), lines(reference));
-    let tally = |lines: &[Vec<String>]| {
-        let mut tally: HashMap<String, usize> = HashMap::new();
-        lines.iter().flatten().for_each(|word| *tally.entry(word.clone()).or_default() += 1);
+    let tally = |lines: &[Vec<Rc<str>>]| {
+        let mut tally: HashMap<Rc<str>, usize> = HashMap::new();
+        lines.iter().flatten().for_each(|word| *tally.entry(Rc::clone(word)).or_default() += 1);
         tally
     };
     let (mut left_answer, mut left_reference, mut matched) = (tally(&answer), tally(&reference), 0);
@@ -77,7 +79,7 @@ pub fn rouge_l_sum(answer: &str, reference: &str, stemming: Stemming) -> Rouge {
             }
         }
     }
-    let total = |lines: &[Vec<String>]| lines.iter().map(Vec::len).sum();
+    let total = |lines: &[Vec<Rc<str>>]| lines.iter().map(Vec::len).sum();
     Rouge::of(matched, total(&answer), total(&reference))
 }
 
@@ -90,17 +92,41 @@ pub fn rouge_1_treebank(answer: &str, reference: &str) -> f64 {
     Rouge::of(overlap(&counts(&answer, 1), &counts(&reference, 1)), answer.len(), reference.len()).f1
 }
 
-fn words(text: &str, stemming: Stemming) -> Vec<String> {
+fn words(text: &str, stemming: Stemming) -> Vec<Rc<str>> {
     let lower = text.to_lowercase();
     let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     match stemming {
-        Stemming::Off => words.map(str::to_owned).collect(),
-        Stemming::Porter => words.map(|word| if word.len() > 3 { stem(word) } else { word.to_owned() }).collect(),
+        Stemming::Off => words.map(Rc::from).collect(),
+        Stemming::Porter => words.map(|word| if word.len() > 3 { kept_stem(word) } else { Rc::from(word) }).collect(),
     }
 }
 
+/// The stem of a word, found once for all texts that a thread compares: they share most of their words.
+fn kept_stem(word: &str) -> Rc<str> {
+    /// What is kept at most: some megabytes.
+    const STEMS_MAX: usize = 1 << 15;
+    const LENGTH_MAX: usize = 48;
+    thread_local! {
+        static STEMS: RefCell<HashMap<Box<str>, Rc<str>>> = RefCell::default();
+    }
+    if word.len() > LENGTH_MAX {
+        return stem(word).into();
+    }
+    STEMS.with_borrow_mut(|stems| {
+        if let Some(stem) = stems.get(word) {
+            return Rc::clone(stem);
+        }
+        if stems.len() >= STEMS_MAX {
+            stems.clear();
+        }
+        let stem: Rc<str> = stem(word).into();
+        stems.insert(word.into(), Rc::clone(&stem));
+        stem
+    })
+}
+
 /// Length of the longest common subsequence.
-fn lcs_length(a: &[String], b: &[String]) -> usize {
+fn lcs_length(a: &[Rc<str>], b: &[Rc<str>]) -> usize {
     let n_blocks = a.len().div_ceil(64);
     let mut places: HashMap<&str, Vec<u64>> = HashMap::new();
     for (at, word) in a.iter().enumerate() {
@@ -109,7 +135,7 @@ fn lcs_length(a: &[String], b: &[String]) -> usize {
     // A zero bit is a word of `a` that the subsequence has taken.
     let mut row = vec![u64::MAX; n_blocks];
     for word in b {
-        let Some(matches) = places.get(word.as_str()) else { continue };
+        let Some(matches) = places.get(word.as_ref()) else { continue };
         let mut carry = 0;
         for (block, matched) in row.iter_mut().zip(matches) {
             let taken = *block & matched;
@@ -124,7 +150,7 @@ fn lcs_length(a: &[String], b: &[String]) -> usize {
 }
 
 /// The places in `a` of one longest common subsequence, the one that rouge-score's backtracking finds.
-fn lcs_places(a: &[String], b: &[String]) -> Vec<usize> {
+fn lcs_places(a: &[Rc<str>], b: &[Rc<str>]) -> Vec<usize> {
     let width = b.len() + 1;
     let mut table = vec![0_u32; (a.len() + 1) * width];
     for i in 1..=a.len() {
@@ -154,8 +180,8 @@ mod tests {
 
     #[test]
     fn both_ways_to_the_subsequence_agree() {
-        let list = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let long: Vec<String> = (0..200).map(|i| (i * 7 % 13).to_string()).collect();
+        let list = |text: &str| text.split(' ').map(Rc::from).collect::<Vec<Rc<str>>>();
+        let long: Vec<Rc<str>> = (0..200).map(|i| (i * 7 % 13).to_string().into()).collect();
         for (a, b) in [(list("a b c d"), list("b d a c d")), (list("x"), list("y")), (long.clone(), long[50..].to_vec())] {
             assert_eq!(lcs_length(&a, &b), lcs_places(&a, &b).len());
         }
