@@ -11,6 +11,7 @@
 )]
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,7 +39,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     match argument.as_deref() {
         Some("serve") => runtime.block_on(serve()),
-        calls => runtime.block_on(measure(calls.map_or(5_120, |calls| calls.parse().unwrap()))),
+        calls => runtime.block_on(measure(calls.map_or(20_480, |calls| calls.parse().unwrap()))),
     }
 }
 
@@ -64,9 +65,13 @@ async fn measure(calls: usize) {
     let url = url.trim();
     let best = |turns: &[Turn]| turns.iter().copied().max_by(|a, b| a.calls_per_s.total_cmp(&b.calls_per_s)).unwrap();
     let (mut bare, mut karat) = (Vec::new(), Vec::new());
+    // Deleted at the end: ext4 searches long for the place of a new file where thousands were deleted within the last minutes.
+    let mut dirs = Vec::new();
     for _ in 0..TURNS {
         bare.push(load(url, calls).await);
-        karat.push(eval(url, calls).await);
+        let dir = tempfile::tempdir().unwrap();
+        karat.push(eval(url, calls, dir.path()).await);
+        dirs.push(dir);
     }
     server.kill().unwrap();
     server.wait().unwrap();
@@ -96,20 +101,20 @@ async fn load(url: &str, calls: usize) -> Turn {
 }
 
 /// A suite of as many cases with one judge, from its file to its report.
-async fn eval(url: &str, calls: usize) -> Turn {
-    let dir = tempfile::tempdir().unwrap();
+async fn eval(url: &str, calls: usize, dir: &Path) -> Turn {
     let rows = (0..calls)
         .map(|index| format!("{}\n", json!({"id": format!("c{index}"), "question": "What does it cost?", "answer": format!("It costs {index}.")})));
-    std::fs::write(dir.path().join("data.jsonl"), rows.collect::<String>()).unwrap();
-    std::fs::write(dir.path().join("rubric.txt"), include_str!("../rubrics/relevancy.txt")).unwrap();
+    std::fs::write(dir.join("data.jsonl"), rows.collect::<String>()).unwrap();
+    std::fs::write(dir.join("rubric.txt"), include_str!("../rubrics/relevancy.txt")).unwrap();
     let check = "{check: judge, rubric: rubric.txt, model: \"openai:chat:m\", metric: relevant}";
-    std::fs::write(dir.path().join("suite.yaml"), format!("dataset: data.jsonl\nproviders: [\"dataset:answer\"]\nchecks: [{check}]\n")).unwrap();
-    let mut config = EvaluatorConfig { concurrency: IN_FLIGHT, ..EvaluatorConfig::default() };
+    std::fs::write(dir.join("suite.yaml"), format!("dataset: data.jsonl\nproviders: [\"dataset:answer\"]\nchecks: [{check}]\n")).unwrap();
+    // More cases than calls, so that a slot never waits for a case.
+    let mut config = EvaluatorConfig { concurrency: 2 * IN_FLIGHT, ..EvaluatorConfig::default() };
     config.calls.in_flight = IN_FLIGHT;
-    config.calls.work_dir = dir.path().join(".karat");
+    config.calls.work_dir = dir.join(".karat");
     let env = |name: &str| (name == "OPENAI_BASE_URL").then(|| url.to_owned());
     let args = EvalArgs {
-        suite: dir.path().join("suite.yaml"),
+        suite: dir.join("suite.yaml"),
         compare: Compare::Nothing,
         update_baseline: false,
         format: EvalFormat::Json,

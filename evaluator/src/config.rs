@@ -10,7 +10,8 @@ use crate::price::Prices;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluatorConfig {
-    /// Cases of a suite that are answered and judged at once. More is faster until the endpoint or the app is saturated. Default 64.
+    /// Cases of a suite that are answered and judged at once. More is faster until the endpoint or the app is saturated; twice `calls.in_flight`
+    /// keeps all slots of a judge in use. Default 64.
     pub concurrency: usize,
     /// Time that one call of a model may take, in seconds. Shorter gives up on slow endpoints sooner. Default 60.
     pub call_timeout_s: u64,

@@ -47,7 +47,7 @@ pub(super) async fn hear<T>(
         calls.push(booked(judge, &answered, found.is_ok()));
         match (found, answered) {
             (Ok(found), Ok(completion)) => {
-                judge.keep(&question, &completion);
+                judge.keep(&question, &completion).await;
                 return (Ok(found), calls);
             }
             (Err(why), Ok(_)) => lost = why,

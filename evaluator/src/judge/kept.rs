@@ -50,9 +50,12 @@ impl Judge for Keeping {
         self.judge.answer(question).await
     }
 
-    fn keep(&self, question: &Question, completion: &Completion) {
-        if !completion.is_cached {
-            self.cache.put(&question.key(&self.judge.identity()), completion);
+    async fn keep(&self, question: &Question, completion: &Completion) {
+        if completion.is_cached {
+            return;
         }
+        let (cache, key, completion) = (self.cache.clone(), question.key(&self.judge.identity()), completion.clone());
+        // A new file takes its time, for which the answers to other questions would wait.
+        drop(tokio::task::spawn_blocking(move || cache.put(&key, &completion)).await);
     }
 }

@@ -61,7 +61,7 @@ pub(crate) trait Judge: Send + Sync + std::fmt::Debug {
     }
 
     /// Takes notice that an answer could be read, and may be kept.
-    fn keep(&self, _question: &Question, _completion: &Completion) {}
+    async fn keep(&self, _question: &Question, _completion: &Completion) {}
 }
 
 /// Whether the scores of a check by this name are a judge's.
