@@ -25,7 +25,8 @@ from (
   )
   group by kind, service_name, name
 )
-where first_time > service_first
+-- models are used side by side: those of a service's first day are what it began with
+where first_time > service_first + case kind when 'model' then interval '1 day' else interval '0 day' end
   and first_time >= $from
 order by first_time desc
 limit 50
