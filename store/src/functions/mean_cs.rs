@@ -19,8 +19,9 @@ pub(super) const FUNCTION: Function = Function {
     syntax: "mean_cs(value [, alpha [, n_opt]]) -> struct(n, mean, low, high)",
     section: Section::Interval,
     doc: "Asymptotic confidence sequence of a mean: an interval that may be looked at after every row, for over all rows together it misses the mean \
-          with probability alpha. Over a window in order, mean_cs(x) over (order by time), it is that of all rows so far; a fixed test looked at 200 \
-          times alarms for nothing in 42 % of the cases, this in less than 5 %.",
+          with probability alpha, as soon as there are enough rows for a normal mean. Over a window in order, mean_cs(x) over (order by time), it is that \
+          of all rows so far. A fixed test looked at 200 times, every 25 rows of a rate of .9, alarms for nothing in 41 % of the cases; this in less than 5 % from \
+          200 rows on, but in 8 % from 25 rows on: for rates and scores from 0 to 1 bounded_mean_cs holds from the first row.",
     defaults: "alpha: 0.05; n_opt, the number of rows at which it is narrowest: 500.",
     nulls: "Null and NaN are left out; null below two different numbers, no ends where one is infinite.",
     error: "",
