@@ -3,7 +3,7 @@
 //! `cargo run --release -p karat-measure --example rouge_pairs -- <pairs.jsonl> [passes]`: a line is `{"answer": ..., "reference": ...}`. Prints a JSON line
 //! with the rate and the sum of the F measures, by which the two are seen to have done the same work.
 
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stdout, reason = "a measurement for the terminal")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a measurement for the terminal")]
 
 use std::time::Instant;
 

@@ -91,8 +91,13 @@ impl ClusterSignFlip {
     /// A shift is rejected when few enough patterns flip clusters whose mean is at or above it, so the bound is an order statistic of
     /// these means.
     pub fn upper_bound(&self, sums: &[f64], sizes: &[f64], level: f64) -> Result<f64, Error> {
-        let (totals, counts) = (self.flipped_totals(sums)?, self.flipped_totals(sizes)?);
-        let mut means: Vec<f64> = totals.iter().zip(&counts).filter(|(_, count)| **count > 0.0).map(|(total, count)| total / count).collect();
+        self.upper_bound_over(sums, &self.flipped_totals(sizes)?, level)
+    }
+
+    /// [`ClusterSignFlip::upper_bound`] where the sizes' [`ClusterSignFlip::flipped_totals`] are known.
+    pub(super) fn upper_bound_over(&self, sums: &[f64], counts: &[f64], level: f64) -> Result<f64, Error> {
+        let totals = self.flipped_totals(sums)?;
+        let mut means: Vec<f64> = totals.iter().zip(counts).filter(|(_, count)| **count > 0.0).map(|(total, count)| total / count).collect();
         // A pattern that flips nothing counts for every shift.
         let always = totals.len() - means.len();
         let Some(nth) = (0..=means.len()).find(|n| self.p_of(always + n) > (1.0 - level) * (1.0 + 1e-12)) else { return Ok(f64::INFINITY) };
@@ -104,7 +109,7 @@ impl ClusterSignFlip {
     }
 
     /// The sum over the flipped clusters in every draw, eight clusters at a time out of tables.
-    fn flipped_totals(&self, values: &[f64]) -> Result<Vec<f64>, Error> {
+    pub(super) fn flipped_totals(&self, values: &[f64]) -> Result<Vec<f64>, Error> {
         if values.len() != self.n_clusters {
             return Err(Error::Lengths { measure: "cluster_sign_flip", left: values.len(), right: self.n_clusters });
         }
