@@ -32,9 +32,9 @@ pub enum MonitorsCommand {
     Init(init::InitArgs),
     /// Names every fault of every file by line, plans each SELECT, and looks up the monitors and notifiers that it names, without data: exit 0 or 2.
     Test {
-        /// Directory of the files.
-        #[arg(default_value = "monitors", value_name = "DIR")]
-        dir: PathBuf,
+        /// Directory of the files. Default: that of the settings (`monitor.dir`), else `monitors`.
+        #[arg(value_name = "DIR")]
+        dir: Option<PathBuf>,
     },
     /// Runs the monitors over history and tells how often they would have paged; nothing is written, nobody is told.
     Backtest(backtest::BacktestArgs),
@@ -79,7 +79,10 @@ pub struct SayArgs {
 pub async fn run(config: &Config, args: &MonitorsArgs) -> anyhow::Result<u8> {
     match &args.command {
         MonitorsCommand::Init(args) => init::run(config, args).await,
-        MonitorsCommand::Test { dir } => test(config, dir).await,
+        MonitorsCommand::Test { dir } => {
+            let dir = dir.as_deref().or(config.monitor.dir.as_deref()).unwrap_or(std::path::Path::new("monitors"));
+            test(config, dir).await
+        }
         MonitorsCommand::Backtest(args) => backtest::run(config, args).await,
         MonitorsCommand::Ack(say) => self::say(config, say, "acknowledge", serde_json::json!({})).await,
         MonitorsCommand::Mute { say, time } => self::say(config, say, "mute", serde_json::json!({"minutes": minutes(time)?})).await,

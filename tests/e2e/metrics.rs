@@ -258,4 +258,9 @@ fn monitors_are_checked_by_line() {
     ] {
         assert!(said.contains(words), "no {words:?} in\n{said}");
     }
+    // Without a directory it is that of the settings.
+    let settings = tempfile::tempdir().unwrap();
+    std::fs::write(settings.path().join("karat.toml"), format!("[monitor]\ndir = {:?}\n", dir.path())).unwrap();
+    let of_settings = karat().args(["monitors", "test"]).current_dir(settings.path()).output().unwrap();
+    assert!(String::from_utf8_lossy(&of_settings.stdout).contains("5 monitors, 5 faults"), "{of_settings:?}");
 }

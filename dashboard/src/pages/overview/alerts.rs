@@ -19,7 +19,7 @@ const ALERTS_MAX: usize = 200;
 /// Alerts that the overview shows before the others are folded.
 const ALERTS_OPEN: usize = 4;
 
-const EXAMPLES_MAX: usize = 5;
+const EXAMPLES_MAX: usize = 10;
 
 /// How far back the last look of a monitor is searched, in microseconds: over a week, for those that look once a week.
 const LOOKS: i64 = 8 * 86_400_000_000;
