@@ -201,10 +201,34 @@ struct Tally {
     mde: f64,
 }
 
+impl Tally {
+    fn and(self, other: Self) -> Self {
+        Self {
+            regressed: self.regressed + other.regressed,
+            passed: self.passed + other.passed,
+            caught: self.caught + other.caught,
+            proven: self.proven + other.proven,
+            sighted: self.sighted + other.sighted,
+            passed_sighted: self.passed_sighted + other.passed_sighted,
+            mde: self.mde + other.mde,
+        }
+    }
+}
+
+/// Looks at every run, on every core, and adds up what became of them.
+fn tallied<T: Default + Send>(runs: usize, each: impl Fn(usize) -> T + Sync, add: impl Fn(T, T) -> T + Sync) -> T {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let (each, add) = (&each, &add);
+        let worker = |core: usize| scope.spawn(move || (core..runs).step_by(cores).map(each).fold(T::default(), add));
+        let workers: Vec<_> = (0..cores).map(worker).collect();
+        workers.into_iter().map(|worker| worker.join().expect("the simulation runs to its end")).fold(T::default(), add)
+    })
+}
+
 fn simulate(setting: &Setting, runs: usize) -> Tally {
-    let mut suite = setting.suite();
-    let mut tally = Tally::default();
-    for number in 0..runs {
+    let run = |number: usize| {
+        let mut suite = setting.suite();
         let seed = Seed::of(["simulation", setting.name, &number.to_string()]).unit().to_bits();
         let baseline = setting.run(&suite, seed, 0, 0.0);
         let candidate = setting.run(&suite, seed, 1, setting.fall);
@@ -212,15 +236,18 @@ fn simulate(setting: &Setting, runs: usize) -> Tally {
         let decision = decide(&suite, &candidate, Ended::Whole).unwrap();
         let first = &decision.metrics[0];
         let sighted = decision.metrics.iter().all(|metric| metric.mde.is_some_and(|mde| mde <= suite.gate.max_mde));
-        tally.regressed += usize::from(decision.verdict.outcome == RunOutcome::Regressed);
-        tally.passed += usize::from(decision.verdict.outcome == RunOutcome::Pass);
-        tally.caught += usize::from(first.outcome == Some(RunOutcome::Regressed));
-        tally.proven += usize::from(first.outcome == Some(RunOutcome::Pass));
-        tally.sighted += usize::from(sighted);
-        tally.passed_sighted += usize::from(sighted && decision.verdict.outcome == RunOutcome::Pass);
-        tally.mde += first.mde.unwrap_or(1.0) / runs as f64;
-    }
-    tally
+        let passed = decision.verdict.outcome == RunOutcome::Pass;
+        Tally {
+            regressed: usize::from(decision.verdict.outcome == RunOutcome::Regressed),
+            passed: usize::from(passed),
+            caught: usize::from(first.outcome == Some(RunOutcome::Regressed)),
+            proven: usize::from(first.outcome == Some(RunOutcome::Pass)),
+            sighted: usize::from(sighted),
+            passed_sighted: usize::from(sighted && passed),
+            mde: first.mde.unwrap_or(1.0) / runs as f64,
+        }
+    };
+    tallied(runs, run, Tally::and)
 }
 
 /// What became of runs that were looked at after every repeat.
@@ -231,13 +258,18 @@ struct Looked {
     repeats: usize,
 }
 
+impl Looked {
+    fn and(self, other: Self) -> Self {
+        Self { regressed: self.regressed + other.regressed, passed: self.passed + other.passed, repeats: self.repeats + other.repeats }
+    }
+}
+
 /// Runs with one baseline answer a case, looked at after each of up to `looks` repeats until they end as something else than INCONCLUSIVE.
 fn simulate_looks(setting: &Setting, runs: usize, looks: u32, gate: &GateSpec) -> Looked {
     let setting = Setting { repeats: looks as usize, ..setting.clone() };
-    let mut suite = setting.suite();
-    suite.gate = GateSpec { extend_max: looks, ..gate.clone() };
-    let mut looked = Looked::default();
-    for number in 0..runs {
+    let run = |number: usize| {
+        let (mut suite, mut looked) = (setting.suite(), Looked::default());
+        suite.gate = GateSpec { extend_max: looks, ..gate.clone() };
         let seed = Seed::of(["looks", setting.name, &number.to_string()]).unit().to_bits();
         let first = |cases: Vec<CaseReport>, repeats: u32| cases.into_iter().filter(|case| case.repeat < repeats).collect::<Vec<_>>();
         suite.compare_with(std::path::Path::new("baseline.json"), Report::of_cases(RunInfo::default(), first(setting.run(&suite, seed, 0, 0.0), 1)));
@@ -251,8 +283,9 @@ fn simulate_looks(setting: &Setting, runs: usize, looks: u32, gate: &GateSpec) -
                 break;
             }
         }
-    }
-    looked
+        looked
+    };
+    tallied(runs, run, Looked::and)
 }
 
 /// A gate that is never content with what it could have seen, so that it looks until the end.

@@ -67,8 +67,7 @@ impl ClusterSignFlip {
     pub fn p_fall(&self, sums: &[f64]) -> Result<f64, Error> {
         // T* <= T + tolerance holds where the flipped clusters sum to at least minus half of the tolerance.
         let limit = -0.5e-9 * sums.iter().fold(0.0_f64, |most, sum| most.max(sum.abs()));
-        let flipped = self.flipped_totals(sums)?;
-        Ok(self.p_of(flipped.iter().filter(|total| **total >= limit).count()))
+        Ok(self.p_of(self.totals(&self.tables(sums)?).filter(|total| *total >= limit).count()))
     }
 
     /// The interval of the mean difference that inverts the test: every shift that neither side rejects at `(1 − level)/2`.
@@ -91,31 +90,53 @@ impl ClusterSignFlip {
     /// A shift is rejected when few enough patterns flip clusters whose mean is at or above it, so the bound is an order statistic of
     /// these means.
     pub fn upper_bound(&self, sums: &[f64], sizes: &[f64], level: f64) -> Result<f64, Error> {
-        self.upper_bound_over(sums, &self.flipped_totals(sizes)?, level)
+        self.upper_bound_over(sums, &self.flipped_shares(sizes)?, level)
     }
 
-    /// [`ClusterSignFlip::upper_bound`] where the sizes' [`ClusterSignFlip::flipped_totals`] are known.
-    pub(super) fn upper_bound_over(&self, sums: &[f64], counts: &[f64], level: f64) -> Result<f64, Error> {
-        let totals = self.flipped_totals(sums)?;
-        let mut means: Vec<f64> = totals.iter().zip(counts).filter(|(_, count)| **count > 0.0).map(|(total, count)| total / count).collect();
+    /// [`ClusterSignFlip::upper_bound`] where the sizes' [`ClusterSignFlip::flipped_shares`] are known.
+    pub(super) fn upper_bound_over(&self, sums: &[f64], shares: &[f64], level: f64) -> Result<f64, Error> {
         // A pattern that flips nothing counts for every shift.
-        let always = totals.len() - means.len();
-        let Some(nth) = (0..=means.len()).find(|n| self.p_of(always + n) > (1.0 - level) * (1.0 + 1e-12)) else { return Ok(f64::INFINITY) };
-        if nth == 0 {
+        let always = shares.iter().filter(|share| share.is_infinite()).count();
+        let enough = |n: &usize| self.p_of(always + n) > (1.0 - level) * (1.0 + 1e-12);
+        let Some(nth @ 1..) = (0..=shares.len() - always).find(enough) else { return Ok(f64::INFINITY) };
+        if !sums.iter().all(|sum| sum.is_finite()) {
             return Ok(f64::INFINITY);
         }
-        let (_, bound, _) = means.select_nth_unstable_by(nth - 1, |a, b| b.total_cmp(a));
-        Ok(*bound)
+        // The nth largest mean: those above the least of the nth largest so far are kept, and thinned out when they are twice as many.
+        let (mut largest, mut least) = (Vec::with_capacity(2 * nth), f64::NEG_INFINITY);
+        let tables = self.tables(sums)?;
+        for (total, share) in self.totals(&tables).zip(shares) {
+            // Not a number where nothing is flipped, so never above.
+            let mean = total * share;
+            if mean > least {
+                largest.push(mean);
+                if largest.len() == 2 * nth {
+                    least = nth_largest(&mut largest, nth);
+                    largest.truncate(nth);
+                }
+            }
+        }
+        Ok(nth_largest(&mut largest, nth))
+    }
+
+    /// One over the size of the flipped clusters in every draw; infinite where none is flipped.
+    pub(super) fn flipped_shares(&self, sizes: &[f64]) -> Result<Vec<f64>, Error> {
+        let tables = self.tables(sizes)?;
+        Ok(self.totals(&tables).map(f64::recip).collect())
     }
 
     /// The sum over the flipped clusters in every draw, eight clusters at a time out of tables.
-    pub(super) fn flipped_totals(&self, values: &[f64]) -> Result<Vec<f64>, Error> {
+    fn totals<'a>(&'a self, tables: &'a [[f64; 256]]) -> impl Iterator<Item = f64> + 'a {
+        let total = move |draw: &[u8]| draw.iter().zip(tables).map(|(byte, table)| table[usize::from(*byte)]).sum();
+        self.flips.chunks_exact(self.bytes).map(total)
+    }
+
+    /// The sums of every subset of each eight clusters.
+    fn tables(&self, values: &[f64]) -> Result<Vec<[f64; 256]>, Error> {
         if values.len() != self.n_clusters {
             return Err(Error::Lengths { measure: "cluster_sign_flip", left: values.len(), right: self.n_clusters });
         }
-        let tables: Vec<[f64; 256]> = values.chunks(8).map(subset_sums).collect();
-        let total = |draw: &[u8]| draw.iter().zip(&tables).map(|(byte, table)| table[usize::from(*byte)]).sum();
-        Ok(self.flips.chunks_exact(self.bytes).map(total).collect())
+        Ok(values.chunks(8).map(subset_sums).collect())
     }
 
     fn p_of(&self, count: usize) -> f64 {
@@ -125,6 +146,11 @@ impl ClusterSignFlip {
     fn total(&self) -> f64 {
         self.n_draws() as f64 + if self.exact { 0.0 } else { 1.0 }
     }
+}
+
+/// The nth largest of the values, which are put in order around it.
+fn nth_largest(values: &mut [f64], nth: usize) -> f64 {
+    *values.select_nth_unstable_by(nth - 1, |a, b| b.total_cmp(a)).1
 }
 
 /// The sum of every subset of up to eight values; bits beyond the values count nothing.

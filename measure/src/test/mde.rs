@@ -79,13 +79,13 @@ pub fn mde_planted(plan: &Plan, sizes: &[f64], seed: Seed) -> Result<f64, Error>
     let spare = sizes.iter().map(|size| size * size).sum::<f64>() / n - 1.0;
     let rho = if spare > 0.0 { ((plan.design_effect - 1.0) / spare).clamp(0.0, 1.0) } else { 0.0 };
     let spreads: Vec<f64> = sizes.iter().map(|size| (size + rho * size * (size - 1.0)).sqrt()).collect();
-    let counts = test.flipped_totals(sizes)?;
+    let shares = test.flipped_shares(sizes)?;
     let mut rng = seed.rng();
     let mut needed = Vec::with_capacity(PLANTED_RUNS);
     for _ in 0..PLANTED_RUNS {
         let noise: Vec<f64> = spreads.iter().map(|spread| spread * normal(&mut rng)).collect();
         // A fall of x is caught when x over the standard deviation is above what this noise hides.
-        needed.push(if flips { test.upper_bound_over(&noise, &counts, 1.0 - plan.level())? } else { hidden_from_t(&noise, sizes, plan.level())? });
+        needed.push(if flips { test.upper_bound_over(&noise, &shares, 1.0 - plan.level())? } else { hidden_from_t(&noise, sizes, plan.level())? });
     }
     let (_, hidden, _) = needed.select_nth_unstable_by(PLANTED_RUNS * 4 / 5, f64::total_cmp);
     Ok(if hidden.is_finite() { fixed_point(plan, hidden.max(0.0)) } else { f64::INFINITY })
