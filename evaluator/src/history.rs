@@ -1,6 +1,6 @@
 //! Runs that are kept in the tables: as baselines, and to be compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -16,6 +16,8 @@ use crate::spec::BaselineSpec;
 
 /// Runs of a branch that are averaged at most.
 const LAST_MAX: u32 = 20;
+/// Numbers of repeats that are kept apart for each averaged run.
+const REPEATS_OF_A_RUN: u32 = 1_000;
 /// Answers of one run that are read.
 const RESULTS_MAX: usize = 1_000_000;
 
@@ -112,7 +114,7 @@ pub(crate) async fn read(archive: Archive<'_>, spec: &BaselineSpec, suite: &str)
         let advice = if suite.is_empty() {
             "`karat sql \"select id, suite, time from runs\"` names those that there are"
         } else {
-            "run it once, or with --no-baseline"
+            "run it once with --no-baseline"
         };
         let place = if suite.is_empty() { "" } else { "baseline: " };
         return Err(Error::config(format!("{place}there is {what} in the tables; {advice}")));
@@ -132,9 +134,12 @@ pub(crate) async fn read(archive: Archive<'_>, spec: &BaselineSpec, suite: &str)
     };
     let mut cases = Vec::new();
     for (index, run) in runs.iter().enumerate() {
-        let first = u32::try_from(index).unwrap_or(0) * 1_000;
+        let first = u32::try_from(index).unwrap_or(0) * REPEATS_OF_A_RUN;
         cases.extend(results(archive, &run.id, first).await?);
     }
+    // A case that the newest run does not have any more was taken out of the dataset since.
+    let known: BTreeSet<String> = cases.iter().filter(|case| case.repeat < REPEATS_OF_A_RUN).map(|case| case.id.clone()).collect();
+    cases.retain(|case| known.contains(&case.id));
     let metrics = newest.metrics.as_deref().map_or_else(|| Ok(Vec::new()), serde_json::from_str)?;
     let judges = judges(archive, &runs).await?.into_iter().map(|judge| counted(judge, &cases)).collect();
     Ok(Report { metrics, judges, ..Report::of_cases(info, cases) })

@@ -7,7 +7,7 @@ use crate::checks::{Assertion, Check, Node, Scale};
 use crate::dataset::{Dataset, Vars};
 use crate::error::Error;
 use crate::keys::unknown;
-use crate::spec::{Better, GateSpec, MetricSpec};
+use crate::spec::{Better, GateSpec, Margin, MetricSpec};
 use crate::template::render;
 
 /// What checks of one name count for together.
@@ -124,12 +124,32 @@ fn join(metrics: &mut Vec<Metric>, name: String, scale: Scale, better: Better, i
     Err(Error::config(format!("metric {name:?} joins checks that cannot be averaged; give one of them another metric")))
 }
 
+/// A number in a metric's rule that cannot be meant, and why.
+fn out_of_range(spec: &MetricSpec, scale: Scale) -> Option<String> {
+    let thresholds = [("min", spec.min), ("max", spec.max), ("min_lower_bound", spec.min_lower_bound), ("max_upper_bound", spec.max_upper_bound)];
+    if let Some((key, value)) = thresholds.iter().find_map(|(key, value)| Some((key, value.filter(|value| !value.is_finite())?))) {
+        return Some(format!("{key} is a number, not {value}"));
+    }
+    let most = if scale == Scale::Unbounded { f64::MAX } else { 1.0 };
+    let margin = spec.margin.map(|margin| match margin {
+        Margin::Absolute(margin) => margin,
+        Margin::Relative(_) => 0.0,
+    });
+    let sizes = [("max_mde", spec.max_mde), ("min_effect", spec.min_effect), ("margin", margin)];
+    let (key, value) = sizes.iter().find_map(|(key, value)| Some((key, value.filter(|value| !(0.0..=most).contains(value))?)))?;
+    let range = if scale == Scale::Unbounded { "0 or more" } else { "from 0 to 1" };
+    Some(format!("{key} is {range}, not {value}"))
+}
+
 /// Holds the gate's rules against the metrics that there are.
 fn check_rules(metrics: &[Metric], plans: &[Plan], gate: &GateSpec) -> Result<(), Error> {
     let known: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
     for (name, spec) in &gate.metrics {
         if !known.contains(&name.as_str()) {
             return Err(Error::config(format!("gate.metrics: {}", unknown("metric", name, &known))));
+        }
+        if let Some(what) = spec.as_ref().and_then(|spec| out_of_range(spec, metrics.iter().find(|metric| metric.name == *name)?.scale)) {
+            return Err(Error::config(format!("gate.metrics: {name}: {what}")));
         }
         let is_open = |assertion: &Assertion| assertion.metric == *name && !decides(assertion);
         if spec.as_ref().is_some_and(|spec| spec.critical) && first_checks(plans).any(is_open) {

@@ -282,6 +282,9 @@ fn check_gate(gate: &GateSpec, slices: &[String], repeat: u32) -> Result<(), Err
     if let Some((key, value)) = shares.iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
         return Err(Error::config(format!("gate.{key} is a share from 0 to 1, not {value}")));
     }
+    if !(gate.min_effect >= 0.0 && gate.min_effect.is_finite()) {
+        return Err(Error::config(format!("gate.min_effect is 0 or more, not {}", gate.min_effect)));
+    }
     if gate.q == 0.0 {
         return Err(Error::config("gate.q is above 0: with no false alarm allowed there is no alarm at all"));
     }

@@ -54,12 +54,10 @@ fn since(before: Option<&Vec<&CaseReport>>, now: &[&CaseReport]) -> Option<&'sta
     }
 }
 
-/// Whether the same id names another case now.
+/// Whether the same id names another case now, in every run that there was before.
 pub(crate) fn is_edited(before: &[&CaseReport], now: &[&CaseReport]) -> bool {
-    match (before.first().and_then(|case| case.hash.as_ref()), now.first().and_then(|case| case.hash.as_ref())) {
-        (Some(before), Some(now)) => before != now,
-        _ => false,
-    }
+    let Some(now) = now.first().and_then(|case| case.hash.as_ref()) else { return false };
+    before.iter().all(|case| case.hash.as_ref().is_some_and(|before| before != now))
 }
 
 /// The share of a case's repeats that pass, of those that pass or fail.
@@ -74,4 +72,25 @@ fn share_of_passes(repeats: &[&CaseReport]) -> Option<f64> {
         .collect();
     let passes = decided.iter().filter(|passed| **passed).count();
     (!decided.is_empty()).then(|| passes as f64 / decided.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of averaged runs those count that had the case as it is now; where none had, it was edited.
+    #[test]
+    fn an_edited_case_is_held_against_runs_that_had_it() {
+        let case = |hash: &str, repeat: u32| -> CaseReport {
+            let fields = serde_json::json!({"id": "a", "provider": "p", "repeat": repeat, "outcome": "pass", "hash": hash, "scores": []});
+            serde_json::from_value(fields).unwrap()
+        };
+        let (before, now) = ([case("old", 0), case("new", 1_000)], [case("new", 0)]);
+        let candidate = Cases::of(&now);
+        let averaged = Cases::of(&before).as_in(&candidate);
+        let kept: Vec<u32> = averaged.by_key.values().flatten().map(|case| case.repeat).collect();
+        assert_eq!(kept, [1_000]);
+        assert!(changes(&candidate, Some(&averaged), &[]).edited.is_empty());
+        assert_eq!(changes(&candidate, Some(&Cases::of(&before[..1]).as_in(&candidate)), &[]).edited, ["a"]);
+    }
 }

@@ -50,7 +50,7 @@ pub(crate) enum Test {
     /// Independent cases.
     PairedT(PairedT),
     /// Two to eight clusters: a t-test on their sums.
-    SumsT { test: PairedT, sizes: Vec<f64> },
+    SumsT { test: PairedT, sums: Vec<f64>, sizes: Vec<f64> },
     /// Nine clusters and more.
     SignFlip { test: ClusterSignFlip, sums: Vec<f64>, sizes: Vec<f64> },
 }
@@ -128,7 +128,9 @@ impl Comparison {
             Test::SignFlip { test, sums, sizes } => (test.interval(sums, sizes, level)?, "inverted sign-flip"),
         };
         let turned = if self.better == Better::Higher { interval } else { Interval { low: -interval.high, high: -interval.low } };
-        Ok(Some((turned, name)))
+        // What is between 0 and 1 differs by 1 at most.
+        let bounded = self.scale != Scale::Unbounded;
+        Ok(Some((if bounded { Interval { low: turned.low.max(-1.0), high: turned.high.min(1.0) } } else { turned }, name)))
     }
 
     pub(crate) fn clustered_error(&self) -> Result<f64, Error> {
@@ -138,9 +140,19 @@ impl Comparison {
         })
     }
 
-    /// The unit in which `max_mde` and floors are shares: 1 for rates and scores, the baseline's mean for metrics without a range.
+    /// The unit in which `max_mde` and floors are shares: 1 for rates and scores, the baseline's mean for metrics without a range, its mean size where
+    /// values on both sides of 0 add up to nothing.
     pub(crate) fn unit(&self) -> f64 {
-        if self.scale == Scale::Unbounded { self.baseline().abs() } else { 1.0 }
+        match (self.scale, self.baseline().abs()) {
+            (Scale::Unbounded, 0.0) => mean(&self.pairs.baseline.iter().map(|value| value.abs()).collect::<Vec<_>>()),
+            (Scale::Unbounded, mean) => mean,
+            _ => 1.0,
+        }
+    }
+
+    /// Whether a metric without a range is 0 in every case of both runs, so that there is no unit to measure a fall in.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.scale == Scale::Unbounded && self.pairs.baseline.iter().chain(&self.pairs.candidate).all(|value| *value == 0.0)
     }
 
     /// Variance of the differences, no less than what an unchanged metric of this kind has to reckon with.
@@ -219,7 +231,7 @@ fn test_of(differences: &[f64], clusters: Option<&[usize]>, seed: Seed) -> Resul
     match n_clusters {
         0 | 1 => Ok(Test::None("all cases are in one cluster; two clusters could be tested, and nine without a doubt about their shape")),
         FLIPPED_MIN.. => Ok(Test::SignFlip { test: ClusterSignFlip::new(n_clusters, seed)?, sums, sizes }),
-        _ => Ok(Test::SumsT { test: paired_t(&sums)?, sizes }),
+        _ => Ok(Test::SumsT { test: paired_t(&sums)?, sums, sizes }),
     }
 }
 

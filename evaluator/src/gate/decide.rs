@@ -7,10 +7,10 @@ use measure::test::mcnemar;
 use crate::checks::{Outcome, Scale};
 use crate::error::Error;
 use crate::gate::changes::changes;
-use crate::gate::compare::Comparison;
+use crate::gate::compare::{Comparison, Test};
 use crate::gate::correct::{Tested, correct};
 use crate::gate::extend::Looks;
-use crate::gate::judge::{Rules, judge};
+use crate::gate::judge::{Rules, judge, visible};
 use crate::gate::manski::Bounds;
 use crate::gate::needed::Noise;
 use crate::gate::pairing::{Columns, shared};
@@ -72,7 +72,7 @@ pub(crate) fn decide(suite: &Suite, cases: &[CaseReport], ended: Ended) -> Resul
     let columns = Columns::of(suite);
     let candidate = Cases::of(cases);
     let report = suite.baseline.as_ref().map(|baseline| &baseline.report);
-    let baseline = report.map(|report| Cases::paired(report, cases));
+    let baseline = report.map(|report| Cases::paired(report, cases).as_in(&candidate));
     let changes = changes(&candidate, baseline.as_ref(), &order);
     let looks: Vec<Look<'_>> = suite.metrics.iter().map(|metric| look(metric, &columns, &candidate, baseline.as_ref())).collect::<Result<_, _>>()?;
     let unfit = unfit(suite, cases, &looks, &changes, report);
@@ -90,7 +90,8 @@ pub(crate) fn decide(suite: &Suite, cases: &[CaseReport], ended: Ended) -> Resul
         .map(|((look, tested), hidden)| judge(look, *tested, *hidden, &rules))
         .collect::<Result<_, _>>()?;
     let repeats_may_tell = looks.iter().zip(&metrics).any(|(look, metric)| repeats_may_tell(look, metric));
-    let slices: Vec<SliceReport> = slices.iter().zip(&corrected.slices).map(|(slice, tested)| slice_report(slice, *tested, &suite.gate)).collect();
+    let slice_reports = slices.iter().zip(&corrected.slices).map(|(slice, tested)| slice_report(slice, *tested, &rules));
+    let slices: Vec<SliceReport> = slice_reports.collect::<Result<_, _>>()?;
     let count = |outcome: CaseOutcome| cases.iter().filter(|case| case.outcome == outcome).count();
     let facts = Facts {
         compared: report.is_some(),
@@ -100,6 +101,7 @@ pub(crate) fn decide(suite: &Suite, cases: &[CaseReport], ended: Ended) -> Resul
         n_failed: count(CaseOutcome::Fail),
         n_errors: count(CaseOutcome::Error),
         n_cases: cases.len(),
+        n_unjudged: cases.iter().filter(|case| is_unjudged(case)).count(),
     };
     let changes = Changes { dropped_metrics: dropped(suite, report), ..changes };
     let verdict = verdict(&facts, &suite.metrics, &metrics, &slices, &changes.dropped_metrics);
@@ -204,27 +206,61 @@ fn unfit(suite: &Suite, cases: &[CaseReport], looks: &[Look<'_>], changes: &Chan
     let (removed, edited) = (changes.removed.len(), changes.edited.len());
     if (removed + edited) as f64 > suite.gate.max_changed * before as f64 {
         return Some(format!(
-            "of the baseline's {before} cases {removed} are gone and {edited} edited, more than max_changed = {}; make a new baseline by --update-baseline",
-            suite.gate.max_changed
+            "of the baseline's {before} cases {removed} are gone and {edited} edited, more than max_changed = {}; {}",
+            suite.gate.max_changed,
+            if suite.baseline_path.is_some() {
+                "make a new baseline by --update-baseline"
+            } else {
+                "run it once with --no-baseline, and hold later runs against that one"
+            }
         ));
     }
     let paired = looks.iter().any(|look| look.comparison.as_ref().is_some_and(|comparison| comparison.n() > 0));
     (!paired).then(|| "no case is scored in both runs".to_owned())
 }
 
-fn slice_report(slice: &Slice<'_>, tested: Option<Tested>, gate: &GateSpec) -> SliceReport {
-    let fall = -slice.comparison.mean();
-    let least = slice.metric.spec.min_effect.unwrap_or(gate.min_effect);
-    let fell = tested.is_some_and(|tested| tested.adjusted <= gate.q) && fall > 0.0 && fall >= least;
-    SliceReport {
+/// Whether there was nothing in the answer that any of its checks could judge.
+fn is_unjudged(case: &CaseReport) -> bool {
+    !case.scores.is_empty() && case.scores.iter().all(|score| score.outcome == Outcome::NotApplicable)
+}
+
+fn slice_report(slice: &Slice<'_>, tested: Option<Tested>, rules: &Rules<'_>) -> Result<SliceReport, Error> {
+    let found = &slice.comparison;
+    let fall = -found.mean();
+    let least = slice.metric.spec.min_effect.unwrap_or(rules.gate.min_effect);
+    let fell = tested.is_some_and(|tested| tested.adjusted <= rules.gate.q) && fall > 0.0 && fall >= least;
+    let mde = if slice.gating { visible(found, rules.level)? } else { None };
+    let open = open_slice(slice, mde, rules.gate);
+    let (outcome, reason) = match open {
+        _ if fell => (RunOutcome::Regressed, String::new()),
+        Some(open) => (RunOutcome::Inconclusive, open),
+        None => (RunOutcome::Pass, String::new()),
+    };
+    Ok(SliceReport {
         column: slice.column.to_owned(),
         value: slice.value.clone(),
         metric: slice.metric.name.clone(),
-        difference: slice.comparison.candidate() - slice.comparison.baseline(),
+        difference: found.candidate() - found.baseline(),
         p: tested.map(|tested| tested.p),
         p_adjusted: tested.map(|tested| tested.adjusted),
-        n: slice.comparison.n(),
+        mde,
+        n: found.n(),
         gating: slice.gating,
-        outcome: slice.gating.then_some(if fell { RunOutcome::Regressed } else { RunOutcome::Pass }),
+        outcome: slice.gating.then_some(outcome),
+        reason: if slice.gating { reason } else { String::new() },
+    })
+}
+
+/// Why a slice in which nothing fell says nothing, if so: too much of it is without a score, or even a fall of everything would not have been seen.
+fn open_slice(slice: &Slice<'_>, mde: Option<f64>, gate: &GateSpec) -> Option<String> {
+    let total = slice.n_unscored + slice.n_scored;
+    if slice.n_unscored as f64 > gate.max_unscored * total as f64 {
+        return Some(format!("{} of {total} cases went unscored, more than max_unscored = {}", slice.n_unscored, gate.max_unscored));
+    }
+    match (&slice.comparison.test, mde) {
+        (Test::None(why), _) => Some(format!("nothing to test: {why}")),
+        (_, Some(mde)) if mde <= slice.comparison.unit() => None,
+        _ if slice.comparison.is_idle() => None,
+        _ => Some(format!("too little to tell: no fall could have been seen in {}", counted(slice.comparison.n(), "case"))),
     }
 }

@@ -16,6 +16,9 @@ use crate::gate::phrase::{change, counted, number};
 use crate::report::{MetricReport, Mode, RunOutcome};
 use crate::spec::{Better, GateSpec, MetricSpec};
 
+/// What a pass says first.
+const NO_REGRESSION: &str = "no regression found";
+
 /// What holds for every metric of a run.
 pub(crate) struct Rules<'a> {
     pub gate: &'a GateSpec,
@@ -52,6 +55,9 @@ pub(crate) fn judge(look: &Look<'_>, tested: Option<Tested>, hidden: bool, rules
     (report.outcome, report.reason) = match missed {
         Some(missed) if outcome != Some(RunOutcome::Regressed) => (Some(RunOutcome::Fail), missed),
         Some(missed) => (outcome, format!("{reason}; {missed}")),
+        None if outcome.is_none() && has_threshold(&look.metric.spec) && look.values.is_empty() => {
+            (Some(RunOutcome::Inconclusive), format!("{reason}, so its threshold was not met by anything"))
+        }
         None if outcome.is_none() && has_threshold(&look.metric.spec) && !look.values.is_empty() => (Some(RunOutcome::Pass), reason),
         None => (outcome, reason),
     };
@@ -130,8 +136,18 @@ fn fill(report: &mut MetricReport, comparison: &Comparison, tested: Option<Teste
     let kind = rules.looked.name();
     let named = |name: String| interval.map_or(name.clone(), |(_, interval)| format!("{name}{kind}; interval: {interval}{kind}"));
     report.test = comparison.test_name().map(named);
-    report.mde = end(comparison.mde(rules.level)?);
+    report.mde = visible(comparison, rules.level)?;
     Ok(())
+}
+
+/// The smallest fall that would have been caught; nothing where none would, not even one through the whole range.
+pub(crate) fn visible(comparison: &Comparison, level: f64) -> Result<Option<f64>, Error> {
+    if comparison.is_idle() {
+        return Ok(None);
+    }
+    let mde = comparison.mde(level)?;
+    let reachable = if comparison.scale == Scale::Unbounded { mde.is_finite() } else { mde <= 1.0 };
+    Ok(reachable.then_some(mde))
 }
 
 /// The outcome of a metric that is compared, first rule that holds.
@@ -148,14 +164,16 @@ fn decided(
     if spec.critical && !look.newly_failing.is_empty() {
         return Ok((Some(RunOutcome::Regressed), failing(look)));
     }
-    let fall = -comparison.mean();
-    if let Some(tested) = tested.filter(|tested| tested.adjusted <= rules.gate.q)
-        && fall > 0.0
-        && fall >= spec.min_effect.unwrap_or(rules.gate.min_effect)
-    {
+    let (fall, least) = (-comparison.mean(), spec.min_effect.unwrap_or(rules.gate.min_effect));
+    let mut fell = None;
+    if let Some(tested) = tested.filter(|tested| tested.adjusted <= rules.gate.q && fall > 0.0) {
         let direction = if look.metric.better == Better::Higher { "fell" } else { "rose" };
-        let within = proven_all_the_same(report, look, comparison, rules.looked)?;
-        return Ok((Some(RunOutcome::Regressed), format!("{direction} by {} (adjusted p {:.4}){within}", change(fall, scale), tested.adjusted)));
+        let what = format!("{direction} by {} (adjusted p {:.4})", change(fall, scale), tested.adjusted);
+        if fall >= least {
+            let within = proven_all_the_same(report, look, comparison, rules.looked)?;
+            return Ok((Some(RunOutcome::Regressed), what + &within));
+        }
+        fell = Some(format!("{what}, less than min_effect = {}", change(least, scale)));
     }
     let total = look.n_unscored + look.values.len();
     if look.n_unscored as f64 > rules.gate.max_unscored * total as f64 {
@@ -179,7 +197,9 @@ fn decided(
     }
     let decided = seen_enough(report, look, comparison, rules)?;
     if decided.0 != Some(RunOutcome::Inconclusive) {
-        return Ok(decided);
+        let reason =
+            fell.map_or(decided.1.clone(), |fell| format!("{fell}; {}", decided.1.trim_start_matches(NO_REGRESSION).trim_start_matches("; ")));
+        return Ok((decided.0, reason));
     }
     let cases = most_different(comparison);
     let reason = format!("{}{}", decided.1, looked_at_first(&cases));
@@ -233,6 +253,9 @@ fn seen_enough(
     rules: &Rules<'_>,
 ) -> Result<(Option<RunOutcome>, String), Error> {
     let (spec, scale) = (&look.metric.spec, look.metric.scale);
+    if comparison.is_idle() && spec.margin.is_none() {
+        return Ok((Some(RunOutcome::Pass), format!("{NO_REGRESSION}: it is 0 in every case, as before")));
+    }
     let limit = spec.max_mde.unwrap_or(rules.gate.max_mde) * comparison.unit();
     let visible = match report.mde {
         Some(mde) => format!("a fall of {} or more would have been caught (80 %)", change(mde, scale)),
@@ -243,7 +266,7 @@ fn seen_enough(
         return Ok((Some(RunOutcome::Inconclusive), format!("too little to tell: {visible}, max_mde wants {}{needed}", change(limit, scale))));
     }
     let Some(margin) = spec.margin.map(|margin| margin.of(comparison.baseline())) else {
-        return Ok((Some(RunOutcome::Pass), format!("no regression found; {visible}")));
+        return Ok((Some(RunOutcome::Pass), format!("{NO_REGRESSION}; {visible}")));
     };
     let found = bound(comparison, margin, rules.looked.level(1.0 - LEVEL)?, unscored_share(look))?;
     report.margin = Some(margin);

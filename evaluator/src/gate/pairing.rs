@@ -48,15 +48,19 @@ impl<'a> Columns<'a> {
         self.vars.get(key.0.as_str()).and_then(|vars| vars.get(column)).map(show).unwrap_or_default()
     }
 
-    /// Numbers the clusters of cases from 0; nothing where the suite names no cluster. A case without a cluster is its own.
+    /// Numbers the clusters of cases from 0: those of the suite's column, where a case without a value is its own. Answers of several prompts or
+    /// providers to one case belong together in any way. Nothing where all are independent.
     pub(crate) fn clusters<'k>(&self, keys: impl Iterator<Item = &'k Key>) -> Option<Vec<usize>> {
-        let column = self.cluster?;
-        let name = |key: &Key| match self.value(key, column) {
-            empty if empty.is_empty() => (false, key.0.clone()),
-            value => (true, value),
+        let name = |key: &Key| match self.cluster.map(|column| self.value(key, column)) {
+            Some(value) if !value.is_empty() => (true, value),
+            _ => (false, key.0.clone()),
         };
         let names: Vec<(bool, String)> = keys.map(name).collect();
-        let numbers: BTreeMap<&(bool, String), usize> = names.iter().collect::<BTreeSet<_>>().into_iter().zip(0..).collect();
+        let distinct: BTreeSet<&(bool, String)> = names.iter().collect();
+        if self.cluster.is_none() && distinct.len() == names.len() {
+            return None;
+        }
+        let numbers: BTreeMap<&(bool, String), usize> = distinct.into_iter().zip(0..).collect();
         Some(names.iter().map(|name| numbers[name]).collect())
     }
 

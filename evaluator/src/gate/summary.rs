@@ -16,6 +16,8 @@ pub(crate) struct Facts {
     pub n_failed: usize,
     pub n_errors: usize,
     pub n_cases: usize,
+    /// Answers that no check had anything to say about.
+    pub n_unjudged: usize,
 }
 
 /// The first that holds: regressed, a threshold missed or (without a baseline) an assertion failed, budget spent, error, inconclusive, pass.
@@ -50,16 +52,22 @@ pub(crate) fn verdict(facts: &Facts, known: &[Metric], metrics: &[MetricReport],
     if !facts.compared && facts.n_errors > 0 {
         return end(RunOutcome::Error, 3, format!("{} of {} could not be judged", facts.n_errors, counted(facts.n_cases, "answer")));
     }
-    let inconclusive = told(RunOutcome::Inconclusive);
+    let mut inconclusive = told(RunOutcome::Inconclusive);
+    let open = slices.iter().filter(|slice| slice.outcome == Some(RunOutcome::Inconclusive));
+    inconclusive.extend(open.map(|slice| format!("{} where {} is {}: {}", slice.metric, slice.column, slice.value, slice.reason)));
     if !inconclusive.is_empty() {
         let exit_code = if facts.on_inconclusive == OnInconclusive::Warn { 0 } else { 101 };
         return end(RunOutcome::Inconclusive, exit_code, format!("no metric fell, but: {}", inconclusive.join("; ")));
     }
-    end(
-        RunOutcome::Pass,
-        0,
-        if facts.compared { worth(known, metrics) + &uncompared(metrics, dropped) } else { format!("{} passed", counted(facts.n_cases, "answer")) },
-    )
+    end(RunOutcome::Pass, 0, if facts.compared { worth(known, metrics) + &uncompared(metrics, dropped) } else { passed(facts) })
+}
+
+/// How many answers passed, and how many had nothing in them to judge.
+fn passed(facts: &Facts) -> String {
+    match facts.n_unjudged {
+        0 => format!("{} passed", counted(facts.n_cases, "answer")),
+        n => format!("{} passed; {n} had nothing to judge", counted(facts.n_cases - n, "answer")),
+    }
 }
 
 /// What a pass says nothing about: metrics that one of the two runs alone has.

@@ -302,14 +302,20 @@ pub struct SliceReport {
     pub p: Option<f64>,
     /// The same, corrected.
     pub p_adjusted: Option<f64>,
+    /// The smallest fall that would have been caught, where it gates and one would.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mde: Option<f64>,
     /// Paired cases.
     #[serde(default)]
     pub n: usize,
     /// Whether it can make the run regress.
     pub gating: bool,
-    /// What it says, where it gates: regressed or not.
+    /// What it says, where it gates: regressed or not, or too little to tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<RunOutcome>,
+    /// Why it cannot tell.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// One answer to one case.

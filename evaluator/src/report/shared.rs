@@ -2,7 +2,7 @@
 
 use crate::checks::Outcome;
 use crate::gate::number;
-use crate::report::{CaseReport, Changes, Report, RunInfo, SliceReport};
+use crate::report::{CaseReport, Changes, Report, RunInfo, RunOutcome, SliceReport};
 
 /// Adjusted p-value up to which a slice is worth a line.
 const SLICE_P_MAX: f64 = 0.2;
@@ -28,10 +28,11 @@ fn plural(n: i64, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
-/// The slices that changed most, worst first: those that gate and those that were only looked at.
+/// The slices that changed most, worst first, those that gate and those that were only looked at; and those that gate and cannot tell.
 pub(super) fn changed_slices(report: &Report) -> Vec<&SliceReport> {
     let p = |slice: &SliceReport| slice.p_adjusted.unwrap_or(1.0);
-    let mut shown: Vec<&SliceReport> = report.slices.iter().filter(|slice| p(slice) <= SLICE_P_MAX).collect();
+    let is_open = |slice: &SliceReport| slice.outcome == Some(RunOutcome::Inconclusive);
+    let mut shown: Vec<&SliceReport> = report.slices.iter().filter(|slice| p(slice) <= SLICE_P_MAX || is_open(slice)).collect();
     shown.sort_by(|a, b| p(a).total_cmp(&p(b)));
     shown.truncate(SLICES_MAX);
     shown
@@ -42,7 +43,8 @@ impl SliceReport {
     pub(super) fn sentence(&self) -> String {
         let kind = if self.gating { "gating" } else { "explored" };
         let (p, difference) = (self.p_adjusted.unwrap_or(1.0), signed(self.difference));
-        format!("where {} is {}: {} {difference} (adjusted p {p:.4}, {} cases, {kind})", self.column, self.value, self.metric, self.n)
+        let open = if self.reason.is_empty() { String::new() } else { format!("; {}", self.reason) };
+        format!("where {} is {}: {} {difference} (adjusted p {p:.4}, {} cases, {kind}){open}", self.column, self.value, self.metric, self.n)
     }
 }
 

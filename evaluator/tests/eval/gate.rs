@@ -258,3 +258,95 @@ async fn a_spent_budget_ends_the_run_and_keeps_what_was_scored() {
     assert_eq!(report.cases.len(), 80);
     assert!(report.cases.iter().all(|case| case.error.as_deref() == Some("not run: the budget is spent")));
 }
+
+/// Sixty cases in six clusters, the last of which is the only German one; `answer` is the answer to a German case, nothing where there is none.
+fn of_two_languages(answer: Option<&str>) -> String {
+    let row = |index: usize| {
+        let (cluster, german) = (index / 10, index >= 50);
+        let answer = if german { answer } else { Some("right") };
+        format!("{}\n", json!({"id": format!("c{index}"), "ref": "right", "answer": answer, "cl": cluster, "lang": if german { "de" } else { "en" }}))
+    };
+    (0..60).map(row).collect()
+}
+
+const TWO_LANGUAGES: &str = "dataset: data.jsonl\nproviders: [\"dataset:answer\"]\nslices: [lang]\nbaseline: {file: baseline.json}\n\
+                             checks: [{check: exact, reference: ref, metric: ok}]\n";
+
+/// A slice of one cluster cannot be tested, and one whose answers are gone was not: neither is a pass.
+#[tokio::test]
+async fn a_gating_slice_that_cannot_tell_is_no_pass() {
+    let workspace = Workspace::new();
+    workspace.write("data.jsonl", &of_two_languages(Some("right")));
+    let gate = "gate: {slices: [lang], max_unscored: 0.2, max_mde: 1}\n";
+    workspace.write("suite.yaml", &format!("{TWO_LANGUAGES}cluster: cl\n{gate}"));
+    Workspace::expect(workspace.update_baseline("suite.yaml").await, 0);
+    workspace.write("data.jsonl", &of_two_languages(Some("wrong")));
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 101);
+    let slice = report.slices.iter().find(|slice| slice.value == "de").unwrap();
+    assert_eq!((slice.outcome, slice.p), (Some(RunOutcome::Inconclusive), None));
+    assert!(report.verdict.summary.contains("ok where lang is de: nothing to test: all cases are in one cluster"), "{}", report.verdict.summary);
+    workspace.write("suite.yaml", &format!("{TWO_LANGUAGES}{gate}"));
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 100);
+    assert!(report.verdict.summary.contains("ok fell where lang is de"), "{}", report.verdict.summary);
+    workspace.write("data.jsonl", &of_two_languages(None));
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 101);
+    assert!(report.verdict.summary.contains("ok where lang is de: 10 of 10 cases went unscored"), "{}", report.verdict.summary);
+}
+
+/// A fall that is seen and small enough is passed, and told.
+#[tokio::test]
+async fn a_fall_below_min_effect_is_told() {
+    let workspace = Workspace::new();
+    workspace.write("data.jsonl", &of_two_languages(Some("right")));
+    workspace.write("suite.yaml", &format!("{TWO_LANGUAGES}gate: {{min_effect: 0.3}}\n"));
+    Workspace::expect(workspace.update_baseline("suite.yaml").await, 0);
+    workspace.write("data.jsonl", &of_two_languages(Some("wrong")));
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 0);
+    assert!(report.metrics[0].reason.starts_with("fell by 16.7 points (adjusted p 0.00"), "{}", report.metrics[0].reason);
+    assert!(report.metrics[0].reason.contains("less than min_effect = 30.0 points; a fall of"), "{}", report.metrics[0].reason);
+    for wrong in ["min_effect: .nan", "metrics: {ok: {min_effect: 1.5}}", "metrics: {ok: {min: .nan}}", "metrics: {ok: {margin: 5}}"] {
+        workspace.write("suite.yaml", &format!("{TWO_LANGUAGES}gate: {{{wrong}}}\n"));
+        assert_eq!(workspace.eval("suite.yaml").await.exit_code, 2, "{wrong}");
+    }
+}
+
+/// Four providers that are right and wrong about the same cases are no four cases.
+#[tokio::test]
+async fn answers_to_one_case_belong_together() {
+    let workspace = Workspace::new();
+    let row = |index: usize| format!("{}\n", json!({"id": format!("c{index}"), "ref": "x", "a": "x", "b": if index % 2 == 0 { "x" } else { "y" }}));
+    workspace.write("data.jsonl", &(0..30).map(row).collect::<String>());
+    let suite =
+        "dataset: data.jsonl\nproviders: [\"dataset:a\", \"dataset:b\"]\nbaseline: {file: baseline.json}\nchecks: [{check: exact, reference: ref}]\n";
+    workspace.write("suite.yaml", suite);
+    Workspace::expect(workspace.update_baseline("suite.yaml").await, 0);
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 0);
+    assert_eq!((report.metrics[0].n, report.metrics[0].n_clusters), (60, Some(30)));
+}
+
+/// What is free stays free, and there is no share of nothing to fall by.
+#[tokio::test]
+async fn a_metric_of_zeros_passes_without_a_claim() {
+    let workspace = Workspace::new();
+    let row = |index: usize| format!("{}\n", json!({"id": format!("c{index}"), "answer": "x", "cost_usd": 0.0}));
+    workspace.write("data.jsonl", &(0..60).map(row).collect::<String>());
+    workspace.write("suite.yaml", "dataset: data.jsonl\nproviders: [\"dataset:answer\"]\nbaseline: {file: baseline.json}\nchecks: [{check: cost}]\n");
+    Workspace::expect(workspace.update_baseline("suite.yaml").await, 0);
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 0);
+    assert_eq!((report.metrics[0].mde, report.metrics[0].reason.as_str()), (None, "no regression found: it is 0 in every case, as before"));
+}
+
+/// A floor under a metric that nothing was judged by is no floor that was held.
+#[tokio::test]
+async fn a_threshold_needs_something_to_hold() {
+    let workspace = Workspace::new();
+    workspace.write("data.jsonl", "{\"id\": \"a\", \"answer\": \"x\", \"ref\": \"x\", \"alt\": null}\n{\"id\": \"b\", \"answer\": \"x\"}\n");
+    let suite = "dataset: data.jsonl\nproviders: [\"dataset:answer\"]\n\
+                 checks: [{check: exact, reference: ref, metric: ok}, {check: exact, reference: alt, metric: other}]\n";
+    workspace.write("suite.yaml", suite);
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 0);
+    assert_eq!(report.verdict.summary, "1 answer passed; 1 had nothing to judge");
+    workspace.write("suite.yaml", &format!("{suite}gate: {{metrics: {{other: {{min: 0.9}}}}}}\n"));
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 101);
+    assert!(report.verdict.summary.contains("other: no case has anything to judge, so its threshold was not met by anything"), "{report:?}");
+}
