@@ -10,6 +10,7 @@ use super::Vars;
 
 /// Adds the names of karat's suites to rows of another tool's export.
 pub(super) fn name_columns(rows: &mut Vec<Vars>) {
+    rows.iter_mut().for_each(unwrap_record);
     let Some(export) = rows.first().and_then(Export::of) else { return };
     if export == Export::BedrockTurns {
         *rows = std::mem::take(rows).into_iter().zip(1..).flat_map(|(row, number)| turns(row, number)).collect();
@@ -19,6 +20,15 @@ pub(super) fn name_columns(rows: &mut Vec<Vars>) {
             if !value.is_null() && !row.contains_key(name) {
                 row.insert(name.to_owned(), value);
             }
+        }
+    }
+}
+
+/// Puts the fields of a record beside what Bedrock's evaluation wrote about it.
+fn unwrap_record(row: &mut Vars) {
+    if let Some(Value::Object(record)) = row.get("inputRecord").cloned() {
+        for (key, value) in record {
+            row.entry(key).or_insert(value);
         }
     }
 }
@@ -82,6 +92,7 @@ impl Export {
     fn columns(self, row: &Vars) -> [(&'static str, Value); 6] {
         let of = |keys: &[&str]| keys.iter().find_map(|key| row.get(*key)).cloned().unwrap_or_default();
         let at = |pointer: &str| Value::Object(row.clone()).pointer(pointer).cloned().unwrap_or_default();
+        let read = |key: &str| read(of(&[key]));
         let (calls, expected_calls) = match self {
             Export::DeepEval => (of(&["tools_called", "toolsCalled"]), of(&["expected_tools", "expectedTools"])),
             _ => (Value::Null, Value::Null),
@@ -102,17 +113,14 @@ impl Export {
                     documents(&passages),
                 ]
             }
-            Export::Langfuse => [
-                single(of(&["input"]), &["question", "query", "input", "prompt"]),
-                Value::Null,
-                single(of(&["expectedOutput"]), ANSWERS),
-                Value::Null,
-            ],
+            Export::Langfuse => {
+                [single(read("input"), &["question", "query", "input", "prompt"]), Value::Null, single(read("expectedOutput"), ANSWERS), Value::Null]
+            }
             Export::Mlflow => [
-                single(of(&["inputs"]), &["question", "query", "input", "prompt", "request"]),
-                single(of(&["outputs"]), ANSWERS),
-                at("/expectations/expected_response"),
-                documents(&at("/expectations/expected_retrieved_context")),
+                single(read("inputs"), &["question", "query", "input", "prompt", "request"]),
+                single(read("outputs"), ANSWERS),
+                read("expectations")["expected_response"].clone(),
+                documents(&read("expectations")["expected_retrieved_context"]),
             ],
         };
         [
@@ -128,6 +136,14 @@ impl Export {
 
 /// Keys under which an answer stands in an object.
 const ANSWERS: &[&str] = &["answer", "response", "output", "text", "content"];
+
+/// Reads an object that a CSV has as text.
+fn read(value: Value) -> Value {
+    match value.as_str().map(serde_json::from_str) {
+        Some(Ok(object @ Value::Object(_))) => object,
+        _ => value,
+    }
+}
 
 /// Takes the one text out of an object that wraps it: by a usual key, or because it is alone there.
 fn single(value: Value, keys: &[&str]) -> Value {
@@ -218,6 +234,17 @@ mod tests {
         for text in ["one|two", "[\"one\", \"two\"]"] {
             named(json!({"input": "why", "retrieval_context": text}), &json!({"question": "why", "documents": documents}));
         }
+    }
+
+    /// A CSV has objects as text, and Bedrock's results have the record inside.
+    #[test]
+    fn what_is_wrapped_is_unwrapped() {
+        let item = json!({"id": "1", "datasetId": "d", "input": "{\"question\": \"why\"}", "expectedOutput": "{\"answer\": \"thus\"}"});
+        named(item, &json!({"question": "why", "reference": "thus"}));
+        let record = json!({"inputs": "{\"question\": \"why\"}", "outputs": "so", "expectations": "{\"expected_response\": \"thus\"}"});
+        named(record, &json!({"question": "why", "answer": "so", "reference": "thus"}));
+        let result = json!({"inputRecord": {"prompt": "why", "referenceResponse": "thus"}, "modelResponses": [{"response": "so"}]});
+        named(result, &json!({"question": "why", "answer": "so", "reference": "thus"}));
     }
 
     /// Every turn is a case; a later one knows what was said before it.

@@ -27,10 +27,34 @@ pub(crate) struct Picked {
     split: Option<String>,
     /// What each of these columns must hold in every case.
     #[serde(default)]
-    columns: BTreeMap<String, Kind>,
+    columns: BTreeMap<String, Column>,
     /// Groups, each with what stands for each `{placeholder}`: a case that has one of them becomes a case a group.
     #[serde(default)]
     swap: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What a column must hold: `text`, or `text?` where it may be null or missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct Column {
+    kind: Kind,
+    is_optional: bool,
+}
+
+impl TryFrom<String> for Column {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let kind = Kind::deserialize(Value::from(text.trim_end_matches('?'))).map_err(|error: serde_json::Error| error.to_string())?;
+        Ok(Self { kind, is_optional: text.ends_with('?') })
+    }
+}
+
+impl Column {
+    fn holds(self, value: Option<&Value>) -> bool {
+        let is_missing = value.is_none_or(|value| value.is_null() || value.as_str() == Some(""));
+        self.is_optional && is_missing || self.kind.holds(value)
+    }
 }
 
 /// What a column holds; null is none of these.
@@ -47,6 +71,17 @@ enum Kind {
 }
 
 impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Text => "text",
+            Kind::Number => "a number",
+            Kind::Bool => "true or false",
+            Kind::List => "a list",
+            Kind::Object => "an object",
+            Kind::Any => "anything",
+        }
+    }
+
     fn holds(self, value: Option<&Value>) -> bool {
         match (self, value) {
             (Kind::Any, Some(_)) | (Kind::Text, Some(Value::String(_))) | (Kind::Bool, Some(Value::Bool(_))) => true,
@@ -92,10 +127,10 @@ impl DatasetSpec {
             return Err(Error::config(format!("{file} has no case of the split {:?}", split.as_deref().unwrap_or_default())));
         }
         for (index, case) in rows.iter().enumerate() {
-            if let Some((name, kind)) = columns.iter().find(|(name, kind)| !kind.holds(case.vars.get(*name))) {
-                let found = case.vars.get(name).map_or_else(|| "nothing".to_owned(), crate::template::show);
-                let found: String = found.chars().take(60).collect();
-                return Err(Error::config(format!("{file}: case {} ({}): column {name:?} is to be {kind:?}, and is {found:?}", index + 1, case.id)));
+            if let Some((name, column)) = columns.iter().find(|(name, column)| !column.holds(case.vars.get(*name))) {
+                let found: String = case.vars.get(name).map_or_else(|| "missing".to_owned(), Value::to_string).chars().take(60).collect();
+                let place = format!("{file}: case {} ({})", index + 1, case.id);
+                return Err(Error::config(format!("{place}: column {name:?} is to be {}, and is {found}", column.kind.name())));
             }
         }
         let hash = split.as_ref().map_or_else(|| dataset.hash.clone(), |split| format!("{}#{split}", dataset.hash));
@@ -141,7 +176,8 @@ mod tests {
         assert_eq!(pick(json!({"file": "a.csv", "split": "test"})).unwrap(), ["b", "c"]);
         assert_eq!(pick(json!({"file": "a.csv", "split": "train", "columns": {"n": "number"}})).unwrap(), ["a"]);
         let error = pick(json!({"file": "a.csv", "columns": {"n": "number"}})).unwrap_err();
-        assert_eq!(error, "a.csv: case 3 (c): column \"n\" is to be Number, and is \"\"");
+        assert_eq!(error, "a.csv: case 3 (c): column \"n\" is to be a number, and is null");
+        assert_eq!(pick(json!({"file": "a.csv", "columns": {"n": "number?"}})).unwrap().len(), 3);
         assert!(pick(json!({"file": "a.csv", "split": "dev"})).unwrap_err().contains("no case of the split \"dev\""));
         assert!(pick(json!({"file": "a.csv", "columns": {"m": "any"}})).unwrap_err().contains("unknown column \"m\""));
         assert_eq!(pick(json!({"sql": "select 1", "split": "train"})).unwrap(), ["a"]);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::Vars;
@@ -19,9 +20,20 @@ fn utf8<'b>(path: &Path, bytes: &'b [u8]) -> Result<&'b str, Error> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
+/// A page of Langfuse's API, which gives its items as `data`.
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Vars>,
+}
+
 /// Reads a list of objects, as other tools export it.
 pub(super) fn json(path: &Path, bytes: &[u8]) -> Result<Vec<Vars>, Error> {
     let text = utf8(path, bytes)?;
+    if text.trim_start().starts_with('{')
+        && let Ok(page) = serde_json::from_str::<Page>(text)
+    {
+        return Ok(page.data);
+    }
     if !text.trim_start().starts_with('[') {
         return Err(at(path, 1, "a dataset in JSON is a list of objects, one a case"));
     }

@@ -37,7 +37,8 @@ pub(crate) fn verdict(facts: &Facts, known: &[Metric], metrics: &[MetricReport],
     }
     let mut failed = told(RunOutcome::Fail);
     if !facts.compared && facts.n_failed > 0 {
-        failed.insert(0, format!("{} of {} failed", facts.n_failed, counted(facts.n_cases, "answer")));
+        let errors = if facts.n_errors > 0 { format!(", and {} could not be judged", facts.n_errors) } else { String::new() };
+        failed.insert(0, format!("{} of {} failed{errors}", facts.n_failed, counted(facts.n_cases, "answer")));
     }
     if !failed.is_empty() {
         failed.extend(facts.unfit.clone());
