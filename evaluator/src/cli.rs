@@ -10,11 +10,12 @@ use crate::archive::{Archive, RunRecord};
 use crate::baseline::Baseline;
 use crate::config::EvaluatorConfig;
 use crate::error::{Error, ErrorKind};
+use crate::files::write_whole;
 use crate::filter::Part;
 use crate::git::Git;
 use crate::report::{Report, github, html, junit, markdown, text};
 use crate::run::{Control, Options, read_kept_baseline, run_suite};
-use crate::suite::{Compare, load_part};
+use crate::suite::{Compare, Suite, load_part};
 use crate::template::Env;
 
 use batch::{ask_batches, read_batch, write_batch};
@@ -137,8 +138,8 @@ pub async fn cli_eval(args: &EvalArgs<'_>, now: Micros) -> EvalOutcome {
 async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
     let compare = if args.update_baseline { Compare::Nothing } else { args.compare.clone() };
     let mut suite = load_part(args.archive, &args.suite, &compare, &args.config, args.env, &args.part).await?;
-    if args.update_baseline && suite.part.is_some() {
-        return Err(Error::config("a part of a suite is no baseline: leave out the filters, or --update-baseline"));
+    if args.update_baseline {
+        expect_baseline(&suite)?;
     }
     read_batch(args, &suite)?;
     let git = Git::of(args.suite.parent().unwrap_or(&args.suite), args.env);
@@ -155,10 +156,14 @@ async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
     let unkept = if suite.part.is_none() { keep(args, &record, now).await } else { None };
     let report = record.report;
     let baseline = suite.baseline.as_ref().map(|baseline| &baseline.report);
-    let (mut text, failed) = write_outputs(args.format, &args.outputs, &report, baseline)?;
+    let (mut text, mut failed) = write_outputs(args.format, &args.outputs, &report, baseline)?;
     let mut exit_code = report.verdict.exit_code;
     if args.update_baseline {
-        (text, exit_code) = update(args, suite.baseline_path(), &report, &crate::report::text(&report))?;
+        (text, exit_code) = (crate::report::text(&report), exit_code_of_baseline(&report));
+        match update(&suite, exit_code, &report) {
+            Ok(said) => text.push_str(&format!("\n{said}\n")),
+            Err(error) => failed.push(error),
+        }
     }
     for error in failed {
         text.push_str(&format!("\nerror: {error}\n"));
@@ -187,19 +192,36 @@ fn write_record(path: &Path, record: &RunRecord) -> Result<(), Error> {
     write(path, &serde_json::to_string(record)?)
 }
 
-/// Writes the report as the suite's baseline, unless there is nothing in it to compare with; returns what to say, and the exit code.
-fn update(args: &EvalArgs<'_>, path: Option<&Path>, report: &Report, shown: &str) -> Result<(String, i32), Error> {
-    let named = || Error::config(format!("{}: the suite names no baseline; add `baseline: {{file: baselines/<name>.json}}`", args.suite.display()));
-    let path = path.ok_or_else(named)?;
-    // What failed without a baseline is what the baseline is for; what errored is no measurement.
-    let exit_code = if report.verdict.exit_code == 100 { 0 } else { report.verdict.exit_code };
-    if exit_code != 0 {
-        return Ok((format!("{shown}\nthe baseline was not written\n"), exit_code));
+/// Refuses a suite whose run could not become a baseline, before the run is paid for.
+fn expect_baseline(suite: &Suite) -> Result<(), Error> {
+    if suite.part.is_some() {
+        return Err(Error::config("a part of a suite is no baseline: leave out the filters, or --update-baseline"));
     }
-    write(path, &write_as(EvalFormat::Json, report, None)?)?;
-    Ok((format!("{shown}\nwrote the baseline {}\n", path.display()), exit_code))
+    match suite.baseline_path() {
+        Some(_) => Ok(()),
+        None => {
+            let what = "the suite names no baseline; add `baseline: {file: baselines/<name>.json}`";
+            Err(Error::config(format!("{}: {what}", suite.path.display())))
+        }
+    }
+}
+
+/// What failed without a baseline is what the baseline is for; what errored is no measurement.
+fn exit_code_of_baseline(report: &Report) -> i32 {
+    if report.verdict.exit_code == 100 { 0 } else { report.verdict.exit_code }
+}
+
+/// Writes the report as the suite's baseline, unless there is nothing in it to compare with; returns what to say.
+fn update(suite: &Suite, exit_code: i32, report: &Report) -> Result<String, Error> {
+    match suite.baseline_path() {
+        Some(path) if exit_code == 0 => {
+            write(path, &write_as(EvalFormat::Json, report, None)?)?;
+            Ok(format!("wrote the baseline {}", path.display()))
+        }
+        _ => Ok("the baseline was not written".to_owned()),
+    }
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    std::fs::write(path, text).map_err(|source| Error::File { action: "write", path: path.to_owned(), source })
+    write_whole(path, text.as_bytes()).map_err(|source| Error::File { action: "write", path: path.to_owned(), source })
 }

@@ -1,6 +1,9 @@
 //! Where the files that a suite names are found.
 
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Error;
 
@@ -60,5 +63,66 @@ impl Files {
             return Err(Error::config(what));
         }
         std::fs::read_to_string(path).map_err(file)
+    }
+}
+
+/// Writes a file whole or not at all: on a full disk what stood there before stays as it was. What is no plain file, such as a pipe, is written to.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let before = std::fs::metadata(&place).ok();
+    if before.as_ref().is_some_and(|before| !before.is_file()) {
+        return std::fs::write(&place, bytes);
+    }
+    let beside = beside(&place);
+    let written = write_synced(&beside, bytes).and_then(|()| match before {
+        Some(before) => std::fs::set_permissions(&beside, before.permissions()),
+        None => Ok(()),
+    });
+    written.and_then(|()| std::fs::rename(&beside, &place)).inspect_err(|_| {
+        // What is told is why the file could not be written, and not what became of its half.
+        let _ = std::fs::remove_file(&beside);
+    })
+}
+
+/// A name of its own in the same directory: two that write the same file at once write to two.
+fn beside(place: &Path) -> PathBuf {
+    static N_WRITTEN: AtomicU64 = AtomicU64::new(0);
+    place.with_file_name(format!(".karat-{}-{}.new", std::process::id(), N_WRITTEN.fetch_add(1, Ordering::Relaxed)))
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("report.json");
+        write_whole(&path, b"first").unwrap();
+        write_whole(&path, b"second").unwrap();
+        assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), names(dir.path())), ("second", vec!["report.json".to_owned()]));
+        assert!(write_whole(&dir.path().join("no/such/place.json"), b"x").is_err());
+    }
+
+    /// A link stays one, and what it leads to is what is written.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("report.json"), dir.path().join("latest.json"));
+        std::fs::write(&path, "first").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        write_whole(&link, b"second").unwrap();
+        assert!(link.is_symlink() && std::fs::read_to_string(&path).unwrap() == "second");
     }
 }

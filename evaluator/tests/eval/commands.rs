@@ -104,3 +104,29 @@ async fn every_form_keeps_text_as_text() {
         assert!(text.contains("FAIL"), "{format:?}: {text}");
     }
 }
+
+/// The run was paid for: a baseline that cannot be written costs the baseline, and neither the report nor what stood there before.
+#[tokio::test]
+async fn a_baseline_that_cannot_be_written_does_not_swallow_the_report() {
+    let workspace = Workspace::of_rag();
+    std::fs::remove_file(workspace.path("baselines/rag.json")).unwrap();
+    workspace.write("baselines/rag.json/taken.txt", "by a directory");
+    let outcome = workspace.update_baseline("suites/rag.yaml").await;
+    assert!(
+        outcome.text.contains("PASS") && outcome.text.contains("cannot write") && !outcome.text.contains("wrote the baseline"),
+        "{}",
+        outcome.text
+    );
+    Workspace::expect(outcome, 3);
+    assert_eq!(workspace.read("baselines/rag.json/taken.txt"), "by a directory");
+}
+
+/// That a suite names no baseline is told before its run is paid for.
+#[tokio::test]
+async fn a_suite_without_a_baseline_is_not_run_for_one() {
+    let workspace = Workspace::new();
+    workspace.write("data.jsonl", "{\"id\": \"a\", \"answer\": \"x\"}\n");
+    workspace.write("suite.yaml", "dataset: data.jsonl\nproviders: [\"dataset:answer\"]\nchecks: [{check: contains, value: x, metric: m}]\n");
+    let outcome = workspace.update_baseline("suite.yaml").await;
+    assert!(outcome.exit_code == 2 && outcome.report.is_none() && outcome.text.contains("names no baseline"), "{}", outcome.text);
+}
