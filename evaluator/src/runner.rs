@@ -184,8 +184,8 @@ impl<'a> Runner<'a> {
     pub(crate) async fn case(&self, job: Job<'a>) -> Result<Done, Error> {
         let (case, plan) = (&self.suite.dataset.cases[job.case], &self.suite.plans[job.case]);
         let traceparent = self.traceparent(&job, case);
-        let begins = self.budget.begin_case();
-        let asked = if !begins { Err(format!("not run: {SPENT}")) } else { self.ask(&job, case, &plan.test, &traceparent).await };
+        let open = self.budget.begin_case().await;
+        let asked = if open.is_none() { Err(format!("not run: {SPENT}")) } else { self.ask(&job, case, &plan.test, &traceparent).await };
         let spans = match &asked {
             Ok(asked) => self.spans(plan.nodes.iter().flat_map(|node| node.assertions()), &asked.answer).await,
             Err(_) => Ok(None),
@@ -211,9 +211,9 @@ impl<'a> Runner<'a> {
             Err(error) => (Some(error), None),
         };
         let answer = asked.map(|asked| asked.answer);
-        let cost = self.spend(answer.as_ref(), &calls);
-        if begins {
-            self.budget.end_case();
+        let cost = cost_of(answer.as_ref(), &calls);
+        if let Some(open) = open {
+            open.end(cost.unwrap_or_default());
         }
         let mut reasons = graded.scores.iter().map(|score| &score.reason).chain(&error);
         let was_refused = reasons.any(|reason| reason.ends_with(SPENT));
@@ -344,19 +344,6 @@ impl<'a> Runner<'a> {
         self.budget.spend(NanoUsd(calls.iter().filter_map(|call| call.usage.cost).map(|cost| cost.0).sum()));
     }
 
-    /// Counts what the case cost, and returns it where a price is known.
-    fn spend(&self, answer: Option<&Answer>, calls: &[Call]) -> Option<NanoUsd> {
-        let costs: Vec<i64> = answer
-            .and_then(|answer| answer.usage.cost)
-            .into_iter()
-            .chain(calls.iter().filter_map(|call| call.usage.cost))
-            .map(|cost| cost.0)
-            .collect();
-        let total = NanoUsd(costs.iter().sum());
-        self.budget.spend(total);
-        (!costs.is_empty()).then_some(total)
-    }
-
     /// A trace of its own for every answer, the same when the same run is made again.
     fn traceparent(&self, job: &Job<'_>, case: &Case) -> String {
         let prompt = job.prompt.map_or("", |prompt| prompt.label.as_str());
@@ -371,6 +358,12 @@ impl<'a> Runner<'a> {
         let checked = plan.nodes.iter().flat_map(|node| node.assertions()).filter_map(|assertion| assertion.check.recorded_column());
         checked.chain(answers).collect()
     }
+}
+
+/// What a case cost, where a price is known.
+fn cost_of(answer: Option<&Answer>, calls: &[Call]) -> Option<NanoUsd> {
+    let of_answer = answer.and_then(|answer| answer.usage.cost).into_iter();
+    of_answer.chain(calls.iter().filter_map(|call| call.usage.cost)).map(|cost| cost.0).reduce(|sum, cost| sum + cost).map(NanoUsd)
 }
 
 /// Whether a name of a test's list means one of these: the same, with a `*`, or the beginning of it up to a colon.

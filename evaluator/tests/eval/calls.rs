@@ -110,6 +110,19 @@ async fn half_a_line_of_a_journal_is_asked_again() {
     assert_eq!(endpoint.seen().len(), 5);
 }
 
+/// However many cases may be under way at once, a budget is not overspent: the first case tells what the others will cost.
+#[tokio::test]
+async fn a_budget_holds_at_any_concurrency() {
+    let endpoint = Endpoint::start(|_, _| verdict("relevant")).await;
+    let mut workspace = suite(&endpoint.url, &rows(60), &format!("{RUBRIC}{PRICED}"));
+    workspace.config.calls.cache_bytes_max = 0;
+    workspace.config.concurrency = 64;
+    // A call costs 120 + 90 millionths.
+    workspace.write("suite.yaml", &format!("{}budget: {{usd: 0.0021}}\n", workspace.read("suite.yaml")));
+    Workspace::expect(workspace.eval("suite.yaml").await, 4);
+    assert_eq!(endpoint.seen().len(), 10);
+}
+
 /// The runs of a day share its budget.
 #[tokio::test]
 async fn a_day_has_a_budget_too() {
