@@ -65,7 +65,7 @@ pub struct EvalArgs {
     /// Cases that are under way at once, instead of `evaluator.concurrency`.
     #[arg(short = 'j', long = "max-concurrency", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub max_concurrency: Option<u32>,
-    /// Go on with the last run of the suite: what it scored is taken over.
+    /// Go on with the newest run of the suite that was interrupted, else with the last one: what it scored is taken over.
     #[arg(long)]
     pub resume: bool,
     /// Go on with the last run of the suite, and ask again for what errored or could not be judged.

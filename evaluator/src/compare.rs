@@ -125,6 +125,7 @@ pub(crate) fn bare(path: PathBuf, dataset: Dataset, metrics: Vec<Metric>, gate: 
         kept_baseline: None,
         baseline_path: None,
         hash: String::new(),
+        asking_hash: String::new(),
         part: None,
         left_out: BTreeSet::new(),
         cache: None,

@@ -134,6 +134,9 @@ async fn answer_all(suite: &Suite, options: &Options<'_>, runner: &Runner<'_>) -
         done.extend(answers.of(&runner.extra_jobs(extra), suite, options, runner).await?);
         extra += 1;
     }
+    if let Some(journal) = answers.journal.filter(|_| !runner.was_cut_short()) {
+        journal.end();
+    }
     Ok(done)
 }
 

@@ -63,6 +63,8 @@ pub struct Suite {
     /// Where the suite's baseline file is, or would be.
     pub(crate) baseline_path: Option<PathBuf>,
     pub(crate) hash: String,
+    /// Hash of the file without what only says how long it may go on and what is made of its scores.
+    pub(crate) asking_hash: String,
     /// How many cases were left out, and by what, where the run is of a part of the suite.
     pub(crate) part: Option<String>,
     /// Ids of the cases that were left out.
@@ -227,11 +229,26 @@ fn resolve(
         baseline_path: named.place,
         kept_baseline: named.kept,
         hash: hex(&Sha256::digest(text))[..16].to_owned(),
+        asking_hash: asking_hash(text),
         part: None,
         left_out: BTreeSet::new(),
         cache: connector.opened_cache(),
         batch: connector.batch(),
     })
+}
+
+/// Keys of a suite that decide neither what is asked nor how it is scored.
+const NOT_ASKED: [&str; 4] = ["description", "gate", "budget", "baseline"];
+
+/// Hash of the suite's file without [`NOT_ASKED`], comments and blank lines.
+fn asking_hash(text: &str) -> String {
+    let mut spec: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).unwrap_or_default();
+    if let Some(keys) = spec.as_mapping_mut() {
+        keys.retain(|key, _| !key.as_str().is_some_and(|key| NOT_ASKED.contains(&key)));
+    }
+    // What cannot be written again is another file with each change.
+    let kept = serde_yaml_ng::to_string(&spec).unwrap_or_else(|_| text.to_owned());
+    hex(&Sha256::digest(kept))
 }
 
 /// Commands run in the directory of the suite, wherever karat is started.

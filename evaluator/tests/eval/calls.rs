@@ -64,9 +64,37 @@ async fn a_run_goes_on_where_its_money_ended() {
     workspace.control.resume = Resume::Scored;
     let report = Workspace::expect(workspace.eval("suite.yaml").await, 4);
     assert_eq!((report.cases.iter().filter(|case| case.scores[0].value.is_some()).count(), endpoint.seen().len()), (10, 10));
-    workspace.write("suite.yaml", &suite);
+    // More money, another gate and another description ask for nothing else: the run goes on.
+    workspace.write("suite.yaml", &format!("{suite}budget: {{usd: 5}}\ngate: {{q: 0.1}}\ndescription: the same\n"));
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 0);
+    assert_eq!((report.cases.iter().filter(|case| case.scores[0].value.is_some()).count(), endpoint.seen().len()), (20, 20));
+    workspace.write("suite.yaml", &suite.replace("data.jsonl", "other.jsonl"));
+    workspace.write("other.jsonl", &format!("{}\n", row("d0", "another answer")));
     let outcome = workspace.eval("suite.yaml").await;
     assert!(outcome.exit_code == 2 && outcome.text.contains("changed since the earlier run"), "{}", outcome.text);
+}
+
+/// A run that begins anew leaves alone what an interrupted one paid for; once one has gone on with it, it is gone.
+#[tokio::test]
+async fn a_run_that_begins_anew_keeps_an_interrupted_one() {
+    let endpoint = Endpoint::start(|_, _| verdict("relevant")).await;
+    let mut workspace = suite(&endpoint.url, &rows(10), &format!("{RUBRIC}{PRICED}"));
+    workspace.config.calls.cache_bytes_max = 0;
+    workspace.config.concurrency = 1;
+    workspace.control = Control { journal: Journaling::On, ..Control::default() };
+    let suite = workspace.read("suite.yaml");
+    workspace.write("suite.yaml", &format!("{suite}budget: {{usd: 0.00105}}\n"));
+    Workspace::expect(workspace.eval("suite.yaml").await, 4);
+    workspace.write("suite.yaml", &format!("{suite}budget: {{usd: 0.00021}}\n"));
+    Workspace::expect(workspace.eval("suite.yaml").await, 4);
+    let journals = || std::fs::read_dir(workspace.path(".karat/runs")).unwrap().count();
+    assert_eq!((endpoint.seen().len(), journals()), (6, 2), "five cases of the first run and one of the second");
+    workspace.write("suite.yaml", &suite);
+    Workspace::expect(workspace.eval("suite.yaml").await, 0);
+    assert_eq!((endpoint.seen().len(), journals()), (16, 3));
+    workspace.control.resume = Resume::Scored;
+    Workspace::expect(workspace.eval("suite.yaml").await, 0);
+    assert_eq!(endpoint.seen().len(), 25, "the newest that was interrupted had one case, and its journal is taken over");
 }
 
 /// `--retry-errors` asks again for what errored, and for nothing else.
