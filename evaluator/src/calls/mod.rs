@@ -96,9 +96,11 @@ impl Dispatcher {
         outcome
     }
 
-    /// Books what a call used beyond its estimate.
+    /// Books what a call used instead of its estimate, where its endpoint tells.
     pub(crate) fn settle(&self, estimated: u32, used: Option<i64>) {
-        self.rates.settle(estimated, used.and_then(|used| u32::try_from(used).ok()).unwrap_or(0));
+        if let Some(used) = used {
+            self.rates.settle(estimated, u32::try_from(used.max(0)).unwrap_or(u32::MAX));
+        }
     }
 
     async fn attempts<T, F: Future<Output = Result<T, Failure>>>(&self, job: Job<'_>, attempt: impl Fn() -> F) -> Result<Given<T>, CallError> {
