@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -27,6 +28,14 @@ use chat::{Model, with_files};
 use exec::Exec;
 use http::Http;
 use select::Select;
+
+/// Settings of `echo`: promptfoo's pause between calls, which who asks nobody has no need of.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct EchoSpec {
+    #[serde(rename = "delay")]
+    _delay: Option<f64>,
+}
 
 /// Where answers come from.
 #[derive(Debug, Clone)]
@@ -131,6 +140,7 @@ impl Target {
     ) -> Result<Self, Error> {
         let place = format!("provider {id:?}");
         if id == "echo" {
+            let _: EchoSpec = settings(&place, config)?;
             return Ok(Self::Echo);
         }
         if let Some(column) = id.strip_prefix("dataset:") {
@@ -148,10 +158,10 @@ impl Target {
             return Self::on_bedrock(&place, model, config, connector);
         }
         if let Some(command) = id.strip_prefix("exec:") {
-            return Exec::with_arguments(&place, command, directory).map(Self::Exec);
+            return Exec::with_arguments(&place, command, settings(&place, config)?, directory).map(Self::Exec);
         }
         if let Some(command) = id.strip_prefix("command:") {
-            return Exec::with_input(&place, command, directory).map(Self::Exec);
+            return Exec::with_input(&place, command, settings(&place, config)?, directory).map(Self::Exec);
         }
         if id == "http" || id == "https" || id.starts_with("http://") || id.starts_with("https://") {
             return Http::new(&place, id, settings(&place, config)?, connector, env).map(|http| Self::Http(Arc::new(http)));
@@ -271,5 +281,15 @@ mod tests {
     fn chat_prompts_in_json_keep_their_roles() {
         assert_eq!(messages_of(r#"[{"role":"system","content":"x"}]"#).len(), 1);
         assert_eq!(messages_of("[1, 2]")[0]["content"], "[1, 2]");
+    }
+
+    #[test]
+    fn settings_that_nobody_reads_are_refused() {
+        let told = |error: Error| error.to_string();
+        let exec = settings::<exec::ExecSpec>("provider \"exec:x\"", Some(&json!({"timeoutMS": 5})));
+        assert!(exec.map_err(told).unwrap_err().contains("did you mean \"timeoutMs\"?"));
+        assert!(settings::<EchoSpec>("provider \"echo\"", Some(&json!({"delay": 100}))).is_ok());
+        let echo = settings::<EchoSpec>("provider \"echo\"", Some(&json!({"dealy": 100})));
+        assert!(echo.map_err(told).unwrap_err().contains("\"dealy\""));
     }
 }
