@@ -13,11 +13,9 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     let Some(response) = error.raw_response() else {
-        let what = match error {
-            SdkError::TimeoutError(_) => "no answer in time".to_owned(),
-            other => DisplayErrorContext(other).to_string().chars().take(300).collect(),
-        };
+        let what = DisplayErrorContext(error).to_string().chars().take(300).collect();
         return match error {
+            SdkError::TimeoutError(_) => Failure::passing(CallError::TimedOut(None)),
             SdkError::ConstructionFailure(_) => Failure::lasting(CallError::Malformed(what)),
             _ => Failure::passing(CallError::Unreachable(what)),
         };

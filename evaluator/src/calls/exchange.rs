@@ -1,5 +1,7 @@
 //! One exchange over HTTP: a request sent, its answer read up to a bound, and what went wrong told apart.
 
+use std::time::Duration;
+
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Request, Response, StatusCode};
 use serde_json::Value;
@@ -22,9 +24,10 @@ impl Received {
 
 /// Sends a request and reads the answer. Overload, faults of the server and broken connections pass; everything else stays as it is.
 pub(crate) async fn exchange(http: &Client, request: Request, bytes_max: usize) -> Result<Received, Failure> {
-    let response = http.execute(request).await.map_err(|error| broken(&error))?;
+    let limit = request.timeout().copied();
+    let response = http.execute(request).await.map_err(|error| failed(&error, limit, CallError::Unreachable))?;
     let (status, headers) = (response.status(), response.headers().clone());
-    let bytes = read(response, bytes_max).await?;
+    let bytes = read(response, limit, bytes_max).await?;
     if status.is_success() {
         return Ok(Received { headers, bytes });
     }
@@ -37,9 +40,9 @@ pub(crate) async fn exchange(http: &Client, request: Request, bytes_max: usize) 
     Err(Failure { error: CallError::Status { status: status.as_u16(), message: message_of(&bytes) }, again })
 }
 
-async fn read(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+async fn read(mut response: Response, limit: Option<Duration>, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error, limit, CallError::BrokenOff))? {
         if bytes.len() + chunk.len() > bytes_max {
             return Err(Failure::lasting(CallError::Malformed(format!("it has more than {bytes_max} bytes"))));
         }
@@ -49,13 +52,15 @@ async fn read(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failu
 }
 
 /// reqwest's own message hides what happened, and names the address, which may hold a key; the innermost cause says what it was.
-fn broken(error: &reqwest::Error) -> Failure {
+fn failed(error: &reqwest::Error, limit: Option<Duration>, told: impl Fn(String) -> CallError) -> Failure {
+    if error.is_timeout() {
+        return Failure::passing(CallError::TimedOut(limit));
+    }
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {
         cause = next;
     }
-    let what = if error.is_timeout() { "no answer in time".to_owned() } else { cause.to_string() };
-    Failure::passing(CallError::Unreachable(what))
+    Failure::passing(told(cause.to_string()))
 }
 
 /// What an error body says, whatever its shape.

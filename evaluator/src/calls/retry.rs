@@ -12,6 +12,10 @@ pub(crate) enum CallError {
     NotConfigured,
     #[error("the endpoint could not be reached: {0}")]
     Unreachable(String),
+    #[error("no answer {}", .0.map_or("in time".to_owned(), |limit| format!("within {} ms", limit.as_millis())))]
+    TimedOut(Option<Duration>),
+    #[error("the answer broke off: {0}")]
+    BrokenOff(String),
     #[error("the endpoint answered {status}: {message}")]
     Status { status: u16, message: String },
     #[error("the endpoint's answer cannot be read: {0}")]
@@ -30,6 +34,8 @@ impl CallError {
         match self {
             CallError::NotConfigured => "not_configured".to_owned(),
             CallError::Unreachable(_) => "unreachable".to_owned(),
+            CallError::TimedOut(_) => "timeout".to_owned(),
+            CallError::BrokenOff(_) => "broken_off".to_owned(),
             CallError::Status { status, .. } => status.to_string(),
             CallError::Malformed(_) => "malformed".to_owned(),
             CallError::Dead { .. } => "not_called".to_owned(),
@@ -69,6 +75,11 @@ pub(crate) enum Again {
 impl Failure {
     pub(crate) fn lasting(error: CallError) -> Self {
         Self { error, again: Again::Never }
+    }
+
+    /// An app that did not answer in time may still be at work: it is not asked a second time.
+    pub(crate) fn once_if_late(self) -> Self {
+        if matches!(self.error, CallError::TimedOut(_)) { Self::lasting(self.error) } else { self }
     }
 
     pub(crate) fn passing(error: CallError) -> Self {

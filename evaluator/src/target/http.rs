@@ -116,7 +116,7 @@ impl Http {
         };
         let call = || async {
             let request = request.try_clone().ok_or_else(|| Failure::lasting(CallError::Unreachable("its body cannot be sent twice".to_owned())))?;
-            let received = exchange(&self.client, request, limits.bytes_max).await?;
+            let received = exchange(&self.client, request, limits.bytes_max).await.map_err(Failure::once_if_late)?;
             Ok((received.headers.get("traceparent").cloned(), received.text()?))
         };
         let given = self.dispatcher.run(job, call).await.map_err(|error| error.to_string())?;

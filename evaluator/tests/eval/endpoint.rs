@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use futures::StreamExt;
 use serde_json::{Value, json};
 
 /// What the server answers to one request.
@@ -130,8 +131,13 @@ async fn answer(headers: &HeaderMap, body: &Bytes, requests: &Mutex<Vec<Seen>>, 
             response
         }
         Reply::Broken => {
-            let parts = [Ok(Bytes::from("{\"answer\": \"fi")), Err(std::io::Error::other("the test cuts the wire"))];
-            Response::new(axum::body::Body::from_stream(futures::stream::iter(parts)))
+            let begun = futures::stream::iter([Ok(Bytes::from("{\"answer\": \"fi"))]);
+            // What was begun is on its way before the wire is cut.
+            let cut = futures::stream::once(async {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Err(std::io::Error::other("the test cuts the wire"))
+            });
+            Response::new(axum::body::Body::from_stream(begun.chain(cut)))
         }
         Reply::Silence => {
             tokio::time::sleep(Duration::from_secs(3600)).await;
