@@ -15,7 +15,7 @@ use crate::filter::Part;
 use crate::git::Git;
 use crate::report::{Report, github, html, junit, markdown, text};
 use crate::run::{Control, Options, read_kept_baseline, run_suite};
-use crate::suite::{Compare, Suite, load_part};
+use crate::suite::{Compare, Suite, load, load_part};
 use crate::template::Env;
 
 use batch::{ask_batches, read_batch, write_batch};
@@ -126,17 +126,37 @@ pub struct EvalOutcome {
 
 /// Runs one suite; a mistake in it becomes a text and exit code 2, a failure of the store or the disk exit code 3.
 pub async fn cli_eval(args: &EvalArgs<'_>, now: Micros) -> EvalOutcome {
-    match eval(args, now).await {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            let exit_code = if error.kind() == ErrorKind::Input { 2 } else { 3 };
-            EvalOutcome { text: format!("error: {error}\n"), report: None, exit_code, unkept: None }
+    eval(args, now).await.unwrap_or_else(|error| EvalOutcome::of(&error))
+}
+
+/// Reads a suite that is to run later, and returns what would keep it from running; nobody is asked, and nothing runs.
+pub fn cli_check(args: &EvalArgs<'_>) -> Option<EvalOutcome> {
+    let checked = load(&args.suite, &args.compare(), &args.config, args.env).and_then(|suite| {
+        if args.update_baseline {
+            expect_baseline(&suite)?;
         }
+        Ok(())
+    });
+    checked.err().map(|error| EvalOutcome::of(&error))
+}
+
+impl EvalArgs<'_> {
+    /// What the run is compared with: one that becomes the baseline, with nothing.
+    fn compare(&self) -> Compare {
+        if self.update_baseline { Compare::Nothing } else { self.compare.clone() }
+    }
+}
+
+impl EvalOutcome {
+    /// What is told instead of a report.
+    fn of(error: &Error) -> Self {
+        let exit_code = if error.kind() == ErrorKind::Input { 2 } else { 3 };
+        Self { text: format!("error: {error}\n"), report: None, exit_code, unkept: None }
     }
 }
 
 async fn eval(args: &EvalArgs<'_>, now: Micros) -> Result<EvalOutcome, Error> {
-    let compare = if args.update_baseline { Compare::Nothing } else { args.compare.clone() };
+    let compare = args.compare();
     let mut suite = load_part(args.archive, &args.suite, &compare, &args.config, args.env, &args.part).await?;
     if args.update_baseline {
         expect_baseline(&suite)?;

@@ -54,7 +54,7 @@ mod trace;
 pub use archive::{Archive, Kept, RunRecord};
 pub use calls::CallsConfig;
 pub use checks::Outcome;
-pub use cli::{BatchFiles, EvalArgs, EvalFormat, EvalOutcome, cli_eval, read_report, write_outputs};
+pub use cli::{BatchFiles, EvalArgs, EvalFormat, EvalOutcome, cli_check, cli_eval, read_report, write_outputs};
 pub use config::EvaluatorConfig;
 #[cfg(feature = "embeddings")]
 pub use embed::embed_locally;

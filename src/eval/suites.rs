@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use evaluator::suite::Compare;
-use evaluator::{BatchFiles, BatchPlace, Control, Journaling, Progress, Resume, cli_eval};
+use evaluator::{BatchFiles, BatchPlace, Control, Journaling, Progress, Resume, cli_check, cli_eval};
 
 use super::place::Place;
 use super::{EvalArgs, FAILED, environment};
@@ -35,27 +35,29 @@ pub(super) async fn run_suites(config: &Config, args: &EvalArgs) -> anyhow::Resu
         (false, false) => Resume::Nothing,
     };
     let place = args.batch_s3.clone().zip(args.batch_role.clone()).map(|(uri, role)| BatchPlace { uri, role });
-    for (suite, outputs) in args.suites.iter().zip(outputs) {
-        let compare = match (&args.baseline, args.no_baseline) {
-            (Some(file), _) => Compare::File(file.clone()),
-            (None, true) => Compare::Nothing,
-            (None, false) => Compare::Suite,
-        };
-        let progress = Progress::default();
-        let arguments = evaluator::EvalArgs {
-            suite: suite.clone(),
-            compare,
-            update_baseline: args.update_baseline,
-            format: args.format.into(),
-            outputs,
-            part: part.clone(),
-            config: settings.clone(),
-            env: &environment,
-            archive: archive.open(),
-            control: Control { resume, journal: Journaling::On, progress: Some(&progress) },
-            batch: BatchFiles { write: args.batch_write.clone(), read: args.batch_read.clone(), place: place.clone() },
-        };
-        let Some(outcome) = watched(cli_eval(&arguments, clock::now()), &progress).await else {
+    let compare = match (&args.baseline, args.no_baseline) {
+        (Some(file), _) => Compare::File(file.clone()),
+        (None, true) => Compare::Nothing,
+        (None, false) => Compare::Suite,
+    };
+    let progress: Vec<Progress> = args.suites.iter().map(|_| Progress::default()).collect();
+    let arguments = |((suite, outputs), progress)| evaluator::EvalArgs {
+        suite: PathBuf::clone(suite),
+        compare: compare.clone(),
+        update_baseline: args.update_baseline,
+        format: args.format.into(),
+        outputs,
+        part: part.clone(),
+        config: settings.clone(),
+        env: &environment,
+        archive: archive.open(),
+        control: Control { resume, journal: Journaling::On, progress: Some(progress) },
+        batch: BatchFiles { write: args.batch_write.clone(), read: args.batch_read.clone(), place: place.clone() },
+    };
+    let runs: Vec<evaluator::EvalArgs<'_>> = args.suites.iter().zip(outputs).zip(&progress).map(arguments).collect();
+    let mistaken = mistakes(&runs)?;
+    for (arguments, progress) in runs.iter().zip(&progress).filter(|_| mistaken == 0) {
+        let Some(outcome) = watched(cli_eval(arguments, clock::now()), progress).await else {
             writeln!(std::io::stderr().lock(), "stopped; what models and apps answered is kept: --resume goes on from there")?;
             worst = INTERRUPTED;
             break;
@@ -70,7 +72,19 @@ pub(super) async fn run_suites(config: &Config, args: &EvalArgs) -> anyhow::Resu
             worst = worse(worst, FAILED);
         }
     }
+    drop(runs);
     archive.close().await?;
+    Ok(worse(worst, mistaken))
+}
+
+/// Tells what is wrong with any of several suites before the first of them is paid for; returns the exit code.
+fn mistakes(runs: &[evaluator::EvalArgs<'_>]) -> anyhow::Result<u8> {
+    let mut worst = 0;
+    // One alone tells its mistakes before anything runs as it is.
+    for outcome in runs.iter().filter(|_| runs.len() > 1).filter_map(cli_check) {
+        write!(std::io::stdout().lock(), "{}", outcome.text)?;
+        worst = worse(worst, u8::try_from(outcome.exit_code).unwrap_or(1));
+    }
     Ok(worst)
 }
 

@@ -78,6 +78,16 @@ fn a_run_that_was_interrupted_goes_on() {
     assert_eq!(app.n_asked.load(Ordering::SeqCst), 7, "three before, the one that hung, and three after");
 }
 
+/// Nothing is paid for while any of the suites cannot run.
+#[test]
+fn all_suites_are_read_before_the_first_runs() {
+    let (dir, app) = (tempfile::tempdir().unwrap(), App::start());
+    let output = start(dir.path(), &app.url, &["nope.yaml"]).wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.code() == Some(2) && said.contains("cannot read nope.yaml"), "{:?}: {said}", output.status);
+    assert_eq!(app.n_asked.load(Ordering::SeqCst), 0);
+}
+
 /// A report that cannot be written costs the report: the verdict is shown all the same, and the exit code is no pass.
 #[test]
 fn a_full_disk_does_not_swallow_the_verdict() {
