@@ -363,7 +363,7 @@ pub(crate) struct CheckSpec {
     /// Ranks that a measure of retrieval looks at.
     #[serde(default)]
     pub k: Option<usize>,
-    /// How much the arguments of tool calls count.
+    /// How much the arguments of tool calls count; without it all of them, and none where an order is asked for.
     #[serde(default)]
     pub arguments: Option<ArgumentRule>,
     /// Tolerance of a number, in its unit.
@@ -411,13 +411,12 @@ pub(crate) struct CheckSpec {
 }
 
 /// How much the arguments of tool calls count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ArgumentRule {
     /// Name and arguments have to agree.
-    #[default]
     Exact,
-    /// The share of equal arguments counts.
+    /// The share of equal arguments counts; where an order is asked for, a call may have more of them than are expected.
     Partial,
     /// The name alone counts.
     Ignore,

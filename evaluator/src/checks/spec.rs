@@ -214,10 +214,11 @@ fn of_family(kind: &str, answer: String, spec: &CheckSpec, context: &Context<'_>
     }
     let rule = tools::Rule::named(kind).ok_or_else(|| context.error(&no_check(kind)))?;
     let expected = if rule.needs_expected() { Some(needed(spec.reference.as_ref(), "reference", kind, context)?) } else { None };
-    let arguments = match spec.arguments.unwrap_or_default() {
-        ArgumentRule::Exact => ToolMatch::Exact,
-        ArgumentRule::Partial => ToolMatch::Partial,
-        ArgumentRule::Ignore => ToolMatch::Ignore,
+    let arguments = match spec.arguments {
+        None => rule.arguments(),
+        Some(ArgumentRule::Exact) => ToolMatch::Exact,
+        Some(ArgumentRule::Partial) => ToolMatch::Partial,
+        Some(ArgumentRule::Ignore) => ToolMatch::Ignore,
     };
     Ok(Check::Tools(Tools { rule, calls: answer, expected, arguments }))
 }
@@ -322,7 +323,7 @@ fn refuse_useless_keys(kind: &str, check: &Check, spec: &CheckSpec, context: &Co
         ("labels", spec.labels.is_some(), judge),
         ("anchors", spec.anchors.is_some(), judge),
         ("k", spec.k.is_some(), matches!(check, Check::Ranked(_))),
-        ("arguments", spec.arguments.is_some(), matches!(check, Check::Tools(_))),
+        ("arguments", spec.arguments.is_some(), matches!(check, Check::Tools(tools) if tools.rule.needs_expected())),
         ("absolute", spec.absolute.is_some(), matches!(check, Check::Numeric(_))),
         ("relative", spec.relative.is_some(), matches!(check, Check::Numeric(_))),
         ("assert", !spec.assert.is_empty(), false),

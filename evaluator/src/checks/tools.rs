@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use measure::agents::{Call, Order, ToolMatch, follows, repeated_calls, repeated_cycles, stagnation, tool_match, trajectory_similarity};
-use serde_json::Value;
+use measure::agents::{Call, Order, ToolMatch, follows, is_met, repeated_calls, repeated_cycles, stagnation, tool_match, trajectory_similarity};
+use serde_json::{Map, Value};
 
 use crate::checks::{OUTPUT, Scale, Subject, Verdict};
 use crate::js;
@@ -26,9 +26,9 @@ pub(crate) enum Rule {
     Precision,
     Recall,
     F1,
-    /// The names follow what is expected.
+    /// The calls follow what is expected.
     Follows(Order),
-    /// How like the sequence of names is.
+    /// How like the sequence of calls is.
     Similarity,
     /// The largest number of times that one call was repeated.
     Repeats,
@@ -66,6 +66,11 @@ impl Rule {
         !matches!(self, Rule::Repeats | Rule::Cycles | Rule::Stagnation | Rule::Count)
     }
 
+    /// How much arguments count where the suite does not say: an order is one of names.
+    pub(crate) fn arguments(self) -> ToolMatch {
+        if matches!(self, Rule::Follows(_) | Rule::Similarity) { ToolMatch::Ignore } else { ToolMatch::Exact }
+    }
+
     /// What the rule counts in the calls alone; nothing where it compares them.
     fn counted(self, called: &[Call]) -> Option<usize> {
         match self {
@@ -90,7 +95,8 @@ impl Tools {
 
     pub(crate) fn signature(&self) -> String {
         let name = Rule::NAMES.iter().find(|(_, rule)| *rule == self.rule).map_or("", |(name, _)| name);
-        format!("{name} multiset, optimal assignment, arguments:{:?}", self.arguments).to_lowercase()
+        let how = if matches!(self.rule, Rule::Follows(_) | Rule::Similarity) { "order of calls" } else { "multiset, optimal assignment" };
+        format!("{name} {how}, arguments:{:?}", self.arguments).to_lowercase()
     }
 
     pub(crate) fn verdict(&self, subject: &Subject<'_>) -> Verdict {
@@ -105,13 +111,17 @@ impl Tools {
         let expected = self.expected.as_ref().and_then(|column| subject.vars.get(column)).map_or(Ok(None), calls_in)?;
         let Some(expected) = expected else { return Ok(Verdict::not_applicable("no tools are expected of this case")) };
         let names = |calls: &[Call]| calls.iter().map(|call| call.name.clone()).collect::<Vec<_>>();
+        let met = |called: &Call, expected: &Call| is_met(called, expected, self.arguments);
         let (precision, recall, f1) = tool_match(&called, &expected, self.arguments);
-        let reason = format!("called {:?}, expected {:?}", names(&called), names(&expected));
+        let mut reason = format!("called {:?}, expected {:?}", names(&called), names(&expected));
+        if names(&called) == names(&expected) && called != expected {
+            reason.push_str(", with other arguments");
+        }
         Ok(match self.rule {
             Rule::Precision => Verdict::value(precision, reason),
             Rule::Recall => Verdict::value(recall, reason),
-            Rule::Similarity => Verdict::value(trajectory_similarity(&names(&called), &names(&expected)), reason),
-            Rule::Follows(order) => Verdict::pass(follows(&names(&called), &names(&expected), order), || reason),
+            Rule::Similarity => Verdict::value(trajectory_similarity(&called, &expected, met), reason),
+            Rule::Follows(order) => Verdict::pass(follows(&called, &expected, order, met), || reason),
             _ => Verdict::value(f1, reason),
         })
     }
@@ -121,19 +131,55 @@ impl Tools {
             let tools = steps(spans).into_iter().filter(|step| step.kind == "tool");
             return Ok(Some(tools.map(|step| Call { name: step.name, arguments: arguments_of(step.args.as_ref()) }).collect()));
         }
-        if self.calls == OUTPUT { calls_in(subject.value) } else { subject.vars.get(&self.calls).map_or(Ok(None), calls_in) }
+        if self.calls == OUTPUT { calls_of_answer(subject.value) } else { subject.vars.get(&self.calls).map_or(Ok(None), calls_in) }
     }
 }
 
-/// Calls in the forms of OpenAI, Anthropic and DeepEval, or plainly as `{name, arguments}`, or names alone; nothing where there is no list of them.
-/// Errors on an item that is no call: left out, it would make two lists alike that are not.
-fn calls_in(value: &Value) -> Result<Option<Vec<Call>>, String> {
-    match value {
-        Value::String(text) => serde_json::from_str::<Value>(text).map_or(Ok(None), |value| calls_in(&value)),
-        Value::Object(fields) => fields.get("tool_calls").map_or(Ok(None), calls_in),
-        Value::Array(items) => items.iter().filter_map(|item| call_of(item).transpose()).collect::<Result<_, _>>().map(Some),
-        _ => Ok(None),
+/// The calls that an answer makes: prose, or an object without calls, is an answer that called nothing.
+/// Errors on text that begins like JSON and is none: what it would have called is not known.
+fn calls_of_answer(answer: &Value) -> Result<Option<Vec<Call>>, String> {
+    match answer {
+        Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
+            let answer = serde_json::from_str(text).map_err(|error| format!("the answer begins like JSON and cannot be read: {error}"))?;
+            calls_of_answer(&answer)
+        }
+        Value::Object(fields) if lists_of(fields).next().is_some() || is_call(answer) => calls_in(answer),
+        Value::Array(_) => calls_in(answer),
+        Value::Null => Ok(None),
+        _ => Ok(Some(Vec::new())),
     }
+}
+
+/// Calls in the forms of OpenAI, Anthropic and DeepEval, or plainly as `{name, arguments}`, or names alone; nothing where nothing is recorded.
+/// Errors on an item that is no call: left out, it would make two lists alike that are not.
+fn calls_in(recorded: &Value) -> Result<Option<Vec<Call>>, String> {
+    let unread = || format!("no calls can be read in {}", js::json(recorded).chars().take(80).collect::<String>());
+    match recorded {
+        Value::Null => Ok(None),
+        Value::String(text) if text.trim().is_empty() => Ok(None),
+        Value::String(text) => calls_in(&serde_json::from_str(text).map_err(|_| unread())?),
+        Value::Array(items) => items.iter().filter_map(|item| call_of(item).transpose()).collect::<Result<_, _>>().map(Some),
+        Value::Object(fields) => match lists_of(fields).next() {
+            Some(calls) => Ok(Some(calls_in(calls)?.unwrap_or_default())),
+            // A message that has its words alone called nothing.
+            None if fields.contains_key("content") && !is_call(recorded) => Ok(Some(Vec::new())),
+            None => call_of(recorded)?.map(|call| Some(vec![call])).ok_or_else(unread),
+        },
+        Value::Bool(_) | Value::Number(_) => Err(unread()),
+    }
+}
+
+/// Where a message holds its calls: OpenAI's two keys, Anthropic's content in parts.
+fn lists_of(fields: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    let parts = fields.get("content").filter(|parts| parts.as_array().is_some_and(|parts| parts.iter().any(|part| part["type"] == "tool_use")));
+    [fields.get("tool_calls"), fields.get("function_call"), parts].into_iter().flatten()
+}
+
+/// Whether an object by itself is a call: it has a name and arguments, or is wrapped as OpenAI's.
+fn is_call(object: &Value) -> bool {
+    let call = object.get("function").filter(|function| function.is_object()).unwrap_or(object);
+    let has = |keys: &[&str]| keys.iter().any(|key| call.get(*key).is_some_and(|value| !value.is_null()));
+    NAME_KEYS.iter().any(|key| call.get(*key).is_some_and(Value::is_string)) && (has(&ARGUMENT_KEYS) || object.get("function").is_some())
 }
 
 /// Keys of a call's name, and of its arguments, in the order in which they are looked for.

@@ -120,6 +120,55 @@ fn arguments_count_by_whatever_key_they_go() {
     check("check: tool_f1, answer: calls, reference: expected", row, (None, None));
 }
 
+/// An agent that calls nothing does not get out of a check of its calls; what cannot be read is no call, and no lack of one.
+#[test]
+fn an_answer_without_calls_called_nothing() {
+    let answered = |answer: &str| format!(r#"{{"answer": {answer}, "expected": [{{"name": "refund", "arguments": {{"id": 7}}}}]}}"#);
+    for nothing in [r#""I have refunded it.""#, r#""{\"role\": \"assistant\", \"content\": \"Done.\"}""#, r#""{\"tool_calls\": null}""#, r#""[]""#] {
+        check("check: tool_f1, reference: expected, threshold: 0.9", &answered(nothing), (Some(0.0), Some(false)));
+        check("check: tool_recall, reference: expected", &answered(nothing), (Some(0.0), None));
+        check("check: trajectory_exact, reference: expected", &answered(nothing), (Some(0.0), Some(false)));
+        check("check: tool_calls", &answered(nothing), (Some(0.0), None));
+    }
+    for alone in [
+        r#""{\"name\": \"refund\", \"arguments\": {\"id\": 7}}""#,
+        r#""{\"function\": {\"name\": \"refund\", \"arguments\": \"{\\\"id\\\": 7}\"}}""#,
+        r#""{\"content\": [{\"type\": \"text\", \"text\": \"x\"}, {\"type\": \"tool_use\", \"name\": \"refund\", \"input\": {\"id\": 7}}]}""#,
+    ] {
+        check("check: tool_f1, reference: expected", &answered(alone), (Some(1.0), None));
+    }
+    check("check: tool_f1, reference: expected", &answered(r#""[{\"name\": \"refund\"""#), (None, None));
+}
+
+#[test]
+fn a_column_without_calls_says_nothing_about_them() {
+    let recorded = |calls: &str| format!(r#"{{"answer": "x", "calls": {calls}, "expected": [{{"name": "refund"}}]}}"#);
+    for (calls, expect) in [("null", None), ("\"\"", None), ("\"no calls\"", None), ("7", None)] {
+        check("check: tool_f1, answer: calls, reference: expected", &recorded(calls), (expect, None));
+    }
+    for (calls, expect) in [(r#"{"tool_calls": null}"#, 0.0), ("[]", 0.0), (r#""[{\"name\": \"refund\"}]""#, 1.0), (r#"{"name": "refund"}"#, 1.0)] {
+        check("check: tool_f1, answer: calls, reference: expected", &recorded(calls), (Some(expect), None));
+    }
+}
+
+/// An order is one of names until the suite says that arguments count.
+#[test]
+fn orders_look_at_arguments_where_they_are_told_to() {
+    let row = r#"{"answer": "x", "calls": [{"name": "pay", "args": {"eur": 9, "note": "a"}}, {"name": "end"}], "expected": [{"name": "pay", "args": {"eur": 9}}, {"name": "end"}]}"#;
+    let other = r#"{"answer": "x", "calls": [{"name": "pay", "args": {"eur": 900}}], "expected": [{"name": "pay", "args": {"eur": 9}}]}"#;
+    for kind in ["trajectory_exact", "trajectory_in_order", "trajectory_any_order"] {
+        let keys = |arguments: &str| format!("check: {kind}, answer: calls, reference: expected{arguments}");
+        for arguments in ["", ", arguments: ignore", ", arguments: partial"] {
+            check(&keys(arguments), row, (Some(1.0), Some(true)));
+        }
+        check(&keys(", arguments: exact"), row, (Some(0.0), Some(false)));
+        check(&keys(", arguments: partial"), other, (Some(0.0), Some(false)));
+        check(&keys(""), other, (Some(1.0), Some(true)));
+    }
+    check("check: trajectory_similarity, answer: calls, reference: expected", row, (Some(1.0), None));
+    check("check: trajectory_similarity, answer: calls, reference: expected, arguments: exact", row, (Some(0.5), None));
+}
+
 #[test]
 fn circles_are_seen() {
     let row = r#"{"answer": "x", "calls": ["look", "read", "look", "read", "look", "read", "answer"]}"#;

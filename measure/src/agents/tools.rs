@@ -55,6 +55,16 @@ fn worth(called: &Call, expected: &Call, rule: ToolMatch) -> f64 {
     }
 }
 
+/// Whether a call is the expected one: by name alone, with all expected arguments among its own (`Partial`), or with just those (`Exact`).
+pub fn is_met(called: &Call, expected: &Call, rule: ToolMatch) -> bool {
+    called.name == expected.name
+        && match rule {
+            ToolMatch::Exact => called.arguments == expected.arguments,
+            ToolMatch::Partial => expected.arguments.iter().all(|argument| called.arguments.contains(argument)),
+            ToolMatch::Ignore => true,
+        }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +89,15 @@ mod tests {
         assert_eq!(tool_match(&called, &expected, ToolMatch::Partial).2, 1.0);
         assert_eq!(tool_match(&called[..1], &expected[..1], ToolMatch::Partial).0, 0.5);
         assert_eq!(tool_match(&[], &expected, ToolMatch::Ignore), (0.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn a_call_may_have_more_arguments_than_are_expected() {
+        let (called, expected) = (call("f", &[("a", "1"), ("b", "2")]), call("f", &[("a", "1")]));
+        let met = |called: &Call, expected: &Call| [ToolMatch::Exact, ToolMatch::Partial, ToolMatch::Ignore].map(|rule| is_met(called, expected, rule));
+        assert_eq!(met(&called, &expected), [false, true, true]);
+        assert_eq!(met(&expected, &called), [false, false, true]);
+        assert_eq!(met(&called, &called), [true, true, true]);
+        assert_eq!(met(&called, &call("g", &[])), [false, false, false]);
     }
 }

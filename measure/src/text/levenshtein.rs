@@ -10,12 +10,17 @@ pub fn levenshtein(a: &str, b: &str) -> usize {
 
 /// The same over any symbols, such as UTF-16 units or words.
 pub fn distance<T: PartialEq>(a: &[T], b: &[T]) -> usize {
+    distance_by(a, b, T::eq)
+}
+
+/// The same where something else than equality says which symbols are alike.
+pub(crate) fn distance_by<S, T>(a: &[S], b: &[T], alike: impl Fn(&S, &T) -> bool) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.iter().enumerate() {
         let mut diagonal = row[0];
         row[0] = i + 1;
         for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != to);
+            let substituted = diagonal + usize::from(!alike(from, to));
             diagonal = row[j + 1];
             row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
         }
