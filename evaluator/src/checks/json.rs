@@ -57,6 +57,11 @@ impl Json {
 
 /// The JSON objects inside of a text, outermost ones only.
 pub(crate) fn objects_in(text: &str) -> Vec<Value> {
+    written_objects_in(text).into_iter().map(|(value, _)| value).collect()
+}
+
+/// The same, each with how it is written there.
+pub(crate) fn written_objects_in(text: &str) -> Vec<(Value, &str)> {
     let mut found = Vec::new();
     let mut from = 0;
     // Text that opens a thousand braces and closes none is given up on.
@@ -66,7 +71,7 @@ pub(crate) fn objects_in(text: &str) -> Vec<Value> {
         match stream.next() {
             Some(Ok(value @ Value::Object(_))) => {
                 from = at + stream.byte_offset();
-                found.push(value);
+                found.push((value, &text[at..from]));
             }
             _ => from = at + 1,
         }

@@ -36,7 +36,7 @@ use crate::trace::Span;
 
 pub(crate) use borrowed::{borrowed, is_borrowed};
 pub(crate) use groundedness::grounded;
-pub(crate) use json::objects_in as json_objects_in;
+pub(crate) use json::written_objects_in as json_objects_in;
 pub(crate) use judged::{Criterion, Judged};
 pub(crate) use spec::{Context, is_own, parse};
 

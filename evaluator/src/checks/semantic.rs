@@ -70,9 +70,7 @@ impl Semantic {
     }
 
     pub(crate) async fn verdict(&self, subject: &Subject<'_>) -> Verdict {
-        let Some(answer) = subject.text(&self.answer).filter(|answer| !answer.trim().is_empty()) else {
-            return Verdict::not_applicable("no answer to compare");
-        };
+        let Some(answer) = subject.text(&self.answer) else { return Verdict::not_applicable("no answer to compare") };
         let others: Vec<String> = match self.compared {
             Compared::Relevancy => subject.text(&self.other).map(String::from).into_iter().collect(),
             Compared::Similarity | Compared::Support => subject.texts(&self.other),
@@ -80,6 +78,12 @@ impl Semantic {
         let others: Vec<String> = others.into_iter().filter(|text| !text.trim().is_empty()).collect();
         if others.is_empty() {
             return Verdict::not_applicable(format!("nothing in {:?} to compare with", self.other));
+        }
+        if answer.trim().is_empty() {
+            return match self.compared {
+                Compared::Support => Verdict::not_applicable("the answer claims nothing"),
+                Compared::Similarity | Compared::Relevancy => Verdict::value(0.0, "the answer is empty".to_owned()),
+            };
         }
         let judged = match self.compared {
             Compared::Support => self.support(&answer, &others).await,

@@ -112,6 +112,10 @@ pub(crate) fn parse(spec: &CheckSpec, id: String, context: &Context<'_>) -> Resu
     };
     let (kind, negated) = name.strip_prefix("not-").map_or((name.as_str(), false), |kind| (kind, true));
     let check = check_of(kind, spec, context)?;
+    // A `not-` that would pass on a leak is never what was meant.
+    if negated && matches!(&check, Check::Safety(safety) if safety.looks_for != LooksFor::Refusal) {
+        return Err(context.error(&format!("{kind} passes where nothing is found; write it without `not-`")));
+    }
     refuse_useless_keys(kind, &check, spec, context)?;
     let columns = [&spec.reference, &spec.sources, &spec.question, &spec.against, &spec.labels];
     for column in spec.when.keys().map(String::as_str).chain(columns.into_iter().flatten().map(String::as_str)) {

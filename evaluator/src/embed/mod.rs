@@ -82,6 +82,7 @@ impl Embeddings {
             if vectors.len() != unknown.len() {
                 return Err(CallError::Malformed(format!("{} vectors for {} texts", vectors.len(), unknown.len())));
             }
+            check(&vectors)?;
             found.extend(unknown.into_iter().zip(vectors.into_iter().map(Arc::new)));
         }
         let mut memory = self.memory.lock();
@@ -89,9 +90,28 @@ impl Embeddings {
             memory.clear();
         }
         let lost = || CallError::Malformed("a text has no vector".to_owned());
-        let vectors = texts.iter().map(|text| found.get(*text).or_else(|| memory.get(*text)).cloned().ok_or_else(lost)).collect();
+        let vectors: Result<Vec<Arc<Vec<f32>>>, CallError> =
+            texts.iter().map(|text| found.get(*text).or_else(|| memory.get(*text)).cloned().ok_or_else(lost)).collect();
         memory.extend(found);
-        vectors
+        // Also against those of earlier answers: a product of two lengths would be one of the shorter.
+        same_length(vectors?)
+    }
+}
+
+/// Refuses vectors that nothing can be compared with: none that is all zeros has a direction.
+fn check(vectors: &[Vec<f32>]) -> Result<(), CallError> {
+    for vector in vectors {
+        if !vector.iter().all(|x| x.is_finite()) || vector.iter().all(|x| *x == 0.0) {
+            return Err(CallError::Malformed(format!("a vector of {} numbers is all zeros, or not all of them are finite", vector.len())));
+        }
+    }
+    Ok(())
+}
+
+fn same_length(vectors: Vec<Arc<Vec<f32>>>) -> Result<Vec<Arc<Vec<f32>>>, CallError> {
+    match vectors.iter().find(|vector| vector.len() != vectors[0].len()) {
+        Some(other) => Err(CallError::Malformed(format!("vectors of {} and of {} numbers", vectors[0].len(), other.len()))),
+        None => Ok(vectors),
     }
 }
 

@@ -103,6 +103,7 @@ impl Claims {
         let verdict = match (tally.decided(), tally.n_unable) {
             (0, 0) => Verdict::not_applicable("the answer claims nothing"),
             (0, n) => Verdict::failed(format!("the judge could decide none of {n} claims")),
+            (decided, n) if n > decided => Verdict::failed(tally.undecided().unwrap_or_default()),
             (decided, _) => Verdict::value(tally.n_supported as f64 / decided as f64, tally.reason("not in the sources")),
         };
         Asked { verdict, calls, note }
@@ -127,10 +128,11 @@ impl Claims {
             (_, 0) if wanted.n_unable == 0 => Verdict::not_applicable("the reference claims nothing"),
             (_, 0) => Verdict::failed("the judge could decide none of the reference's claims"),
             (0, _) if said.n_unable > 0 => Verdict::failed("the judge could decide none of the answer's claims"),
-            _ if precision + recall == 0.0 => Verdict::value(0.0, wanted.reason("missing")),
+            (decided, _) if said.n_unable > decided => Verdict::failed(format!("of the answer: {}", said.undecided().unwrap_or_default())),
+            (_, decided) if wanted.n_unable > decided => Verdict::failed(format!("of the reference: {}", wanted.undecided().unwrap_or_default())),
+            _ if precision + recall == 0.0 => Verdict::value(0.0, joined([said.undecided(), Some(wanted.reason("missing"))])),
             _ => {
-                let reasons = [said.reason("not in the reference"), wanted.reason("missing")];
-                let reason = reasons.into_iter().filter(|reason| !reason.is_empty()).collect::<Vec<_>>().join("; ");
+                let reason = joined([Some(said.reason("not in the reference")), Some(wanted.reason("missing"))]);
                 Verdict::value(2.0 * precision * recall / (precision + recall), reason)
             }
         };
@@ -281,10 +283,19 @@ impl Tally {
         Note { contradicted, n_misquoted: self.n_misquoted, ..Note::default() }
     }
 
+    /// Says how many claims the share leaves out, where it does.
+    fn undecided(&self) -> Option<String> {
+        (self.n_unable > 0).then(|| format!("{} of {} claims could not be decided", self.n_unable, self.n_unable + self.decided()))
+    }
+
     fn reason(&self, what: &str) -> String {
         let shown = self.open.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
-        if shown.is_empty() { shown } else { format!("{what}: {shown}") }
+        joined([self.undecided(), (!shown.is_empty()).then(|| format!("{what}: {shown}"))])
     }
+}
+
+fn joined(reasons: [Option<String>; 2]) -> String {
+    reasons.into_iter().flatten().filter(|reason| !reason.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -333,5 +344,19 @@ mod tests {
             r#"{"verdicts": [{"id": 1, "verdict": "unable"}, {"id": 1, "verdict": "not_in_context"}, {"id": 2, "verdict": "not_in_context"}]}"#;
         assert_eq!(verdicts(doubled, Attempt::Last), Ok((vec![Stand::Unable, Stand::NotInContext], 0)));
         assert!(verdicts(r#"{"verdicts": [{"id": 1, "verdict": "yes"}]}"#, Attempt::Last).unwrap_err().contains("another form"));
+    }
+
+    #[test]
+    fn claims_that_nobody_decided_are_named() {
+        let tally = |stands: &[Stand]| {
+            let mut tally = Tally::default();
+            tally.add((stands.iter().map(|stand| ("a".to_owned(), *stand)).collect(), 0));
+            tally
+        };
+        assert_eq!(tally(&[Stand::Supported]).reason("missing"), "");
+        assert_eq!(tally(&[Stand::Supported, Stand::NotInContext]).reason("missing"), "missing: \"a\"");
+        assert_eq!(tally(&[Stand::Supported, Stand::Unable, Stand::Supported]).reason("missing"), "1 of 3 claims could not be decided");
+        let said = tally(&[Stand::Unable, Stand::Contradicted]).reason("missing");
+        assert_eq!(said, "1 of 2 claims could not be decided; missing: \"a\" (contradicted)");
     }
 }

@@ -82,7 +82,7 @@ impl Panel {
         if resampled && self.votes < RESAMPLED {
             heard.extend(join_all((self.votes..RESAMPLED).map(vote)).await);
         }
-        let (mut votes, mut calls, mut lost) = (Vec::new(), Vec::new(), String::new());
+        let (n_asked, mut votes, mut calls, mut lost) = (heard.len(), Vec::new(), Vec::new(), String::new());
         for (vote, more) in heard {
             calls.extend(more);
             match vote {
@@ -91,12 +91,16 @@ impl Panel {
                 Err(why) => lost = why,
             }
         }
-        Asked { verdict: settle(&votes, &lost), calls, note: Note { mass, ..Note::default() } }
+        Asked { verdict: settle(&votes, n_asked, &lost), calls, note: Note { mass, ..Note::default() } }
     }
 
     fn pooled(&self, mut verdicts: Vec<Verdict>) -> Verdict {
         let values: Vec<f64> = verdicts.iter().filter_map(|verdict| verdict.value).collect();
-        let Some(best) = values.iter().copied().reduce(f64::max) else { return verdicts.swap_remove(0) };
+        let heard = share(values.len(), verdicts.len(), "judges");
+        let Some(best) = values.iter().copied().reduce(f64::max) else {
+            let lost = verdicts.swap_remove(0);
+            return Verdict { reason: heard + &lost.reason, ..lost };
+        };
         let value = match self.pool {
             Pool::Mean => values.iter().sum::<f64>() / values.len() as f64,
             Pool::Max => best,
@@ -104,12 +108,18 @@ impl Panel {
         // The words of the juror who is nearest to what came out.
         let away = |verdict: &Verdict| verdict.value.map_or(f64::INFINITY, |own| (own - value).abs());
         let nearest = (0..verdicts.len()).min_by(|a, b| away(&verdicts[*a]).total_cmp(&away(&verdicts[*b]))).unwrap_or(0);
-        Verdict { value: Some(value), ..verdicts.swap_remove(nearest) }
+        let nearest = verdicts.swap_remove(nearest);
+        Verdict { value: Some(value), reason: heard + &nearest.reason, ..nearest }
     }
 }
 
+/// What a reason begins with where a panel is smaller than it was meant to be.
+fn share(n_heard: usize, n_asked: usize, whom: &str) -> String {
+    if n_heard == n_asked || n_asked == 1 { String::new() } else { format!("{n_heard} of {n_asked} {whom} gave a verdict; ") }
+}
+
 /// Several votes of one judge: the mean of the values, the most frequent name.
-fn settle(votes: &[Vote], lost: &str) -> Verdict {
+fn settle(votes: &[Vote], n_asked: usize, lost: &str) -> Verdict {
     let valued: Vec<(f64, &Vote)> = votes.iter().filter_map(|vote| Some((vote.value?, vote))).collect();
     let Some((_, first)) = valued.first() else {
         return match votes.first() {
@@ -123,7 +133,7 @@ fn settle(votes: &[Vote], lost: &str) -> Verdict {
     let count = |name: &str| votes.iter().filter(|vote| vote.name == name).count();
     // The first of the most frequent ones, so that the same votes give the same label.
     let label = votes.iter().rev().max_by_key(|vote| count(&vote.name)).map(|vote| vote.name.clone());
-    Verdict { outcome: Outcome::Value, value: Some(value), passed: None, score: None, label, reason: first.reason.clone() }
+    Verdict { outcome: Outcome::Value, value: Some(value), passed: None, score: None, label, reason: share(valued.len(), n_asked, "votes") + &first.reason }
 }
 
 /// Reads one answer: a JSON object with a known verdict.
@@ -176,10 +186,13 @@ mod tests {
     #[test]
     fn votes_are_averaged_and_abstentions_are_none() {
         let votes = [vote("good", Some(1.0)), vote("bad", Some(0.0)), vote("unclear", None), vote("good", Some(1.0))];
-        let settled = settle(&votes, "");
+        let settled = settle(&votes, 5, "half a JSON");
         assert_eq!((settled.value, settled.label.as_deref()), (Some(2.0 / 3.0), Some("good")));
-        assert_eq!(settle(&[vote("unclear", None)], "").outcome, Outcome::Failed);
-        assert_eq!(settle(&[], "half a JSON").outcome, Outcome::Failed);
+        // A vote that was lost and one that was withheld: the mean is one of three.
+        assert_eq!(settled.reason, "3 of 5 votes gave a verdict; ");
+        assert_eq!(settle(&votes[..2], 2, "").reason, "");
+        assert_eq!(settle(&[vote("unclear", None)], 1, "").outcome, Outcome::Failed);
+        assert_eq!(settle(&[], 1, "half a JSON").outcome, Outcome::Failed);
     }
 
     #[test]
@@ -191,8 +204,11 @@ mod tests {
         };
         let verdicts = || vec![said(None, "unclear"), said(Some(0.0), "bad"), said(Some(1.0), "good"), said(Some(1.0), "good")];
         let mean = jury(Pool::Mean).pooled(verdicts());
-        assert_eq!((mean.value, mean.label.as_deref()), (Some(2.0 / 3.0), Some("good")));
+        assert_eq!((mean.value, mean.label.as_deref(), mean.reason.as_str()), (Some(2.0 / 3.0), Some("good"), "3 of 4 judges gave a verdict; "));
+        assert_eq!(jury(Pool::Mean).pooled(verdicts().split_off(1)).reason, "");
         assert_eq!(jury(Pool::Max).pooled(verdicts()).value, Some(1.0));
         assert_eq!(jury(Pool::Mean).pooled(vec![said(None, "unclear")]).outcome, Outcome::Failed);
+        let none = jury(Pool::Mean).pooled(vec![said(None, "unclear"), said(None, "unclear")]);
+        assert_eq!((none.outcome, none.reason.as_str()), (Outcome::Failed, "0 of 2 judges gave a verdict; lost"));
     }
 }

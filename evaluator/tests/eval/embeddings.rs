@@ -42,7 +42,9 @@ async fn openai_endpoints_give_vectors() {
     let report = Workspace::expect(workspace.eval("suite.yaml").await, 0);
     let found = values(&report);
     assert!(found[0].unwrap() > 0.99 && found[1].unwrap() < 0.1, "{found:?}");
-    assert_eq!(report.cases[2].scores[0].outcome, Outcome::NotApplicable);
+    // Nothing said is as far away as can be, as it is for token_f1 and rouge.
+    let empty = &report.cases[2].scores[0];
+    assert_eq!((empty.outcome, empty.value, empty.reason.as_str()), (Outcome::Value, Some(0.0), "the answer is empty"));
     let texts: Vec<String> =
         endpoint.seen().iter().flat_map(|seen| seen.json()["input"].as_array().unwrap().clone()).map(|text| text.to_string()).collect();
     assert!(texts.len() <= 6, "{texts:?}");
@@ -67,6 +69,35 @@ async fn tei_gives_vectors() {
     let report = Workspace::expect(workspace.eval("suite.yaml").await, 3);
     assert!(report.cases[0].scores[0].value.unwrap() > 0.99);
     assert_eq!((report.cases[1].scores[0].outcome, report.cases[1].scores[0].value), (Outcome::Failed, None));
+}
+
+/// Vectors of other lengths, of zeros and without numbers compare with nothing: that is no 0, and no 1 either.
+#[tokio::test]
+async fn vectors_that_cannot_be_compared_are_no_scores() {
+    let endpoint = Endpoint::start(|_, seen| {
+        let texts = seen.json()["inputs"].as_array().unwrap().clone();
+        let vectors = texts.iter().map(|text| match text.as_str().unwrap() {
+            "short" => json!([1.0, 0.0]),
+            "zero" => json!([0.0, 0.0, 0.0]),
+            "empty" => json!([]),
+            "huge" => json!([1e39, 0.0, 0.0]),
+            _ => json!([1.0, 0.0, 0.0]),
+        });
+        Reply::Body(json!(vectors.collect::<Vec<_>>()).to_string())
+    })
+    .await;
+    let base = endpoint.url.trim_end_matches("/v1");
+    let rows: Vec<Value> = ["fine", "short", "zero", "empty", "huge"]
+        .iter()
+        .map(|answer| json!({"id": answer, "question": "q", "answer": answer}))
+        .collect();
+    let mut workspace = suite(&endpoint.url, &rows, &format!("check: answer_relevancy, model: \"tei:{base}\""));
+    workspace.config.concurrency = 1;
+    let report = Workspace::expect(workspace.eval("suite.yaml").await, 3);
+    for case in &report.cases {
+        let expect = if case.id == "fine" { (Outcome::Value, Some(1.0)) } else { (Outcome::Failed, None) };
+        assert_eq!((case.scores[0].outcome, case.scores[0].value), expect, "{}: {}", case.id, case.scores[0].reason);
+    }
 }
 
 #[cfg(feature = "embeddings")]

@@ -38,6 +38,10 @@ fn wrong_keys_name_the_nearest_right_one() {
 
 #[test]
 fn what_cannot_be_is_refused() {
+    for (kind, more) in [("pii", ""), ("secrets", ""), ("canary", ", value: kestrel")] {
+        let negated = format!("check: not-{kind}{more}, metric: leaked");
+        check("check: token_f1, reference: reference", &negated, &format!("{kind} passes where nothing is found; write it without `not-`"));
+    }
     check("gate:", "gate: [", "rag.yaml");
     check("margin: 0.10", "margin: lots", "margin is a number above 0 or a share such as 10%");
     check("value: '\\[kb-\\d+\\]'", "sources: documents", "a value is missing");
