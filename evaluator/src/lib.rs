@@ -38,6 +38,7 @@ mod judging;
 mod keys;
 mod lineage;
 mod metrics;
+mod nunjucks;
 mod price;
 mod progress;
 mod promptfoo;

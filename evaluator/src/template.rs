@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::dataset::Vars;
 use crate::error::Error;
-use crate::js;
+use crate::{js, nunjucks};
 
 /// Where `{{env.NAME}}` comes from; the binary hands in the process's environment.
 pub type Env<'a> = &'a (dyn Fn(&str) -> Option<String> + Send + Sync);
@@ -31,13 +31,17 @@ impl Template {
         if !is_template(text) {
             return Ok(Self { text: text.to_owned(), env: BTreeMap::new(), variables: Vec::new() });
         }
-        let template = ENGINE.template_from_str(text).map_err(|error| Error::config(said(&error, text)))?;
+        let run = nunjucks::rewritten(text).map_err(|why| Error::config(unrendered(&why, text)))?;
+        let template = ENGINE.template_from_str(&run).map_err(|error| Error::config(said(&error, text)))?;
         let named = template.undeclared_variables(true);
         let mut variables: Vec<String> = named.iter().map(|path| path.split('.').next().unwrap_or(path).to_owned()).collect();
         variables.sort();
         variables.dedup();
         variables.retain(|name| name != "env" && name != "range" && name != "namespace" && name != "dict");
-        let value = |path: &String| path.strip_prefix("env.").map(|name| (name.to_owned(), env(name).unwrap_or_default()));
+        let value = |path: &String| {
+            let name = path.strip_prefix("env.")?.split('.').next()?;
+            Some((name.to_owned(), env(name).unwrap_or_default()))
+        };
         Ok(Self { text: text.to_owned(), env: named.iter().filter_map(value).collect(), variables })
     }
 
@@ -75,9 +79,10 @@ pub(crate) fn render(text: &str, vars: &Vars, env: &BTreeMap<String, String>) ->
     if !is_template(text) {
         return Ok(text.to_owned());
     }
-    let mut context: BTreeMap<&str, Jinja> = vars.iter().map(|(key, value)| (key.as_str(), Jinja::from(Serde(js::normal(value))))).collect();
+    let run = nunjucks::rewritten(text).map_err(|why| unrendered(&why, text))?;
+    let mut context: BTreeMap<&str, Jinja> = vars.iter().map(|(key, value)| (key.as_str(), nunjucks::value(&js::normal(value)))).collect();
     context.insert("env", Jinja::from(Serde(env)));
-    ENGINE.render_str(text, Jinja::from(context)).map_err(|error| said(&error, text))
+    ENGINE.render_str(&run, Jinja::from(context)).map_err(|error| said(&error, text))
 }
 
 /// Writes a value the way a prompt shows it: text as it is, the rest as JSON, null as nothing.
@@ -114,7 +119,7 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     engine.add_filter("dump", |value: Jinja| dumped(&value));
     engine.add_filter("load", |text: String| {
         let value: Value = serde_json::from_str(&text).map_err(|error| minijinja::Error::new(JinjaKind::InvalidOperation, error.to_string()))?;
-        Ok::<_, minijinja::Error>(Jinja::from(Serde(value)))
+        Ok::<_, minijinja::Error>(nunjucks::value(&value))
     });
     engine.add_filter("wordcount", |text: String| text.split_whitespace().count());
     engine.add_filter("nl2br", |text: String| text.replace('\n', "<br />\n"));
@@ -138,6 +143,9 @@ fn dumped(value: &Jinja) -> Result<String, minijinja::Error> {
 
 /// The methods of JavaScript's strings that templates are seen to call.
 fn method(value: &Jinja, name: &str, args: &[Jinja]) -> Result<Jinja, minijinja::Error> {
+    if name == nunjucks::LENGTH {
+        return Ok(nunjucks::length(value));
+    }
     let unknown = || minijinja::Error::new(JinjaKind::UnknownMethod, format!("method {name} does not run here"));
     let text = value.as_str().ok_or_else(unknown)?;
     let argument = |index: usize| args.get(index).and_then(Jinja::as_str).ok_or_else(unknown);
@@ -156,7 +164,11 @@ fn method(value: &Jinja, name: &str, args: &[Jinja]) -> Result<Jinja, minijinja:
 
 fn said(error: &minijinja::Error, text: &str) -> String {
     let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    format!("the template {:?} cannot be rendered: {detail}", text.chars().take(60).collect::<String>())
+    unrendered(&detail, text)
+}
+
+fn unrendered(why: &str, text: &str) -> String {
+    format!("the template {:?} cannot be rendered: {why}", text.chars().take(60).collect::<String>())
 }
 
 #[cfg(test)]
@@ -166,8 +178,9 @@ mod tests {
 
     fn render(text: &str) -> String {
         let vars: Vars =
-            serde_json::from_value(json!({"name": "Ada", "n": 3.0, "none": null, "ticket": {"id": 7}, "list": ["a", 1], "rows": [{"x": 1}]}))
-                .unwrap();
+            serde_json::from_value(json!({"name": "Ada", "n": 3.0, "none": null, "ticket": {"id": 7}, "list": ["a", 1], "rows": [{"x": 1}],
+                "words": ["b", "c", "a"], "no": [], "nil": {}, "empty": "", "smile": "a\u{1f600}", "sized": {"length": "long"}}))
+            .unwrap();
         Template::parse(text, &|name| (name == "HOST").then(|| "h".to_owned())).unwrap().render(&vars).unwrap()
     }
 
@@ -184,10 +197,36 @@ mod tests {
         assert_eq!(render("{{name.toUpperCase()}}{# nothing #}"), "ADA");
     }
 
+    /// A wrong branch here would be a prompt without its documents, and nobody told.
+    #[test]
+    fn lengths_and_truth_are_those_of_javascript() {
+        assert_eq!(render("{{list.length}} {{no.length}} {{name.length}} {{smile.length}} {{sized.length}}"), "2 0 3 3 long");
+        assert_eq!(render("[{{ticket.length}}{{n.length}}{{none.length}}{{missing.length}}{{missing.deep.length}}]"), "[]");
+        assert_eq!(render("{% if rows.length > 0 %}yes{% else %}no{% endif %}{% if no.length %}yes{% else %}no{% endif %}"), "yesno");
+        assert_eq!(render("{{list['length']}} {{rows[rows.length - 1].x}} {{ticket.id + list.length * 2}}"), "2 1 11");
+        assert_eq!(render("{{(words | sort).length}} {{name.split('d').length}} {{(rows | dump).length}}"), "3 2 9");
+        assert_eq!(render("{% for w in words %}{{loop.index}}/{{loop.length}} {% endfor %}"), "1/3 2/3 3/3 ");
+        assert_eq!(render("{% if no %}a{% endif %}{% if nil %}b{% endif %}{% if empty %}c{% endif %}{% if none %}d{% endif %}{% if not no %}e{% endif %}"), "ab");
+        assert_eq!(render("{{env.HOST.length}}"), "1");
+    }
+
+    #[test]
+    fn lists_and_objects_work_as_ever() {
+        assert_eq!(render("{{list}} {{words}} {{no}}|{{nil}} {{rows}} {{sized}}"), r#"a,1 b,c,a |{} [{"x":1}] {"length":"long"}"#);
+        assert_eq!(render("{{list | dump}} {{no | dump}} {{nil | dump}} {{rows | dump}}"), r#"["a",1] [] {} [{"x":1}]"#);
+        assert_eq!(render("{{words | join('-')}} {{words | sort}} {{words | first}} {{words | last}} {{words | reverse | join}}"), "b-c-a a,b,c b a acb");
+        assert_eq!(render("{{words | length}} {{name | length}} {{words[1]}} {{words[9]}}{{list[0]}}"), "3 3 c a");
+        assert_eq!(render("{% if 'c' in words and 'd' not in words and 'id' in ticket %}in{% endif %}{{ticket['id']}}"), "in7");
+        assert_eq!(render("{% for key in ticket %}{{key}}{% endfor %}{% for row in rows %}{{row.x}}{% endfor %}{% for x in no %}x{% else %}none{% endfor %}"), "id1none");
+        assert_eq!(render("{% for key, item in ticket | items %}{{key}}={{item}}{% endfor %}{% if words == ['b', 'c', 'a'] %}same{% endif %}"), "id=7same");
+        assert_eq!(render("{{ ('[1, {\"a\": []}]' | load).length }}{{ ('[]' | load) | dump }}"), "2[]");
+    }
+
     #[test]
     fn what_cannot_run_is_refused() {
         assert!(Template::parse("{{name", &|_| None).is_err());
         assert!(Template::parse("{{name.eval()}}", &|_| None).unwrap().render(&Vars::new()).is_err());
         assert!(expand_env("{{name}}", &|_| None).is_err());
+        assert!(Template::parse("{{list[-1]}}", &|_| None).unwrap_err().to_string().contains("negative index"));
     }
 }
