@@ -15,7 +15,7 @@ pub(crate) struct Numeric {
 
 impl Numeric {
     pub(crate) fn signature(&self) -> String {
-        format!("numeric last or after ####, absolute {} relative {}", self.absolute, self.relative)
+        format!("numeric last or after ####, no dates, absolute {} relative {}", self.absolute, self.relative)
     }
 
     pub(crate) fn verdict(&self, subject: &Subject<'_>) -> Verdict {
