@@ -71,6 +71,8 @@ pub(crate) struct SuiteSpec {
     pub _sharing: IgnoredAny,
     #[serde(default, rename = "outputPath")]
     pub _output_path: IgnoredAny,
+    #[serde(default, rename = "tracing")]
+    pub _tracing: IgnoredAny,
     #[serde(default, rename = "writeLatestResults")]
     pub _write_latest_results: IgnoredAny,
     #[serde(default, rename = "$schema")]
@@ -101,11 +103,17 @@ pub(crate) struct SuiteSpec {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PromptSpec {
     /// The template, or `file://` and a path.
-    #[serde(alias = "id")]
-    pub raw: String,
+    #[serde(default)]
+    pub raw: Option<String>,
+    /// The same where there is no `raw`; beside one, a name that nothing here looks at.
+    #[serde(default)]
+    pub id: Option<String>,
     /// Name that the prompt keeps when its text changes.
     #[serde(default)]
     pub label: Option<String>,
+    /// promptfoo's settings of the model for this prompt alone; no model here takes them.
+    #[serde(default)]
+    pub config: Option<Value>,
 }
 
 /// A provider with settings.

@@ -23,7 +23,7 @@ use crate::judge::Batch;
 use crate::keys::explain;
 use crate::metrics::{Metric, check_attempts, metrics};
 use crate::price::Prices;
-use crate::promptfoo::{read_default, read_prompts};
+use crate::promptfoo::{has_config, read_default, read_prompts};
 use crate::providers::{Provider, overrides, providers};
 use crate::report::Report;
 use crate::spec::{BaselineSpec, BudgetSpec, CheckSpec, DerivedSpec, GateSpec, OnInconclusive, ProviderSpec, SuiteSpec, TextOr};
@@ -193,6 +193,9 @@ fn resolve(
     let prompts = prompts(&spec, &dataset, &files, env)?;
     if prompts.is_empty() && providers.iter().any(|provider| provider.target.needs_prompt()) {
         return Err(Error::config("a provider that is asked needs `prompts`"));
+    }
+    if has_config(&spec.prompts) && providers.iter().any(|provider| provider.target.is_model()) {
+        return Err(Error::config("prompts: the `config` of a prompt reaches no model here; write it as the provider's `config`, one provider a prompt"));
     }
     let overrides = overrides(&cases.plans, &dataset, &connector, &directory, env)?;
     let metrics = metrics(&dataset, &cases.plans, &spec.gate)?;

@@ -22,7 +22,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::chat::Usage;
 use crate::checks::{Assertion, Check, Context, Criterion, Judged, Outcome, Scale, Subject, Verdict};
+use crate::dataset::Vars;
 use crate::files::Files;
 use crate::js;
 use crate::script::{Language, Script};
@@ -36,7 +38,7 @@ use transform::Transform;
 pub(crate) use expand::{Test, expand};
 pub(crate) use grader::graded;
 pub(crate) use prompt::render_prompt;
-pub(crate) use prompts::{Raw, read as read_prompts};
+pub(crate) use prompts::{has_config, Raw, read as read_prompts};
 pub(crate) use similar::Similar;
 pub(crate) use tests::{read as read_tests, read_default};
 
@@ -74,9 +76,33 @@ impl Assert {
         self.value.as_ref()
     }
 
-    /// Why the assertion cannot be judged, whatever the answer is.
-    pub(crate) fn fault(&self) -> Option<&str> {
-        self.fault.as_deref()
+    /// Why no answer at all can be judged: there is a fault, the kind does not run here, or it lacks the value or threshold that it needs.
+    pub(crate) fn barred(&self) -> Option<String> {
+        let reads_traces = self.kind.starts_with("trace-") || (self.kind.starts_with("trajectory:") && self.kind != "trajectory:goal-success");
+        if self.fault.is_some() || reads_traces || matches!(self.kind.as_str(), "max-score" | "is-valid-openai-tools-call") {
+            return self.fault.clone();
+        }
+        let (vars, output) = (Vars::new(), Value::String("x".to_owned()));
+        // An answer about which everything is known: what cannot be said of it can be said of none.
+        let subject = Subject {
+            vars: &vars,
+            output: "x",
+            value: &output,
+            prompt: "",
+            latency_ms: Some(0.0),
+            cost_usd: Some(0.0),
+            usage: Usage::default(),
+            finish_reason: Some("stop"),
+            log_probs: Some(&[-0.1]),
+            tools: None,
+            spans: None,
+        };
+        let value = self.value.as_ref();
+        let question = asserts::Question { kind: &self.kind, inverse: self.inverse, value, threshold: self.threshold, subject: &subject };
+        let why = asserts::grade(&question).err()?;
+        // A value with variables in it is known in each case alone.
+        let is_open = value.is_some_and(|value| value.to_string().contains("{{") || value.to_string().contains("{%"));
+        (!is_open || why == asserts::cannot(&self.kind)).then_some(why)
     }
 
     /// What the values are that a gate compares.

@@ -22,7 +22,10 @@ pub(crate) fn read(prompts: &Many<PromptSpec>, files: &Files) -> Result<Vec<Raw>
     for prompt in &prompts.0 {
         let (raw, label) = match prompt {
             TextOr::Text(raw) => (raw, None),
-            TextOr::Map(prompt) => (&prompt.raw, prompt.label.clone()),
+            TextOr::Map(prompt) => {
+                let raw = prompt.raw.as_ref().or(prompt.id.as_ref());
+                (raw.ok_or_else(|| Error::config("prompts: a prompt needs `raw`, its text, or `id`, its file"))?, prompt.label.clone())
+            }
         };
         match raw.strip_prefix("file://") {
             None => read.push(Raw { label: label.unwrap_or_else(|| raw.chars().take(80).collect()), text: raw.clone() }),
@@ -30,6 +33,12 @@ pub(crate) fn read(prompts: &Many<PromptSpec>, files: &Files) -> Result<Vec<Raw>
         }
     }
     Ok(read)
+}
+
+/// Whether a prompt has settings of its own for the model that is asked.
+pub(crate) fn has_config(prompts: &Many<PromptSpec>) -> bool {
+    let is_set = |config: &Value| !config.is_null() && config.as_object().is_none_or(|fields| !fields.is_empty());
+    prompts.0.iter().any(|prompt| matches!(prompt, TextOr::Map(prompt) if prompt.config.as_ref().is_some_and(is_set)))
 }
 
 fn from_files(name: &str, label: Option<&str>, files: &Files) -> Result<Vec<Raw>, Error> {

@@ -21,7 +21,7 @@ use crate::chat::{ChatSpec, Connector, Usage};
 use crate::dataset::{Dataset, Vars};
 use crate::error::Error;
 use crate::files::Files;
-use crate::keys::{explain_message, unknown};
+use crate::keys::{explain_message, nearest, unknown};
 use crate::template::Env;
 
 use chat::{Model, with_files};
@@ -170,7 +170,13 @@ impl Target {
         if ELSEWHERE.contains(&kind) {
             return Ok(Self::Unknown(format!("{place} does not run here; ask it over HTTP or as a command")));
         }
-        Err(Error::config(unknown("provider", kind, &KINDS)))
+        // The form of the one whose first word was meant.
+        let head = |form: &&'static str| form.split([':', '(']).next().unwrap_or(form);
+        let meant = nearest(kind, KINDS.iter().map(head)).and_then(|near| KINDS.iter().find(|form| head(form) == near));
+        Err(Error::config(match meant {
+            Some(form) => format!("unknown provider {kind:?}; did you mean {form:?}?"),
+            None => unknown("provider", kind, &KINDS),
+        }))
     }
 
     fn of_openai(place: &str, model: &str, config: Option<&Value>, files: &Files, connector: &Connector, env: Env<'_>) -> Result<Self, Error> {
@@ -203,6 +209,16 @@ impl Target {
         match self {
             Target::Chat(model) => &model.doubts,
             _ => &[],
+        }
+    }
+
+    /// Whether the target is a model with settings.
+    pub(crate) fn is_model(&self) -> bool {
+        match self {
+            Target::Chat(_) => true,
+            #[cfg(feature = "bedrock")]
+            Target::Bedrock(_) => true,
+            _ => false,
         }
     }
 

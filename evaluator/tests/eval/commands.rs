@@ -24,6 +24,35 @@ fn validate_names_line_and_nearest_key() {
     assert!(findings(&format!("{head}tests:\n  - {{vars: {{t: a}}, assert: [{{type: equals, value: a}}]}}\n")).is_empty());
 }
 
+/// What could judge no answer is named before anybody is asked.
+#[test]
+fn validate_names_what_does_not_run() {
+    let of = |assertion: &str| {
+        findings(&format!("prompts: [\"{{{{t}}}}\"]\nproviders: [echo]\ntests:\n  - {{vars: {{t: a}}, assert: [{{{assertion}}}]}}\n")).join("\n")
+    };
+    for kind in ["factuality", "g-eval", "select-best", "webhook", "not-context-recall", "trajectory:goal-success"] {
+        assert!(of(&format!("type: \"{kind}\", value: \"{{{{t}}}}\"")).contains("does not run here"), "{kind}");
+    }
+    assert!(of("type: contains").contains("must have a text"), "{}", of("type: contains"));
+    assert!(of("type: latency").contains("must have a threshold"));
+    for fine in ["type: contains, value: \"{{t}}\"", "type: word-count, value: \"{{t}}\"", "type: latency, threshold: 9", "type: is-json", "type: perplexity, threshold: 2"] {
+        assert_eq!(of(fine), "", "{fine}");
+    }
+}
+
+/// promptfoo's prompts may have an id and a text, and settings that nobody here is asked by.
+#[test]
+fn promptfoos_prompts_and_keys_are_taken() {
+    let of = |prompt: &str, provider: &str| {
+        findings(&format!("prompts: [{prompt}]\nproviders: [{provider}]\ntracing: {{enabled: true}}\ntests:\n  - {{vars: {{t: a}}, assert: [{{type: equals, value: a}}]}}\n")).join("\n")
+    };
+    assert_eq!(of("{id: p, label: one, raw: \"{{t}}\", config: {temperature: 0}}", "echo"), "");
+    assert_eq!(of("{id: \"{{t}}\", label: one, config: {}}", "openai:chat:m"), "");
+    assert!(of("{label: one}", "echo").contains("needs `raw`"));
+    assert!(of("{raw: x, config: {temperature: 0}}", "openai:chat:m").contains("reaches no model here"));
+    assert!(of("x", "opnai:chat:m").contains("did you mean \"openai:chat:<model>\"?"));
+}
+
 /// A run of the shipped suite, and the file that it is in.
 async fn made_before(workspace: &Workspace) -> (PathBuf, Report) {
     workspace.write("before.json", &workspace.eval_as("suites/rag.yaml", Compare::Nothing, EvalFormat::Json).await);

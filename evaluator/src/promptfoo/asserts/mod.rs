@@ -244,7 +244,7 @@ pub(crate) fn grade(question: &Question<'_>) -> Result<Grade, String> {
 }
 
 /// Why a kind that promptfoo knows does not run here, and what does.
-fn cannot(kind: &str) -> String {
+pub(crate) fn cannot(kind: &str) -> String {
     let instead = match kind {
         "meteor" => return "meteor needs WordNet's data, which is not shipped; promptfoo 0.123.1 errors on it too".to_owned(),
         "javascript" | "python" | "ruby" | "webhook" => return format!("{kind} does not run here"),
