@@ -116,7 +116,7 @@ async fn evaluate(language: Language, task: &Value, limit: Duration) -> Result<V
         Language::JavaScript => ("node", ["-e", JAVASCRIPT]),
         Language::Python => ("python3", ["-c", PYTHON]),
     };
-    let not_run = |error: String| ScriptError::NotRun(format!("{program} is needed to run this code: {error}"));
+    let not_run = |error: String| ScriptError::NotRun(format!("{program} did not run this code: {error}"));
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -124,7 +124,7 @@ async fn evaluate(language: Language, task: &Value, limit: Duration) -> Result<V
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| not_run(error.to_string()))?;
+        .map_err(|error| ScriptError::NotRun(format!("{program} is needed to run this code: {error}")))?;
     let input = task.to_string();
     let talk = async {
         if let Some(mut stdin) = child.stdin.take() {

@@ -180,7 +180,8 @@ impl Verdict {
 
     /// A value that passes or fails only where the suite gives a threshold.
     pub(crate) fn value(value: f64, reason: String) -> Self {
-        Self { outcome: Outcome::Value, value: Some(value), passed: None, score: None, label: None, reason }
+        // The sum of nothing is -0.0, which a report should not show.
+        Self { outcome: Outcome::Value, value: Some(value + 0.0), passed: None, score: None, label: None, reason }
     }
 
     pub(crate) fn not_applicable(reason: impl Into<String>) -> Self {

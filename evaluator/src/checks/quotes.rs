@@ -48,7 +48,10 @@ impl Quotes {
         };
         let total = found.len() + missing.len();
         if total == 0 {
-            return Verdict::not_applicable("the answer quotes nothing");
+            return Verdict::not_applicable(match self.what {
+                Cited::Spans => "the answer quotes nothing",
+                Cited::Ids => "the answer cites nothing",
+            });
         }
         let reason = if missing.is_empty() { String::new() } else { format!("not in the sources: {missing:?}") };
         Verdict::value(found.len() as f64 / total as f64, reason)

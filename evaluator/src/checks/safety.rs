@@ -42,8 +42,9 @@ impl Safety {
                 seen(!found.is_empty(), format!("holds {}", found.join(", ")))
             }
             LooksFor::Secrets => {
-                let found: Vec<&str> = find_secrets(&answer).iter().map(|secret| secret.kind).collect();
-                seen(!found.is_empty(), format!("holds a {}", found.join(", a ")))
+                let article = |kind: &str| if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+                let found: Vec<String> = find_secrets(&answer).iter().map(|secret| format!("{} {}", article(secret.kind), secret.kind)).collect();
+                seen(!found.is_empty(), format!("holds {}", found.join(", ")))
             }
             LooksFor::Canary(words) => match words.texts(subject) {
                 None => Verdict::not_applicable("no canary was planted in this case"),

@@ -28,7 +28,7 @@ use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::files::Files;
 use crate::keys::unknown;
-use crate::promptfoo::unknown_kind;
+use crate::promptfoo::{cannot, unknown_kind};
 use crate::spec::{ArgumentRule, CheckSpec};
 use crate::template::{Env, Template};
 
@@ -91,6 +91,8 @@ fn names_of<T>(family: &[(&'static str, T)]) -> Vec<&'static str> {
 /// Why there is no check of this name, and where promptfoo's go that ask a model.
 fn no_check(kind: &str) -> String {
     match unknown_kind(kind) {
+        // These ask no model, and a judge is no substitute.
+        None if matches!(kind, "meteor" | "ruby" | "webhook") => cannot(kind),
         None => {
             format!("{kind} is promptfoo's and does not run under `checks`: write `check: judge`, or `defaultTest: {{assert: [{{type: {kind}}}]}}`")
         }

@@ -35,6 +35,7 @@ use grader::{Gives, Grader};
 use similar::Metric;
 use transform::Transform;
 
+pub(crate) use asserts::cannot;
 pub(crate) use expand::{Test, expand};
 pub(crate) use grader::graded;
 pub(crate) use prompt::render_prompt;

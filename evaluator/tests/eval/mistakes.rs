@@ -60,6 +60,7 @@ fn what_cannot_be_is_refused() {
     check("gate:\n", "budget: {usd: 2}\ngate:\n", "dollars are only known where");
     check("metric: f1,", "metric: grounded, better: lower,", "joins checks that cannot be averaged");
     check("check: token_f1, reference: reference", "check: is-sql, reference: reference", "key \"reference\" means nothing to is-sql");
+    check("check: token_f1, reference: reference", "check: meteor, value: x", "meteor needs WordNet's data");
     check("check: token_f1, reference: reference", "check: llm-rubric", "write `check: judge`, or `defaultTest: {assert:");
     check("check: token_f1, reference: reference", "check: word-count, value: \"{{n}}\"", "unknown column \"n\"");
     check("check: token_f1, reference: reference", "check: tokens, max: 5, threshold: 5", "write `max` or `threshold`, not both");

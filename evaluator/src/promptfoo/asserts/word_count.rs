@@ -18,7 +18,7 @@ pub(super) fn word_count(question: &Question<'_>) -> Result<Grade, String> {
                 (Some(min), Some(max)) if min > max => return Err(format!("word-count: min {min} is above max {max}")),
                 _ => {}
             }
-            (min.is_none_or(|min| found >= min) && max.is_none_or(|max| found <= max), format!("{range:?}"))
+            (min.is_none_or(|min| found >= min) && max.is_none_or(|max| found <= max), Value::Object(range.clone()).to_string())
         }
         Value::Number(number) => (number.as_f64() == Some(found), number.to_string()),
         Value::String(text) => (js::number(text).ok_or_else(wrong)? == found, text.clone()),
