@@ -194,7 +194,10 @@ mod tests {
     fn only_the_attribute_is_rewritten() {
         check("a.length {{ a.length }} {% if b . length > 0 %}é.length", "a.length {{ a.js_length() }} {% if b .js_length() > 0 %}é.length");
         check(r#"{{ "x.length" }}{{ 'it\'s .length' ~ a.length }}"#, r#"{{ "x.length" }}{{ 'it\'s .length' ~ a.js_length() }}"#);
-        check("{# a.length #}{% raw %}{{ a.length }}{% endraw %}{{ a.length}}", "{# a.length #}{% raw %}{{ a.length }}{% endraw %}{{ a.js_length()}}");
+        check(
+            "{# a.length #}{% raw %}{{ a.length }}{% endraw %}{{ a.length}}",
+            "{# a.length #}{% raw %}{{ a.length }}{% endraw %}{{ a.js_length()}}",
+        );
         check("{{ a | length }}{{ a.lengths }}{{ a.length() }}{{ length }}", "{{ a | length }}{{ a.lengths }}{{ a.length() }}{{ length }}");
         check("{{ {'a': {'b': x.length}}.a.b }} {{ a.length", "{{ {'a': {'b': x.js_length()}}.a.b }} {{ a.js_length()");
         check("{{ \"}}\" ~ a.length }}{{", "{{ \"}}\" ~ a.js_length() }}{{");

@@ -195,7 +195,9 @@ fn resolve(
         return Err(Error::config("a provider that is asked needs `prompts`"));
     }
     if has_config(&spec.prompts) && providers.iter().any(|provider| provider.target.is_model()) {
-        return Err(Error::config("prompts: the `config` of a prompt reaches no model here; write it as the provider's `config`, one provider a prompt"));
+        return Err(Error::config(
+            "prompts: the `config` of a prompt reaches no model here; write it as the provider's `config`, one provider a prompt",
+        ));
     }
     let overrides = overrides(&cases.plans, &dataset, &connector, &directory, env)?;
     let metrics = metrics(&dataset, &cases.plans, &spec.gate)?;

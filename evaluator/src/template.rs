@@ -206,7 +206,10 @@ mod tests {
         assert_eq!(render("{{list['length']}} {{rows[rows.length - 1].x}} {{ticket.id + list.length * 2}}"), "2 1 11");
         assert_eq!(render("{{(words | sort).length}} {{name.split('d').length}} {{(rows | dump).length}}"), "3 2 9");
         assert_eq!(render("{% for w in words %}{{loop.index}}/{{loop.length}} {% endfor %}"), "1/3 2/3 3/3 ");
-        assert_eq!(render("{% if no %}a{% endif %}{% if nil %}b{% endif %}{% if empty %}c{% endif %}{% if none %}d{% endif %}{% if not no %}e{% endif %}"), "ab");
+        assert_eq!(
+            render("{% if no %}a{% endif %}{% if nil %}b{% endif %}{% if empty %}c{% endif %}{% if none %}d{% endif %}{% if not no %}e{% endif %}"),
+            "ab"
+        );
         assert_eq!(render("{{env.HOST.length}}"), "1");
     }
 
@@ -214,11 +217,22 @@ mod tests {
     fn lists_and_objects_work_as_ever() {
         assert_eq!(render("{{list}} {{words}} {{no}}|{{nil}} {{rows}} {{sized}}"), r#"a,1 b,c,a |{} [{"x":1}] {"length":"long"}"#);
         assert_eq!(render("{{list | dump}} {{no | dump}} {{nil | dump}} {{rows | dump}}"), r#"["a",1] [] {} [{"x":1}]"#);
-        assert_eq!(render("{{words | join('-')}} {{words | sort}} {{words | first}} {{words | last}} {{words | reverse | join}}"), "b-c-a a,b,c b a acb");
+        assert_eq!(
+            render("{{words | join('-')}} {{words | sort}} {{words | first}} {{words | last}} {{words | reverse | join}}"),
+            "b-c-a a,b,c b a acb"
+        );
         assert_eq!(render("{{words | length}} {{name | length}} {{words[1]}} {{words[9]}}{{list[0]}}"), "3 3 c a");
         assert_eq!(render("{% if 'c' in words and 'd' not in words and 'id' in ticket %}in{% endif %}{{ticket['id']}}"), "in7");
-        assert_eq!(render("{% for key in ticket %}{{key}}{% endfor %}{% for row in rows %}{{row.x}}{% endfor %}{% for x in no %}x{% else %}none{% endfor %}"), "id1none");
-        assert_eq!(render("{% for key, item in ticket | items %}{{key}}={{item}}{% endfor %}{% if words == ['b', 'c', 'a'] %}same{% endif %}"), "id=7same");
+        assert_eq!(
+            render(
+                "{% for key in ticket %}{{key}}{% endfor %}{% for row in rows %}{{row.x}}{% endfor %}{% for x in no %}x{% else %}none{% endfor %}"
+            ),
+            "id1none"
+        );
+        assert_eq!(
+            render("{% for key, item in ticket | items %}{{key}}={{item}}{% endfor %}{% if words == ['b', 'c', 'a'] %}same{% endif %}"),
+            "id=7same"
+        );
         assert_eq!(render("{{ ('[1, {\"a\": []}]' | load).length }}{{ ('[]' | load) | dump }}"), "2[]");
     }
 

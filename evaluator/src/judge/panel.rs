@@ -133,7 +133,14 @@ fn settle(votes: &[Vote], n_asked: usize, lost: &str) -> Verdict {
     let count = |name: &str| votes.iter().filter(|vote| vote.name == name).count();
     // The first of the most frequent ones, so that the same votes give the same label.
     let label = votes.iter().rev().max_by_key(|vote| count(&vote.name)).map(|vote| vote.name.clone());
-    Verdict { outcome: Outcome::Value, value: Some(value), passed: None, score: None, label, reason: share(valued.len(), n_asked, "votes") + &first.reason }
+    Verdict {
+        outcome: Outcome::Value,
+        value: Some(value),
+        passed: None,
+        score: None,
+        label,
+        reason: share(valued.len(), n_asked, "votes") + &first.reason,
+    }
 }
 
 /// Reads one answer: a JSON object with a known verdict.

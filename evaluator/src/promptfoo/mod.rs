@@ -39,7 +39,7 @@ pub(crate) use asserts::cannot;
 pub(crate) use expand::{Test, expand};
 pub(crate) use grader::graded;
 pub(crate) use prompt::render_prompt;
-pub(crate) use prompts::{has_config, Raw, read as read_prompts};
+pub(crate) use prompts::{Raw, has_config, read as read_prompts};
 pub(crate) use similar::Similar;
 pub(crate) use tests::{read as read_tests, read_default};
 

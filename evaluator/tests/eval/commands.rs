@@ -35,7 +35,13 @@ fn validate_names_what_does_not_run() {
     }
     assert!(of("type: contains").contains("must have a text"), "{}", of("type: contains"));
     assert!(of("type: latency").contains("must have a threshold"));
-    for fine in ["type: contains, value: \"{{t}}\"", "type: word-count, value: \"{{t}}\"", "type: latency, threshold: 9", "type: is-json", "type: perplexity, threshold: 2"] {
+    for fine in [
+        "type: contains, value: \"{{t}}\"",
+        "type: word-count, value: \"{{t}}\"",
+        "type: latency, threshold: 9",
+        "type: is-json",
+        "type: perplexity, threshold: 2",
+    ] {
         assert_eq!(of(fine), "", "{fine}");
     }
 }

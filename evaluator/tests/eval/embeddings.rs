@@ -87,10 +87,8 @@ async fn vectors_that_cannot_be_compared_are_no_scores() {
     })
     .await;
     let base = endpoint.url.trim_end_matches("/v1");
-    let rows: Vec<Value> = ["fine", "short", "zero", "empty", "huge"]
-        .iter()
-        .map(|answer| json!({"id": answer, "question": "q", "answer": answer}))
-        .collect();
+    let rows: Vec<Value> =
+        ["fine", "short", "zero", "empty", "huge"].iter().map(|answer| json!({"id": answer, "question": "q", "answer": answer})).collect();
     let mut workspace = suite(&endpoint.url, &rows, &format!("check: answer_relevancy, model: \"tei:{base}\""));
     workspace.config.concurrency = 1;
     let report = Workspace::expect(workspace.eval("suite.yaml").await, 3);

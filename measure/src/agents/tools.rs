@@ -94,7 +94,8 @@ mod tests {
     #[test]
     fn a_call_may_have_more_arguments_than_are_expected() {
         let (called, expected) = (call("f", &[("a", "1"), ("b", "2")]), call("f", &[("a", "1")]));
-        let met = |called: &Call, expected: &Call| [ToolMatch::Exact, ToolMatch::Partial, ToolMatch::Ignore].map(|rule| is_met(called, expected, rule));
+        let met =
+            |called: &Call, expected: &Call| [ToolMatch::Exact, ToolMatch::Partial, ToolMatch::Ignore].map(|rule| is_met(called, expected, rule));
         assert_eq!(met(&called, &expected), [false, true, true]);
         assert_eq!(met(&expected, &called), [false, false, true]);
         assert_eq!(met(&called, &called), [true, true, true]);
