@@ -54,6 +54,9 @@ pub struct JudgeReport {
     /// Krippendorff's alpha of a jury.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alpha: Option<f64>,
+    /// Cases on which not every judge of the jury gave a verdict.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_short: usize,
     /// Independent jurors that the jury is worth.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jurors_worth: Option<f64>,
@@ -156,6 +159,7 @@ impl JudgeReport {
         let rows: Vec<Vec<Option<f64>>> = notes.iter().map(|note| note.jurors.clone()).filter(|jurors| jurors.len() > 1).collect();
         self.alpha = krippendorff_alpha(&rows).ok();
         self.jurors_worth = jurors_worth(&rows).ok();
+        self.n_short = rows.iter().filter(|row| row.iter().any(Option::is_none)).count();
     }
 
     /// Labels of cases of the run go before labels of anchors, which are of another population.
@@ -233,6 +237,7 @@ impl JudgeReport {
         parts.extend(self.length_correlation.map(|rho| format!("rank correlation with length {rho:+.2}")));
         parts.extend(self.contradicted.map(|share| format!("{} of the claims contradicted", percent(share))));
         parts.extend((self.n_misquoted > 0).then(|| format!("{} misquotes of the judge's", self.n_misquoted)));
+        parts.extend((self.n_short > 0).then(|| format!("{} without a verdict of each judge", self.n_short)));
         parts.extend(self.alpha.map(|alpha| format!("alpha {alpha:.2}")));
         parts.extend(self.jurors_worth.map(|worth| format!("the jury is worth {worth:.1} jurors")));
         format!("judge of {}: {}", self.metric, parts.join("; "))

@@ -105,6 +105,7 @@ async fn a_jury_has_one_voice() {
     let report = Workspace::expect(suite(&endpoint.url, &rows, check).eval("suite.yaml").await, 0);
     assert_eq!(report.cases.iter().map(|case| score(case).value).collect::<Vec<_>>(), [Some(0.75), Some(0.0), Some(0.75), Some(0.0)]);
     assert_eq!(score(&report.cases[0]).reason, "2 of 3 judges gave a verdict; because");
+    assert_eq!(report.judges[0].n_short, 4);
     assert!(report.judges[0].alpha.is_some_and(|alpha| (0.5..1.0).contains(&alpha)), "{:?}", report.judges[0]);
     let best = Workspace::expect(suite(&endpoint.url, &rows, &format!("{check}, pool: max")).eval("suite.yaml").await, 0);
     assert_eq!(score(&best.cases[0]).value, Some(1.0));
