@@ -39,7 +39,7 @@ fn wrong_keys_name_the_nearest_right_one() {
 #[test]
 fn what_cannot_be_is_refused() {
     for (kind, more) in [("pii", ""), ("secrets", ""), ("canary", ", value: kestrel")] {
-        let negated = format!("check: not-{kind}{more}, metric: leaked");
+        let negated = format!("check: not-{kind}{more}");
         check("check: token_f1, reference: reference", &negated, &format!("{kind} passes where nothing is found; write it without `not-`"));
     }
     check("gate:", "gate: [", "rag.yaml");
