@@ -162,12 +162,7 @@ impl Comparison {
 
     /// The same for another variance.
     pub(crate) fn floored(&self, variance: f64, n: usize) -> f64 {
-        let r = match self.scale {
-            Scale::Rate => 1.0,
-            Scale::Score => 0.1,
-            Scale::Unbounded => 0.05 * self.unit(),
-        };
-        variance.max(variance_floor(n, r))
+        variance.max(variance_floor(n, floor_unit(self.scale, self.unit())))
     }
 
     /// What the test could have seen at this level.
@@ -211,6 +206,15 @@ impl Comparison {
                 Some(format!("cluster sign-flip, {} clusters, {} draws, seed {}", sizes.len(), test.n_draws(), self.seed))
             }
         }
+    }
+}
+
+/// The `r` of [`variance_floor`]: 1 for rates, a tenth of the range for scores, a twentieth of the mean for what has no range.
+pub(crate) fn floor_unit(scale: Scale, mean: f64) -> f64 {
+    match scale {
+        Scale::Rate => 1.0,
+        Scale::Score => 0.1,
+        Scale::Unbounded => 0.05 * mean,
     }
 }
 

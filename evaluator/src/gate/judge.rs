@@ -1,10 +1,5 @@
 //! What the rule of one metric says.
 
-use measure::Interval;
-use measure::interval::wilson;
-use measure::test::{PairedT, clustered_error, paired_t};
-
-use crate::checks::Scale;
 use crate::error::Error;
 use crate::gate::bound::bound;
 use crate::gate::compare::{Comparison, LEVEL, Test};
@@ -13,6 +8,7 @@ use crate::gate::decide::Look;
 use crate::gate::extend::Looks;
 use crate::gate::needed::{Needed, looked_at_first, most_different};
 use crate::gate::phrase::{change, counted, number};
+use crate::gate::single::mean_interval;
 use crate::report::{MetricReport, Mode, RunOutcome};
 use crate::spec::{Better, GateSpec, MetricSpec};
 
@@ -33,7 +29,7 @@ pub(crate) struct Rules<'a> {
 
 /// Judges one metric. `tested` is its p-value, `hidden` whether newly missing cases could hide a fall.
 pub(crate) fn judge(look: &Look<'_>, tested: Option<Tested>, hidden: bool, rules: &Rules<'_>) -> Result<MetricReport, Error> {
-    let mut report = blank(look)?;
+    let mut report = blank(look);
     if let Some(comparison) = &look.comparison {
         fill(&mut report, comparison, tested, look, rules)?;
     }
@@ -73,10 +69,10 @@ pub(crate) fn judge(look: &Look<'_>, tested: Option<Tested>, hidden: bool, rules
 }
 
 /// A report with what is known without a comparison.
-fn blank(look: &Look<'_>) -> Result<MetricReport, Error> {
+fn blank(look: &Look<'_>) -> MetricReport {
     let spec = &look.metric.spec;
-    let interval = mean_interval(look)?;
-    Ok(MetricReport {
+    let interval = mean_interval(&look.values, look.clusters.as_deref(), look.metric.scale);
+    MetricReport {
         name: look.metric.name.clone(),
         mode: if spec.critical {
             Mode::Critical
@@ -112,7 +108,7 @@ fn blank(look: &Look<'_>) -> Result<MetricReport, Error> {
         n_new: look.n_new,
         n_removed: look.n_removed,
         newly_failing: look.newly_failing.clone(),
-    })
+    }
 }
 
 /// Adds what the comparison found.
@@ -315,25 +311,6 @@ fn missed(spec: &MetricSpec, values: &[f64], interval: Option<[f64; 2]>) -> Opti
         .or_else(|| above("the value", mean, spec.max))
         .or_else(|| below("the lower bound", low, spec.min_lower_bound))
         .or_else(|| above("the upper bound", high, spec.max_upper_bound))
-}
-
-/// The interval of this run's mean: Wilson for plain rates of independent cases, else t, clustered where cases are.
-fn mean_interval(look: &Look<'_>) -> Result<Option<Interval>, Error> {
-    let values = &look.values;
-    let whole = look.metric.scale == Scale::Rate && values.iter().all(|value| *value == 0.0 || *value == 1.0);
-    if whole && look.clusters.is_none() && !values.is_empty() {
-        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let passed = values.iter().filter(|value| **value == 1.0).count();
-        return Ok(Some(wilson(count(passed), count(values.len()), LEVEL)?));
-    }
-    let Ok(naive) = paired_t(values) else { return Ok(None) };
-    let clustered = look.clusters.as_ref().and_then(|clusters| {
-        let n_clusters = clusters.iter().max().map_or(0, |last| last + 1);
-        Some(PairedT { error: clustered_error(values, clusters).ok()?, df: n_clusters as f64 - 1.0, ..naive })
-    });
-    let found = clustered.unwrap_or(naive).interval(LEVEL);
-    let bounded = look.metric.scale != Scale::Unbounded;
-    Ok(Some(if bounded { Interval { low: found.low.max(0.0), high: found.high.min(1.0) } } else { found }))
 }
 
 fn mean(values: &[f64]) -> f64 {

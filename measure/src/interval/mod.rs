@@ -2,13 +2,20 @@
 
 pub mod bonett_price;
 pub mod clopper_pearson;
+pub mod clustered_wilson;
+pub mod floored_t;
 pub mod jeffreys;
+pub mod logit_t;
 pub mod mean_ci;
+mod sample;
 pub mod wilson;
 
 pub use bonett_price::{bonett_price, bonett_price_lower};
 pub use clopper_pearson::clopper_pearson;
+pub use clustered_wilson::clustered_wilson;
+pub use floored_t::floored_t;
 pub use jeffreys::jeffreys;
+pub use logit_t::logit_t;
 pub use mean_ci::{clustered_mean_ci, mean_ci};
 pub use wilson::wilson;
 

@@ -10,10 +10,14 @@ use crate::special::normal_quantile;
 /// the level is not between 0 and 1. Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
 pub fn wilson(successes: u64, n: u64, level: f64) -> Result<Interval, Error> {
     check_rate("wilson", successes, n, level)?;
-    let (n, rate) = (n as f64, successes as f64 / n as f64);
-    let z2 = normal_quantile(0.5 + level / 2.0).powi(2);
+    Ok(score_interval(successes as f64 / n as f64, n as f64, normal_quantile(0.5 + level / 2.0)))
+}
+
+/// Wilson's formula for a rate over an effective number of trials, `z` standard errors wide on either side.
+pub(super) fn score_interval(rate: f64, n: f64, z: f64) -> Interval {
+    let z2 = z * z;
     let centre = rate + z2 / (2.0 * n);
     let half = (z2 * (rate * (1.0 - rate) / n + z2 / (4.0 * n * n))).sqrt();
     let scale = 1.0 + z2 / n;
-    Ok(Interval { low: ((centre - half) / scale).max(0.0), high: ((centre + half) / scale).min(1.0) })
+    Interval { low: ((centre - half) / scale).max(0.0), high: ((centre + half) / scale).min(1.0) }
 }
