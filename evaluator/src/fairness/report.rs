@@ -22,9 +22,9 @@ pub struct FairnessReport {
     pub gap: f64,
     /// The gap less what chance alone gives, at least 0.
     pub gap_adjusted: f64,
-    /// p-value of the gap, by permutation of the cases between the groups.
+    /// p-value of the gap, by permutation of whole clusters between the groups, or of the groups within clusters.
     pub p: f64,
-    /// The same, corrected for the number of metrics.
+    /// The same, corrected for the number of metrics and groups.
     pub p_adjusted: f64,
     /// The group with the highest mean.
     pub highest: String,
@@ -49,7 +49,7 @@ pub struct GroupReport {
     pub n: usize,
     /// Their mean.
     pub mean: f64,
-    /// Interval of the mean at 95 %: Wilson's for rates, else Student's.
+    /// Interval of the mean at 95 %, clustered: Wilson's for rates, t on the log-odds for scores, else Student's.
     pub interval: Option<[f64; 2]>,
     /// The mean, shrunk to the groups' common one by how little is known of it.
     pub shrunk: Option<f64>,
@@ -65,22 +65,29 @@ pub struct OthersReport {
     pub n: usize,
     /// Mean difference: the group less the others.
     pub difference: f64,
-    /// Its interval at 95 %.
+    /// Its interval at 95 %: Student's, clustered.
     pub interval: [f64; 2],
-    /// Two-sided p-value by flipping signs.
+    /// Two-sided p-value by flipping the signs of whole clusters.
     pub p: f64,
     /// The same, corrected for the number of groups and metrics.
     pub p_adjusted: f64,
     /// p-value that the difference is within the margin: small where that is shown.
     pub p_equivalent: f64,
+    /// The same, corrected for the number of groups and metrics; 1 in reports that do not have it.
+    #[serde(default = "unproven")]
+    pub p_equivalent_adjusted: f64,
     /// Mean size of the differences, whichever way they go.
     pub mean_absolute: f64,
+}
+
+fn unproven() -> f64 {
+    1.0
 }
 
 impl OthersReport {
     /// Says in a word or two what is known.
     fn finding(&self) -> &'static str {
-        match (self.p_adjusted <= ALPHA, self.p_equivalent <= ALPHA) {
+        match (self.p_adjusted <= ALPHA, self.p_equivalent_adjusted <= ALPHA) {
             (true, false) => "differs",
             (true, true) => "differs, within the margin",
             (false, true) => "alike",

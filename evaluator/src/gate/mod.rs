@@ -22,7 +22,6 @@ mod slices;
 mod summary;
 mod values;
 
-pub(crate) use compare::floor_unit;
 pub(crate) use decide::{Ended, decide};
 pub(crate) use extend::repeats_in;
 pub(crate) use pairing::Columns;

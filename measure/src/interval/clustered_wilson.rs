@@ -24,7 +24,7 @@ pub fn clustered_wilson(values: &[f64], clusters: &[usize], level: f64) -> Resul
     if let Some(value) = values.iter().copied().find(|value| !(0.0..=1.0).contains(value)) {
         return Err(Error::Range { measure: "clustered_wilson", parameter: "values", wants: "from 0 to 1", value });
     }
-    let sample = Sample::of("clustered_wilson", values, Some(clusters))?;
+    let sample = Sample::of("clustered_wilson", values, Some(clusters), 1.0)?;
     Ok(score_interval(sample.mean, sample.n / sample.design_effect, t_quantile(0.5 + level / 2.0, sample.df)))
 }
 

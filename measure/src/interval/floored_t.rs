@@ -14,7 +14,7 @@ use crate::special::t_quantile;
 pub fn floored_t(values: &[f64], clusters: Option<&[usize]>, r: f64, level: f64) -> Result<Interval, Error> {
     open_unit("floored_t", "level", level)?;
     at_least("floored_t", "values", 2, values.len())?;
-    let sample = Sample::of("floored_t", values, clusters)?;
+    let sample = Sample::of("floored_t", values, clusters, 20.0 * r)?;
     let half = t_quantile(0.5 + level / 2.0, sample.df) * sample.floored_error(r);
     Ok(Interval { low: sample.mean - half, high: sample.mean + half })
 }

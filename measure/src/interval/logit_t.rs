@@ -22,7 +22,7 @@ pub fn logit_t(values: &[f64], clusters: Option<&[usize]>, r: f64, level: f64) -
     if let Some(value) = values.iter().copied().find(|value| !(0.0..=1.0).contains(value)) {
         return Err(Error::Range { measure: "logit_t", parameter: "values", wants: "from 0 to 1", value });
     }
-    let sample = Sample::of("logit_t", values, clusters)?;
+    let sample = Sample::of("logit_t", values, clusters, 1.0)?;
     let (mean, t) = (sample.mean, t_quantile(0.5 + level / 2.0, sample.df));
     let as_rate = score_interval(mean, sample.units, if clusters.is_some() { t } else { normal_quantile(0.5 + level / 2.0) });
     let spread = mean * (1.0 - mean);

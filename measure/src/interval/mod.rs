@@ -7,7 +7,7 @@ pub mod floored_t;
 pub mod jeffreys;
 pub mod logit_t;
 pub mod mean_ci;
-mod sample;
+pub(crate) mod sample;
 pub mod wilson;
 
 pub use bonett_price::{bonett_price, bonett_price_lower};
