@@ -1,5 +1,6 @@
 //! What the rule of one metric says.
 
+use crate::checks::Scale;
 use crate::error::Error;
 use crate::gate::bound::bound;
 use crate::gate::compare::{Comparison, LEVEL, Test};
