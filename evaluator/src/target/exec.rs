@@ -210,9 +210,9 @@ mod tests {
     #[tokio::test]
     async fn a_command_that_is_given_up_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
-        let spec = ExecSpec { timeout_ms: Some(500) };
+        let spec = ExecSpec { timeout_ms: Some(2_000) };
         let error = answer(Exec::with_input("x", "sh -c 'sleep 600 & echo $! > started; wait'", spec, dir.path()), 60).await.unwrap_err();
-        assert!(error.contains("did not end in 500ms"), "{error}");
+        assert!(error.contains("did not end in 2s"), "{error}");
         let started = std::fs::read_to_string(dir.path().join("started")).unwrap();
         let stat = std::path::PathBuf::from(format!("/proc/{}/stat", started.trim()));
         // Who has been killed is gone, or a zombie until its new parent looks.
