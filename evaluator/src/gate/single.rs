@@ -12,8 +12,10 @@ use crate::gate::compare::{LEVEL, floor_unit};
 pub(crate) fn mean_interval(values: &[f64], clusters: Option<&[usize]>, scale: Scale) -> Option<Interval> {
     let whole = scale == Scale::Rate && values.iter().all(|value| *value == 0.0 || *value == 1.0);
     let r = floor_unit(scale, (values.iter().sum::<f64>() / values.len().max(1) as f64).abs());
+    // A script may leave the range that it was thought to have.
+    let ranged = scale != Scale::Unbounded && values.iter().all(|value| (0.0..=1.0).contains(value));
     let found = match (scale, clusters) {
-        (Scale::Unbounded, _) => floored_t(values, clusters, r, LEVEL),
+        _ if !ranged => floored_t(values, clusters, r, LEVEL),
         (_, Some(clusters)) if whole => clustered_wilson(values, clusters, LEVEL),
         (_, None) if whole => {
             let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);

@@ -7,8 +7,12 @@ use crate::workspace::Workspace;
 
 /// Twelve templates; the answer is the question, so that what a group's words lead to is what stands in them.
 fn workspace(suite: &str) -> Workspace {
+    with_templates(12, suite)
+}
+
+fn with_templates(n_templates: usize, suite: &str) -> Workspace {
     let workspace = Workspace::new();
-    let lines: String = (0..12).map(|n| format!("{{\"id\": \"t{n}\", \"q\": \"Shall {{name}} get loan {n}?\"}}\n")).collect();
+    let lines: String = (0..n_templates).map(|n| format!("{{\"id\": \"t{n}\", \"q\": \"Shall {{name}} get loan {n}?\"}}\n")).collect();
     workspace.write("data.jsonl", &lines);
     workspace.write("suite.yaml", suite);
     workspace
@@ -43,8 +47,36 @@ async fn a_group_that_is_treated_worse_is_named() {
     let others = women.others.as_ref().unwrap();
     assert_eq!((women.n, women.mean, others.n, others.difference), (12, 0.0, 12, -1.0));
     assert!(others.p_adjusted < 0.01 && others.p_equivalent > 0.9, "{others:?}");
-    // Where everybody gets the same, that is shown, not only not refuted.
-    assert!(answered.p > 0.99 && answered.groups.iter().all(|group| group.others.as_ref().unwrap().p_equivalent < 0.01), "{answered:?}");
+    // Everybody gets the same, but twelve templates do not show it to within .1: a difference of that size goes unseen in .9^12 = 28 % of runs.
+    assert!(answered.p > 0.99 && answered.groups.iter().all(|group| group.others.as_ref().unwrap().p_equivalent > 0.28), "{answered:?}");
+}
+
+/// Where everybody gets the same in sixty templates, that is shown, not only not refuted.
+#[tokio::test]
+async fn groups_that_are_treated_alike_are_shown_to_be() {
+    let report = report(&with_templates(60, SUITE)).await;
+    let answered = report.fairness.iter().find(|metric| metric.metric == "answered").unwrap();
+    let others: Vec<_> = answered.groups.iter().map(|group| group.others.as_ref().unwrap()).collect();
+    assert!(answered.p > 0.99 && others.iter().all(|others| others.p_equivalent_adjusted < 0.01), "{answered:?}");
+}
+
+/// A hundred pairs of two templates are two, whatever they have in common.
+#[tokio::test]
+async fn pairs_of_a_template_are_not_counted_one_by_one() {
+    let workspace = Workspace::new();
+    let lines: String =
+        (0..100).map(|n| format!("{{\"id\": \"t{n}\", \"form\": \"f{}\", \"q\": \"Shall {{name}} get loan {n}?\"}}\n", n % 2)).collect();
+    workspace.write("data.jsonl", &lines);
+    workspace.write("suite.yaml", &format!("{SUITE}cluster: form\n"));
+    let report = report(&workspace).await;
+    let [approved, answered] = report.fairness.as_slice() else { panic!("{:?}", report.fairness) };
+    assert!(approved.gap == 1.0 && approved.p > 0.1, "{approved:?}");
+    for group in approved.groups.iter().chain(&answered.groups) {
+        let others = group.others.as_ref().unwrap();
+        assert!(others.p >= 0.5 && others.p_equivalent > 0.05, "{group:?}");
+        let [low, high] = group.interval.unwrap();
+        assert!(high - low > 0.9, "{group:?}");
+    }
 }
 
 #[tokio::test]
