@@ -57,7 +57,7 @@ async fn groups_that_are_treated_alike_are_shown_to_be() {
     let report = report(&with_templates(60, SUITE)).await;
     let answered = report.fairness.iter().find(|metric| metric.metric == "answered").unwrap();
     let others: Vec<_> = answered.groups.iter().map(|group| group.others.as_ref().unwrap()).collect();
-    assert!(answered.p > 0.99 && others.iter().all(|others| others.p_equivalent_adjusted < 0.01), "{answered:?}");
+    assert!(answered.p > 0.99 && others.iter().all(|others| others.p_equivalent_adjusted < 0.02), "{answered:?}");
 }
 
 /// A hundred pairs of two templates are two, whatever they have in common.
