@@ -87,10 +87,10 @@ mod tests {
         };
         let (before, now) = ([case("old", 0), case("new", 1_000)], [case("new", 0)]);
         let candidate = Cases::of(&now);
-        let averaged = Cases::of(&before).as_in(&candidate);
+        let averaged = Cases::of(&before).held_against(&candidate);
         let kept: Vec<u32> = averaged.by_key.values().flatten().map(|case| case.repeat).collect();
         assert_eq!(kept, [1_000]);
         assert!(changes(&candidate, Some(&averaged), &[]).edited.is_empty());
-        assert_eq!(changes(&candidate, Some(&Cases::of(&before[..1]).as_in(&candidate)), &[]).edited, ["a"]);
+        assert_eq!(changes(&candidate, Some(&Cases::of(&before[..1]).held_against(&candidate)), &[]).edited, ["a"]);
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn decide(suite: &Suite, cases: &[CaseReport], ended: Ended) -> Resul
     let columns = Columns::of(suite);
     let candidate = Cases::of(cases);
     let report = suite.baseline.as_ref().map(|baseline| &baseline.report);
-    let baseline = report.map(|report| Cases::paired(report, cases).as_in(&candidate));
+    let baseline = report.map(|report| Cases::paired(report, cases).held_against(&candidate));
     let changes = changes(&candidate, baseline.as_ref(), &order);
     let looks: Vec<Look<'_>> = suite.metrics.iter().map(|metric| look(metric, &columns, &candidate, baseline.as_ref())).collect::<Result<_, _>>()?;
     let unfit = unfit(suite, cases, &looks, &changes, report);

@@ -61,7 +61,7 @@ impl<'a> Cases<'a> {
     }
 
     /// Leaves out what averaged runs say about another case of the same id, where one of them has the case as it is now.
-    pub(crate) fn as_in(mut self, candidate: &Cases<'_>) -> Self {
+    pub(crate) fn held_against(mut self, candidate: &Cases<'_>) -> Self {
         for (key, repeats) in &mut self.by_key {
             let Some(now) = candidate.by_key.get(key).and_then(|repeats| repeats.first()?.hash.as_ref()) else { continue };
             if repeats.iter().any(|case| case.hash.as_ref() == Some(now)) {

@@ -314,7 +314,9 @@ async fn a_fall_below_min_effect_is_told() {
 #[tokio::test]
 async fn answers_to_one_case_belong_together() {
     let workspace = Workspace::new();
-    let row = |index: usize| format!("{}\n", json!({"id": format!("c{index}"), "ref": "x", "a": "x", "b": if index % 2 == 0 { "x" } else { "y" }}));
+    let row = |index: usize| {
+        format!("{}\n", json!({"id": format!("c{index}"), "ref": "x", "a": "x", "b": if index.is_multiple_of(2) { "x" } else { "y" }}))
+    };
     workspace.write("data.jsonl", &(0..30).map(row).collect::<String>());
     let suite =
         "dataset: data.jsonl\nproviders: [\"dataset:a\", \"dataset:b\"]\nbaseline: {file: baseline.json}\nchecks: [{check: exact, reference: ref}]\n";
