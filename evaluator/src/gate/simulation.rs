@@ -188,7 +188,7 @@ fn quantile(rate: f64) -> f64 {
 }
 
 /// What became of the simulated runs.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Tally {
     regressed: usize,
     passed: usize,
@@ -251,7 +251,7 @@ fn simulate(setting: &Setting, runs: usize) -> Tally {
 }
 
 /// What became of runs that were looked at after every repeat.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Looked {
     regressed: usize,
     passed: usize,

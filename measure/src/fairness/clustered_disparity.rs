@@ -25,7 +25,7 @@ pub struct Member {
 /// The gap between the highest and the lowest of `n_groups` group means, with a permutation null that keeps clusters whole.
 ///
 /// `gap_adjusted = max(0, gap − E₀[gap])` and `p = (1 + #{gap* ≥ gap})/(B + 1)` over 9,999 permutations, as
-/// [`disparity`](super::disparity) has them, but of clusters and not of rows: clusters of a single group change groups among each other, whole. In a
+/// [`disparity`](super::disparity()) has them, but of clusters and not of rows: clusters of a single group change groups among each other, whole. In a
 /// cluster of several groups these change places, all rows of a group together, since how a template treats a group is one draw
 /// and not one a row. They do so among groups that share a pair there, if any do: others may have been asked something else. A mean is over rows. Groups without
 /// a row count nothing; a gap that is not finite has neither `gap_adjusted` nor a p-value. Errors below two groups with rows.

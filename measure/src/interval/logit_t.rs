@@ -9,7 +9,7 @@ use crate::special::{normal_quantile, t_quantile};
 /// The interval of the mean of `values` from 0 to 1, two-sided at `level`; `clusters[i]` names the cluster of value `i`, if they come in any.
 ///
 /// `1/(1 + exp(−(ln(x̄/(1−x̄)) ± t se/(x̄(1−x̄)))))`: Student's t on the log-odds, n − 1 degrees of freedom, of clusters `n²/Σ n_g² − 1`. `se²` is `s²/n`,
-/// of clusters that times the design effect of [`clustered_wilson`](super::clustered_wilson) and no less than the clustered error's square; and never below `2 r²/n²`
+/// of clusters that times the design effect of [`clustered_wilson`](super::clustered_wilson()) and no less than the clustered error's square; and never below `2 r²/n²`
 /// (n units, see [`variance_floor`](crate::test::variance_floor)), where `r` is 0.1 for scores and 1 for passes averaged over repeats: a few
 /// equal values are not known to the digit. Near 0 and 1 the log-odds lose their meaning; where Wilson's interval of a rate with that mean over the units is
 /// narrower it is given instead, which is wide enough for any values from 0 to 1, as their variance is at most `x̄(1 − x̄)`.
