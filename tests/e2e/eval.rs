@@ -52,25 +52,36 @@ fn a_planted_regression_is_found() {
 
 /// What the page on suites tells CI to run runs, and writes the files that it goes on with.
 #[test]
-fn the_commands_of_the_snippets_for_ci_run() {
-    let page = std::fs::read_to_string(root().join("suites/README.md")).unwrap();
-    let commands: Vec<&str> =
-        page.lines().filter_map(|line| line.trim_start().trim_start_matches("- ").split_once(": karat eval ")).map(|pair| pair.1).collect();
-    assert_eq!(commands.len(), 2, "one for GitHub and one for GitLab: {commands:?}");
-    for (command, files) in commands.into_iter().zip([&["report.json", "report.html", "comment.md"], &["rag.xml", "rag.json", "support.xml"]]) {
+fn the_commands_for_ci_run() {
+    let read = |file: &str| std::fs::read_to_string(root().join(file)).unwrap();
+    let (action, page) = (read("action.yml"), read("suites/README.md"));
+    let step: Vec<&str> = action.lines().map(str::trim).filter(|line| line.starts_with("mkdir ") || line.contains("/karat eval ")).collect();
+    let job = page.lines().find_map(|line| line.trim().strip_prefix("script: ")).unwrap();
+    assert_eq!(step.len(), 2, "{step:?}");
+    let of_github = ["karat-report/rag.json", "karat-report/support.html", "karat-report/rag.md"];
+    for (commands, files) in [(step.join("\n"), of_github), (job.to_owned(), ["rag.xml", "rag.json", "support.xml"])] {
         let dir = tempfile::tempdir().unwrap();
-        for folder in ["suites", "datasets", "baselines", "rubrics"] {
+        for folder in ["datasets", "baselines", "rubrics"] {
             std::os::unix::fs::symlink(root().join(folder), dir.path().join(folder)).unwrap();
         }
-        // The suite that asks a model has none here.
-        let suites = ["rag", "support"].map(|name| format!("suites/{name}.yaml"));
-        let words = command.split(' ').flat_map(|word| if word == "suites/*.yaml" { suites.to_vec() } else { vec![word.to_owned()] });
-        let output = karat().current_dir(dir.path()).arg("eval").args(words).output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{command}: {}", String::from_utf8_lossy(&output.stderr));
-        for file in files {
-            assert!(std::fs::metadata(dir.path().join(file)).unwrap().len() > 0, "{command}: {file}");
+        for bin in [".karat/bin", ".karat-bin/bin", "suites"] {
+            std::fs::create_dir_all(dir.path().join(bin)).unwrap();
         }
-        assert!(!command.contains("--format github") || String::from_utf8_lossy(&output.stdout).starts_with("::notice file=suites/rag.yaml"));
+        for bin in [".karat/bin", ".karat-bin/bin"] {
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_karat"), dir.path().join(bin).join("karat")).unwrap();
+        }
+        // The suite that asks a model has none here.
+        for suite in ["rag.yaml", "support.yaml"] {
+            std::fs::copy(root().join("suites").join(suite), dir.path().join("suites").join(suite)).unwrap();
+        }
+        let mut bash = std::process::Command::new("bash");
+        bash.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &commands]).current_dir(dir.path());
+        let output = bash.env("HOME", dir.path()).env("SUITES", "suites/rag.yaml suites/support.yaml").env("ARGS", "").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{commands}: {}", String::from_utf8_lossy(&output.stderr));
+        for file in files {
+            assert!(std::fs::metadata(dir.path().join(file)).unwrap().len() > 0, "{commands}: {file}");
+        }
+        assert!(!commands.contains("--format github") || String::from_utf8_lossy(&output.stdout).starts_with("::notice file=suites/rag.yaml"));
     }
 }
 
