@@ -71,8 +71,8 @@ fn the_commands_for_ci_run() {
             std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_karat"), dir.path().join(bin).join("karat")).unwrap();
         }
         // The suite that asks a model has none here.
-        for suite in ["rag.yaml", "support.yaml"] {
-            std::fs::copy(root().join("suites").join(suite), dir.path().join("suites").join(suite)).unwrap();
+        for entry in ["rag.yaml", "support.yaml", "schemas"] {
+            std::os::unix::fs::symlink(root().join("suites").join(entry), dir.path().join("suites").join(entry)).unwrap();
         }
         let mut bash = std::process::Command::new("bash");
         bash.args(["--noprofile", "--norc", "-eo", "pipefail", "-c", &commands]).current_dir(dir.path());
