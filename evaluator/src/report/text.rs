@@ -26,7 +26,7 @@ pub fn text(report: &Report) -> String {
             let _ = writeln!(out, "    ! {warning}");
         }
     }
-    let _ = write!(out, "{}{}{}{}", sums(report), slices(report), fairness(report), cases(report));
+    let _ = write!(out, "{}{}{}{}", derived(report), slices(report), fairness(report), cases(report));
     let _ = writeln!(out, "\n{}  {}  (exit {})", report.verdict.outcome.name(), one_line(&report.verdict.summary), report.verdict.exit_code);
     out
 }
@@ -125,16 +125,19 @@ fn show(value: Option<f64>) -> String {
     value.map_or("-".to_owned(), number)
 }
 
-/// Sums of the named metrics and what is derived from them, a line a prompt and provider.
-fn sums(report: &Report) -> String {
+/// What is derived from the named metrics, a line a prompt and provider.
+fn derived(report: &Report) -> String {
     let mut lines = String::new();
     for sums in &report.sums {
-        let shown: Vec<String> = sums.sums.iter().map(|(metric, sum)| format!("{metric} {}", number(*sum))).collect();
+        let is_derived = |name: &&String| report.metrics.iter().all(|metric| metric.name != **name);
+        let shown: Vec<String> = sums.sums.keys().filter(is_derived).map(|name| format!("{name} {}", number(sums.sums[name]))).collect();
         let of = [sums.provider.as_str(), sums.prompt.as_str()].into_iter().filter(|label| !label.is_empty()).collect::<Vec<_>>().join(", ");
-        // Writing to a String does not fail.
-        let _ = writeln!(lines, "  {}: {}", one_line(&of), one_line(&shown.join("; ")));
+        if !shown.is_empty() {
+            // Writing to a String does not fail.
+            let _ = writeln!(lines, "  {}: {}", one_line(&of), one_line(&shown.join("; ")));
+        }
     }
-    if lines.is_empty() { lines } else { format!("\nnamed scores, summed\n{lines}") }
+    if lines.is_empty() { lines } else { format!("\nderived metrics\n{lines}") }
 }
 
 fn slices(report: &Report) -> String {
