@@ -35,7 +35,9 @@ pub(super) fn replace(inner: &Inner, state: &TableState, replacement: Replacemen
     loop {
         let live = state.files();
         if !removed.iter().all(|file| live.iter().any(|live| live.path == file.path)) {
-            for written in &added {
+            // What the log names is kept, whoever wrote it: an earlier attempt of ours may have come through after all.
+            let unnamed = added.iter().filter(|written| live.iter().all(|live| live.path != written.file.path));
+            for written in unnamed {
                 state.place.delete(&written.file.path)?;
             }
             return Ok(false);

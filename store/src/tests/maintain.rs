@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
+use crate::fail::FailPoint;
 use crate::maintain::look_after;
 use crate::{RetentionRule, Subject};
 
@@ -216,6 +217,27 @@ async fn a_person_is_forgotten() {
     assert!(audit.contains("\"rows\":5") && !audit.contains("ann"), "{audit}");
     drop(store);
     assert_eq!(count(&open_at(config(dir.path()), &time).await), once([3]));
+}
+
+/// The disk failed between the commit and its sync: who is forgotten is forgotten, and everybody else's rows stay.
+#[tokio::test]
+async fn a_removal_in_doubt_takes_no_others_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let time = Time::new();
+    let store = open_at(config(dir.path()), &time).await;
+    let tenant = Tenant::default();
+    store.append(&tenant, &[of_user(1, 100, Some("ann")), of_user(2, 200, Some("bob")), of_user(3, 300, Some("eve"))], NOW).await.unwrap();
+    store.flush().await.unwrap();
+    store.inner.fail.set(Some(FailPoint::CommitLinked));
+    store.forget(&tenant, Subject::User("ann".to_owned()), NOW).await.unwrap_err();
+    store.inner.fail.set(None);
+    store.forget(&tenant, Subject::User("ann".to_owned()), NOW).await.unwrap();
+    assert_eq!(count(&store), once([2, 3]));
+    time.pass(3 * HOUR_MICROS);
+    tidy(&store).await;
+    assert_eq!(count(&store), once([2, 3]));
+    drop(store);
+    assert_eq!(count(&open_at(config(dir.path()), &time).await), once([2, 3]));
 }
 
 /// A data point has no trace and no column of a person: its attributes name her, or its resource does.

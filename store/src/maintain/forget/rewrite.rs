@@ -20,6 +20,7 @@ use crate::maintain::replace::{Replacement, replace};
 use crate::snapshot::{Bloom, DataFile};
 use crate::store::Inner;
 use crate::table_state::TableState;
+use crate::writer::take_in;
 
 /// Rows that are read at once.
 const SLICE: usize = 1024;
@@ -60,7 +61,12 @@ fn rewrite(
     keys: &[&str],
     n_doomed: u64,
 ) -> Result<bool, Error> {
-    let name = state.log.blocking_lock().file_of_compaction();
+    let name = {
+        let mut log = state.log.blocking_lock();
+        // An earlier attempt may have come through without anybody being told: its file must not be written over.
+        take_in(inner, state, &mut log)?;
+        log.file_of_compaction()
+    };
     let mut added = Vec::new();
     if n_doomed < file.rows {
         let schema = file_schema(state.table);
