@@ -43,12 +43,20 @@ pub(crate) fn compact(batch: RecordBatch) -> Result<RecordBatch, Error> {
     Ok(RecordBatch::try_new_with_options(schema, columns.collect(), &options)?)
 }
 
+/// Bytes a text buffer from which on it is better kept than copied.
+const LARGE_BUFFER: usize = 16 * 1024;
+
 /// Returns a text column with one buffer where it has many small ones, as after joining batches.
 pub(crate) fn one_buffer(column: ArrayRef) -> ArrayRef {
     match column.as_string_view_opt() {
-        Some(views) if views.data_buffers().len() > 1 => Arc::new(views.gc()),
+        Some(views) if scattered(views) => Arc::new(views.gc()),
         _ => column,
     }
+}
+
+fn scattered(views: &StringViewArray) -> bool {
+    let buffers = views.data_buffers();
+    buffers.len() > 1 && buffers.iter().map(|buffer| buffer.len()).sum::<usize>() < buffers.len() * LARGE_BUFFER
 }
 
 fn wasteful(views: &StringViewArray) -> bool {
